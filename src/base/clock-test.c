@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/clock.h"
+#include "base/error.h"
+
+static void test_virtual(void) {
+	PtClock *c = pt_clock_virtual_new(1000, 5);
+	pt_clock_virtual_advance(c, 10);
+	pt_clock_virtual_step(c, -500);
+	g_assert_cmpint(pt_wall_ns(c), ==, 510);
+	g_assert_cmpint(pt_mono_ns(c), ==, 15);
+	pt_clock_virtual_free(c);
+}
+
+static void test_text(void) {
+	g_autofree char *text = pt_time_format(INT64_C(1795345530125) * PT_NS_PER_MS);
+	g_assert_cmpstr(text, ==, "2026-11-22T11:05:30.125Z");
+	int64_t ns = 0;
+	g_assert_true(pt_time_parse(text, &ns, NULL));
+	g_assert_cmpint(ns, ==, INT64_C(1795345530125) * PT_NS_PER_MS);
+	g_assert_true(pt_time_parse("2026-11-22T12:05:30+01:00", &ns, NULL));
+	g_assert_cmpint(ns, ==, INT64_C(1795345530) * PT_NS_PER_S);
+	g_assert_true(pt_time_parse("1795345530.25", &ns, NULL));
+	g_assert_cmpint(ns, ==, INT64_C(1795345530250) * PT_NS_PER_MS);
+	static const char *const bad[] = {"", "yesterday", "12x", "-5", "99999999999999", "1.2.3"};
+	for (unsigned i = 0; i < G_N_ELEMENTS(bad); i++) {
+		g_autoptr(GError) error = NULL;
+		g_assert_false(pt_time_parse(bad[i], &ns, &error));
+		g_assert_error(error, PT_ERROR, PT_ERROR_INVALID);
+	}
+}
+
+int main(int argc, char **argv) {
+	g_test_init(&argc, &argv, NULL);
+	g_test_add_func("/clock/virtual", test_virtual);
+	g_test_add_func("/clock/text", test_text);
+	return g_test_run();
+}

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/units.h"
+#include "base/error.h"
+#include <math.h>
+#include <stdbool.h>
+#include <string.h>
+
+typedef struct {
+	const char *name;
+	uint64_t factor;
+	bool format; /* used when a value is written */
+} Unit;
+
+/* what is wrong with the word alone is said by `hint`, the accepted form by `form` */
+typedef struct {
+	const char *what, *form;
+	const Unit *units; /* rising, ended by a NULL name */
+	uint64_t max;
+} Quantity;
+
+static const Unit duration_units[] = {
+    {"ns", 1, true},
+    {"us", 1000, true},
+    {"ms", 1000000, true},
+    {"s", 1000000000, true},
+    {"min", UINT64_C(60) * 1000000000, true},
+    {"h", UINT64_C(3600) * 1000000000, true},
+    {"d", UINT64_C(86400) * 1000000000, true},
+    {"w", UINT64_C(604800) * 1000000000, false},
+    {NULL, 0, false},
+};
+static const Unit size_units[] = {
+    {"B", 1, true},
+    {"kB", 1000, false},
+    {"KB", 1000, false},
+    {"KiB", UINT64_C(1) << 10, true},
+    {"MB", 1000000, true},
+    {"MiB", UINT64_C(1) << 20, true},
+    {"GB", 1000000000, true},
+    {"GiB", UINT64_C(1) << 30, true},
+    {"TB", UINT64_C(1000000000000), true},
+    {"TiB", UINT64_C(1) << 40, true},
+    {NULL, 0, false},
+};
+static const Unit rate_units[] = {
+    {"bit/s", 1, true}, {"kbit/s", 1000, true}, {"Mbit/s", 1000000, true}, {"Gbit/s", 1000000000, true}, {NULL, 0, false},
+};
+static const Quantity duration = {"duration", "a number with a unit such as 20ms, 30s, 2min, 1h or 30d", duration_units,
+                                  INT64_MAX};
+static const Quantity size = {"size", "a number with a unit such as 512KiB, 500MB or 5GiB", size_units, INT64_MAX};
+static const Quantity rate = {"rate", "a number with a unit such as 512kbit/s or 20Mbit/s", rate_units, INT64_MAX};
+
+/* Digits, at most one point, at most nine places after it: no sign, no exponent, no infinity, no locale. */
+static bool parse_number(const char **text, uint64_t *ret_whole, uint64_t *ret_billionths) {
+	const char *p = *text;
+	uint64_t whole = 0, fraction = 0;
+	int places = 0, digits = 0;
+	for (; g_ascii_isdigit(*p); p++, digits++) {
+		if (whole > (UINT64_MAX - 9) / 10)
+			return false;
+		whole = whole * 10 + (uint64_t)(*p - '0');
+	}
+	if (!digits)
+		return false;
+	if (*p == '.') {
+		for (p++; g_ascii_isdigit(*p) && places < 9; p++, places++)
+			fraction = fraction * 10 + (uint64_t)(*p - '0');
+		if (!places)
+			return false;
+		for (; places < 9; places++)
+			fraction *= 10;
+	}
+	*text = p;
+	*ret_whole = whole;
+	*ret_billionths = fraction;
+	return true;
+}
+
+static gboolean refuse(const Quantity *q, const char *text, const char *why, GError **error) {
+	g_autofree char *shown = g_strndup(text, 40);
+	g_autofree char *valid = g_utf8_make_valid(shown, -1);
+	pt_error_set(error, INVALID, "'%s' is not a %s%s%s: write %s", valid, q->what, *why ? ", " : "", why, q->form);
+	return FALSE;
+}
+
+static gboolean parse(const Quantity *q, const char *text, uint64_t *ret, GError **error) {
+	const char *p = text;
+	uint64_t whole, billionths;
+	if (!parse_number(&p, &whole, &billionths))
+		return refuse(q, text, "", error);
+	while (*p == ' ')
+		p++;
+	if (!*p) {
+		if (whole || billionths)
+			return refuse(q, text, "the unit is missing", error);
+		*ret = 0;
+		return TRUE;
+	}
+	if (q == &duration && (!strcmp(p, "m") || !strcmp(p, "M")))
+		return refuse(q, text, "minutes are 'min', milliseconds 'ms'", error);
+	if (q == &rate && g_str_has_suffix(p, "bps"))
+		return refuse(q, text, "bits per second are 'bit/s'", error);
+	for (const Unit *unit = q->units; unit->name; unit++) {
+		if (strcmp(unit->name, p))
+			continue;
+		if (whole > q->max / unit->factor)
+			return refuse(q, text, "it is too large", error);
+		uint64_t value =
+		    whole * unit->factor + (uint64_t)((unsigned __int128)billionths * unit->factor / 1000000000);
+		if (value > q->max)
+			return refuse(q, text, "it is too large", error);
+		*ret = value;
+		return TRUE;
+	}
+	g_autofree char *why = g_strdup_printf("the unit '%.12s' is unknown", g_str_is_ascii(p) ? p : "?");
+	return refuse(q, text, why, error);
+}
+
+static char *format(const Quantity *q, uint64_t value) {
+	const Unit *best = &q->units[0];
+	if (!value && q == &duration)
+		return g_strdup("0s");
+	for (const Unit *unit = q->units; unit->name; unit++)
+		if (unit->format && value && value % unit->factor == 0)
+			best = unit;
+	return g_strdup_printf("%" G_GUINT64_FORMAT "%s", value / best->factor, best->name);
+}
+
+gboolean pt_units_parse_duration(const char *text, int64_t *ret_ns, GError **error) {
+	uint64_t value;
+	if (!parse(&duration, text, &value, error))
+		return FALSE;
+	*ret_ns = (int64_t)value;
+	return TRUE;
+}
+
+gboolean pt_units_parse_size(const char *text, uint64_t *ret_bytes, GError **error) {
+	return parse(&size, text, ret_bytes, error);
+}
+
+gboolean pt_units_parse_rate(const char *text, uint64_t *ret_bits_per_s, GError **error) {
+	return parse(&rate, text, ret_bits_per_s, error);
+}
+
+gboolean pt_units_parse_percent(const char *text, double *ret_percent, GError **error) {
+	const char *p = text;
+	uint64_t whole, billionths;
+	bool number = parse_number(&p, &whole, &billionths);
+	while (number && *p == ' ')
+		p++;
+	if (!number || strcmp(p, "%") || whole > 100 || (whole == 100 && billionths)) {
+		g_autofree char *shown = g_strndup(text, 40);
+		g_autofree char *valid = g_utf8_make_valid(shown, -1);
+		pt_error_set(error, INVALID, "'%s' is not a percentage: write a number from 0%% to 100%%, such as 5%%",
+		             valid);
+		return FALSE;
+	}
+	*ret_percent = (double)whole + (double)billionths / 1e9;
+	return TRUE;
+}
+
+char *pt_units_format_duration(int64_t ns) { return format(&duration, (uint64_t)MAX(ns, 0)); }
+char *pt_units_format_size(uint64_t bytes) { return format(&size, bytes); }
+char *pt_units_format_rate(uint64_t bits_per_s) { return format(&rate, bits_per_s); }
+
+char *pt_units_format_percent(double percent) {
+	/* whole billionths, without trailing zeros; not printf's %g, which gives exponents and follows the locale */
+	uint64_t billionths = (uint64_t)llround(CLAMP(percent, 0, 100) * 1e9);
+	char text[40];
+	g_snprintf(text, sizeof text, "%" G_GUINT64_FORMAT ".%09" G_GUINT64_FORMAT, billionths / 1000000000,
+	           billionths % 1000000000);
+	size_t n = strlen(text);
+	while (text[n - 1] == '0')
+		n--;
+	if (text[n - 1] == '.')
+		n--;
+	return g_strdup_printf("%.*s%%", (int)n, text);
+}
