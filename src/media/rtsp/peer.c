@@ -1,0 +1,355 @@
+/* One connection: bytes in to requests, replies and packets out, deadlines. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "media/rtp/rtcp.h"
+#include "media/rtsp/server-internal.h"
+#include <errno.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#define IOV 64
+
+static int64_t mono(void) { return pt_mono_ns(pt_clock_system()); }
+
+/* ---- out ---- */
+
+static void drop_queue(Peer *p) {
+	PtRtpBlock *b;
+	while ((b = g_queue_pop_head(&p->queue)))
+		pt_rtp_block_unref(b);
+	p->queue_bytes = p->sent = 0;
+}
+
+/* What is to be written: the rest of a block that was begun, then replies, then blocks. */
+static int gather(const Peer *p, struct iovec *iov) {
+	int n = 0;
+	const GList *l = p->queue.head;
+	if (l && p->sent) {
+		const PtRtpBlock *b = l->data;
+		iov[n++] = (struct iovec){b->data.data + p->sent, b->data.size - p->sent};
+		l = l->next;
+	}
+	if (p->out.size)
+		iov[n++] = (struct iovec){p->out.data, p->out.size};
+	for (; l && n < IOV; l = l->next) {
+		const PtRtpBlock *b = l->data;
+		iov[n++] = (struct iovec){b->data.data, b->data.size};
+	}
+	return n;
+}
+
+static void consume_block(Peer *p, size_t *n) {
+	PtRtpBlock *b = p->queue.head->data;
+	size_t left = b->data.size - p->sent, took = MIN(left, *n);
+	*n -= took;
+	p->sent += took;
+	p->queue_bytes -= took;
+	if (took == left) {
+		g_queue_pop_head(&p->queue);
+		pt_rtp_block_unref(b);
+		p->sent = 0;
+	}
+}
+
+static void consume(Peer *p, size_t n) {
+	if (p->sent)
+		consume_block(p, &n);
+	size_t replies = MIN(n, p->out.size);
+	if (replies) {
+		memmove(p->out.data, p->out.data + replies, p->out.size - replies);
+		p->out.size -= replies;
+		n -= replies;
+	}
+	while (n)
+		consume_block(p, &n);
+}
+
+void pt_peer_flush(Peer *p) {
+	struct iovec iov[IOV];
+	int n;
+	if (p->watch.fd < 0) {
+		p->out.size = 0;
+		drop_queue(p);
+		return;
+	}
+	while (!p->dead && (n = gather(p, iov))) {
+		struct msghdr m = {.msg_iov = iov, .msg_iovlen = (size_t)n};
+		ssize_t sent = sendmsg(p->watch.fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
+		if (sent < 0 && errno == EINTR)
+			continue;
+		if (sent < 0 && errno != EAGAIN)
+			pt_peer_kill(p);
+		if (sent < 0)
+			break;
+		p->last_write = mono();
+		consume(p, (size_t)sent);
+	}
+	bool more = p->out.size || p->queue_bytes;
+	if (!more)
+		p->last_write = 0;
+	else if (!p->last_write)
+		p->last_write = mono();
+	if (!more && p->closing)
+		pt_peer_kill(p);
+	if (!p->dead)
+		pt_watch_set(&p->watch, EPOLLIN | (more ? EPOLLOUT : 0u));
+}
+
+/* ---- delivery ---- */
+
+static void send_udp(Peer *p, const SessionTrack *t, const PtRtpBlock *b) {
+	struct mmsghdr m[IOV];
+	struct iovec iov[IOV];
+	int fd = p->server->rtp.fd;
+	for (unsigned i = 0; i < b->n_packets;) {
+		unsigned n = MIN(b->n_packets - i, IOV);
+		for (unsigned k = 0; k < n; k++) {
+			uint32_t at = b->offsets[i + k] + PT_RTP_INTERLEAVED;
+			iov[k] = (struct iovec){b->data.data + at, b->offsets[i + k + 1] - at};
+			m[k] = (struct mmsghdr){.msg_hdr = {.msg_name = (void *)&t->rtp,
+			                                    .msg_namelen = p->address_size,
+			                                    .msg_iov = &iov[k],
+			                                    .msg_iovlen = 1}};
+		}
+		int sent = sendmmsg(fd, m, n, MSG_DONTWAIT | MSG_NOSIGNAL);
+		if (sent <= 0) {
+			/* the socket's buffer is full: what does not go now is lost, as on any network */
+			p->dropped++;
+			p->server->stats.dropped_samples++;
+			return;
+		}
+		i += (unsigned)sent;
+	}
+}
+
+/* False: over the bound. */
+static bool enqueue(Peer *p, PtRtpBlock *block) {
+	if (p->queue_bytes && p->queue_bytes + block->data.size > PT_PEER_QUEUE_MAX)
+		return false;
+	g_queue_push_tail(&p->queue, pt_rtp_block_ref(block));
+	p->queue_bytes += block->data.size;
+	return true;
+}
+
+static bool send_tcp(Peer *p, const SessionTrack *t, PtRtpBlock *b) {
+	if (t->channels[0] == b->track * 2)
+		return enqueue(p, b);
+	PtRtpBlock *own = pt_rtp_block_with_channel(b, t->channels[0]);
+	bool ok = enqueue(p, own);
+	pt_rtp_block_unref(own);
+	return ok;
+}
+
+/* RFC 3550 §6.4.1: by it clients put sound and picture on one time line. */
+static void report(Peer *p, SessionTrack *t, const PtRtpBlock *b, uint32_t ssrc) {
+	uint8_t packet[PT_RTCP_MAX];
+	int64_t now = pt_wall_ns(pt_clock_system());
+	uint32_t rtp = b->rtp_time + (uint32_t)(int64_t)((__int128)(now - b->wall_ns) * t->clock_rate / PT_NS_PER_S);
+	size_t n = pt_rtcp_write_sender(packet, ssrc, now, rtp, t->packets, t->octets);
+	if (t->tcp) {
+		PtRtpBlock *raw = pt_rtp_block_new_raw(t->channels[1], packet, n);
+		enqueue(p, raw);
+		pt_rtp_block_unref(raw);
+	} else {
+		sendto(p->server->rtcp.fd, packet, n, MSG_DONTWAIT | MSG_NOSIGNAL, &t->rtcp.any, p->address_size);
+	}
+}
+
+void pt_peer_deliver(Peer *p, PtRtpBlock *b, uint32_t ssrc) {
+	SessionTrack *t = &p->tracks[b->track];
+	if (p->dead || p->state != SESSION_PLAYING || !t->set)
+		return;
+	if (p->waiting_key && !(b->key && b->video))
+		return;
+	int64_t now = mono();
+	bool due = now >= t->next_report;
+	if (due && !t->reported) /* at the start before the first packet, so that nothing is shown out of sync */
+		report(p, t, b, ssrc);
+	bool sent = true;
+	if (t->tcp)
+		sent = send_tcp(p, t, b);
+	else
+		send_udp(p, t, b);
+	if (!sent) {
+		p->waiting_key = p->has_video;
+		p->dropped++;
+		p->server->stats.dropped_samples++;
+		return;
+	}
+	p->waiting_key = false;
+	t->packets += b->n_packets;
+	t->octets += b->octets;
+	p->server->stats.packets += b->n_packets;
+	p->server->stats.octets += b->octets;
+	if (due && t->reported)
+		report(p, t, b, ssrc);
+	if (due)
+		t->next_report = now + PT_REPORT_NS;
+	t->reported = true;
+	if (t->tcp && p->watch.events & EPOLLOUT)
+		return; /* it is full: the next ready event goes on */
+	if (t->tcp)
+		pt_peer_flush(p);
+}
+
+/* ---- in ---- */
+
+static void garbage(Peer *p) {
+	p->server->stats.bad_requests++;
+	pt_rtsp_write_response(&p->out, 400, NULL);
+	pt_rtsp_write_end(&p->out, NULL, 0);
+	p->closing = true;
+}
+
+/* The interleaved frames of a client are its receiver reports: a sign of life and nothing else. */
+static size_t take_frame(Peer *p, const uint8_t *data, size_t n) {
+	if (p->skip) {
+		size_t took = MIN(n, p->skip);
+		p->skip -= took;
+		return took;
+	}
+	p->frame_head[p->n_frame_head++] = data[0];
+	if (p->n_frame_head == 4) {
+		p->skip = (size_t)p->frame_head[2] << 8 | p->frame_head[3];
+		p->n_frame_head = 0;
+		p->last_sign = mono();
+	}
+	return 1;
+}
+
+void pt_peer_input(Peer *p, const uint8_t *data, size_t n) {
+	while (n && !p->dead && !p->closing) {
+		size_t took;
+		if (p->skip || p->n_frame_head || (pt_rtsp_parser_idle(p->parser) && data[0] == '$')) {
+			took = take_frame(p, data, n);
+		} else {
+			const PtRtspMessage *m;
+			ssize_t fed = pt_rtsp_parser_feed(p->parser, data, n, &m, NULL);
+			if (fed < 0) {
+				garbage(p);
+				break;
+			}
+			took = (size_t)fed;
+			if (m) {
+				p->message_since = 0;
+				p->any_request = true;
+				p->last_sign = mono();
+				if (m->request)
+					pt_session_request(p, m);
+				else
+					p->server->stats.bad_requests++; /* we asked nothing */
+			} else if (!pt_rtsp_parser_idle(p->parser) && !p->message_since) {
+				p->message_since = mono();
+			}
+			if (!m && !took)
+				break;
+		}
+		data += took;
+		n -= took;
+		if (p->out.size > PT_PEER_REPLY_MAX)
+			pt_peer_kill(p); /* it asks and does not read */
+	}
+}
+
+static void ready(PtWatch *watch, uint32_t events) {
+	Peer *p = (Peer *)((char *)watch - offsetof(Peer, watch));
+	PtRtspServer *server = p->server;
+	if (events & (EPOLLIN | EPOLLHUP | EPOLLERR)) {
+		uint8_t *scratch = pt_loop_scratch(server->loop);
+		ssize_t n = recv(watch->fd, scratch, 16 * 1024, MSG_DONTWAIT);
+		if (n > 0)
+			pt_peer_input(p, scratch, (size_t)n);
+		else if (n == 0 || (errno != EAGAIN && errno != EINTR))
+			pt_peer_kill(p);
+	}
+	if (!p->dead)
+		pt_peer_flush(p);
+	pt_peer_sweep(server);
+}
+
+/* ---- deadlines ---- */
+
+static void check_deadlines(PtTimer *timer) {
+	Peer *p = (Peer *)((char *)timer - offsetof(Peer, timer));
+	PtRtspServer *server = p->server;
+	int64_t now = mono();
+	bool udp = false;
+	for (unsigned i = 0; i < PT_STREAM_TRACKS; i++)
+		udp |= p->tracks[i].set && !p->tracks[i].tcp;
+	/* who plays over TCP shows that it lives by taking what is sent */
+	bool quiet = (p->state != SESSION_PLAYING || udp) && now - p->last_sign > PT_PEER_IDLE_NS;
+	bool late = (p->message_since && now - p->message_since > PT_PEER_HEAD_NS) ||
+	            (!p->any_request && now - p->last_sign > PT_PEER_HEAD_NS);
+	bool stuck = p->last_write && now - p->last_write > PT_PEER_STUCK_NS;
+	if (quiet || late || stuck || (p->closing && now - p->last_sign > PT_PEER_HEAD_NS)) {
+		server->stats.timeouts++;
+		pt_peer_kill(p);
+		pt_peer_sweep(server);
+		return;
+	}
+	pt_timer_set_in(server->loop, &p->timer, PT_NS_PER_S);
+}
+
+static void describe_again(PtTimer *timer) {
+	Peer *p = (Peer *)((char *)timer - offsetof(Peer, wait));
+	PtRtspServer *server = p->server;
+	pt_session_describe_again(p);
+	pt_peer_flush(p);
+	pt_peer_sweep(server);
+}
+
+/* ---- life ---- */
+
+Peer *pt_peer_new(PtRtspServer *server, int fd, const Address *address, socklen_t size) {
+	Peer *p = g_new0(Peer, 1);
+	p->server = server;
+	p->watch.ready = ready;
+	p->watch.fd = fd;
+	p->timer.due = check_deadlines;
+	p->wait.due = describe_again;
+	p->parser = pt_rtsp_parser_new();
+	p->last_sign = mono();
+	if (address)
+		p->address = *address;
+	p->address_size = size;
+	g_queue_init(&p->queue);
+	p->next = server->peers;
+	server->peers = p;
+	server->stats.connections++;
+	if (fd >= 0) {
+		pt_watch_add(server->loop, &p->watch, fd, EPOLLIN);
+		pt_timer_set_in(server->loop, &p->timer, PT_NS_PER_S);
+	}
+	return p;
+}
+
+void pt_peer_kill(Peer *p) { p->dead = true; }
+
+static void peer_free(Peer *p) {
+	pt_session_clear(p);
+	pt_timer_cancel(&p->timer);
+	pt_timer_cancel(&p->wait);
+	pt_watch_remove(&p->watch);
+	if (p->watch.fd >= 0)
+		close(p->watch.fd);
+	pt_rtsp_parser_free(p->parser);
+	pt_buf_clear(&p->out);
+	drop_queue(p);
+	pt_stream_unref(p->describe.stream);
+	g_free(p->describe.cseq);
+	g_free(p->describe.uri);
+	g_free(p->user);
+	p->server->stats.connections--;
+	g_free(p);
+}
+
+void pt_peer_sweep(PtRtspServer *server) {
+	for (Peer **at = &server->peers; *at;) {
+		Peer *p = *at;
+		if (!p->dead) {
+			at = &p->next;
+			continue;
+		}
+		*at = p->next;
+		peer_free(p);
+	}
+}

@@ -1,0 +1,148 @@
+/* The parts of the RTSP server: server.c listens and accepts, peer.c is one connection's bytes, session.c its requests,
+ * feed.c one stream on its way to all who take it. All on the server's loop unless said otherwise. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+#include "base/clock.h"
+#include "base/digest.h"
+#include "media/rtp/pack.h"
+#include "media/rtsp/message.h"
+#include "media/rtsp/server.h"
+#include "media/rtsp/transport.h"
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#define PT_PEER_QUEUE_MAX (2u * 1024 * 1024) /* bytes that wait for a slow reader */
+#define PT_PEER_REPLY_MAX (256u * 1024)
+#define PT_PEER_HEAD_NS (10 * PT_NS_PER_S) /* for a whole request from its first byte, and for the first one */
+#define PT_PEER_IDLE_NS                                                                                                     \
+	(65 * PT_NS_PER_S) /* without a request while nothing is played, or without any sign of life over UDP */
+#define PT_PEER_STUCK_NS (30 * PT_NS_PER_S) /* not a byte taken by a TCP client */
+#define PT_SESSION_TIMEOUT 60               /* seconds, as stated to clients */
+#define PT_REPORT_NS (5 * PT_NS_PER_S)      /* between sender reports */
+
+typedef struct Peer Peer;
+typedef struct Feed Feed;
+
+typedef union {
+	struct sockaddr any;
+	struct sockaddr_in v4;
+	struct sockaddr_in6 v6;
+} Address;
+
+struct PtRtspServer {
+	PtLoop *loop;
+	const PtRtspServerOps *ops;
+	void *data;
+	PtDigestServer *digest;
+	unsigned port;
+	Address address;
+	socklen_t address_size;
+	/* loop's thread only */
+	PtWatch listener;
+	PtWatch rtp, rtcp; /* one pair for all UDP clients */
+	unsigned udp_port; /* of rtp; 0: no UDP */
+	Peer *peers;
+	Feed *feeds;
+	PtRtspServerStats stats;
+};
+
+/* ---- feed ---- */
+
+struct Feed {
+	PtSink sink; /* first; its calls come on the stream's pushing thread */
+	int refs;    /* atomic: the list, each posted block */
+	PtRtspServer *server;
+	PtStream *stream;
+	/* pushing thread only */
+	bool packing[PT_STREAM_TRACKS];
+	PtRtpPacker packers[PT_STREAM_TRACKS];
+	PtCodec codecs[PT_STREAM_TRACKS];
+	bool skipping; /* too much is waiting for the loop: up to the next key frame */
+	/* atomic */
+	int wanted;  /* bits of tracks that somebody has set up */
+	int waiting; /* blocks posted and not yet taken */
+	int unsendable, overrun;
+	int changed; /* a track is another codec now: who takes it has to ask anew */
+	/* loop's thread only */
+	Feed *next;
+	Peer *members; /* by feed_next */
+	uint32_t ssrcs[PT_STREAM_TRACKS];
+};
+
+/* The feed of a stream, made when there is none. Never NULL. */
+Feed *pt_feed_get(PtRtspServer *server, PtStream *stream);
+void pt_feed_join(Feed *feed, Peer *peer);
+void pt_feed_leave(Peer *peer); /* the last one ends the feed */
+
+/* ---- peer ---- */
+
+typedef enum { SESSION_NONE, SESSION_READY, SESSION_PLAYING } SessionState;
+
+typedef struct {
+	bool set, tcp, reported;
+	uint8_t channels[2];
+	Address rtp, rtcp; /* of a UDP client */
+	uint32_t packets, octets;
+	int64_t next_report; /* monotonic */
+	uint32_t clock_rate;
+} SessionTrack;
+
+struct Peer {
+	PtRtspServer *server;
+	PtWatch watch; /* fd -1: bytes are fed by hand (tests) */
+	PtTimer timer; /* deadlines */
+	PtTimer wait;  /* a DESCRIBE that waits for its stream */
+	Address address;
+	socklen_t address_size;
+	Peer *next;
+	bool closing; /* once what is to be said is sent */
+	bool dead;    /* to be freed at the end of the callback */
+
+	PtRtspParser *parser;
+	uint8_t frame_head[4];
+	unsigned n_frame_head;
+	size_t skip;           /* of an interleaved frame that is being taken */
+	int64_t message_since; /* monotonic, of the first byte of an unfinished request; 0: none */
+	int64_t last_sign;     /* of life */
+	int64_t last_write;
+	bool any_request;
+
+	PtBuf out;                /* replies */
+	GQueue queue;             /* PtRtpBlock */
+	size_t queue_bytes, sent; /* sent: of the first block */
+
+	char *user;
+	unsigned failures;
+
+	/* the session; one per connection */
+	char session[20];
+	SessionState state;
+	PtStream *stream;
+	char *path;
+	Feed *feed;
+	Peer *feed_next;
+	SessionTrack tracks[PT_STREAM_TRACKS];
+	bool has_video, waiting_key;
+	uint64_t dropped;
+
+	/* a DESCRIBE that waits */
+	struct {
+		PtStream *stream;
+		char *cseq, *uri;
+		int64_t until;
+	} describe;
+};
+
+Peer *pt_peer_new(PtRtspServer *server, int fd, const Address *address, socklen_t size);
+void pt_peer_kill(Peer *peer); /* marks it; freed when nothing of it is running */
+void pt_peer_sweep(PtRtspServer *server);
+void pt_peer_input(Peer *peer, const uint8_t *data, size_t n);
+void pt_peer_flush(Peer *peer);
+/* Takes a block as far as the peer's session wants it. */
+void pt_peer_deliver(Peer *peer, PtRtpBlock *block, uint32_t ssrc);
+
+/* ---- session ---- */
+
+void pt_session_request(Peer *peer, const PtRtspMessage *message);
+void pt_session_clear(Peer *peer);
+void pt_session_describe_again(Peer *peer); /* the wait timer */

@@ -1,0 +1,38 @@
+/* The RTSP server (RFC 2326): offers streams to any client over TCP (interleaved) and UDP, with Digest login. One stream is
+ * packetised once for all who take it; who is too slow loses pictures up to the next key frame and nobody else notices. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+#include "base/error.h"
+#include "base/loop.h"
+#include "media/stream.h"
+
+typedef struct PtRtspServer PtRtspServer;
+
+/* On the server's loop; must not block. */
+typedef struct {
+	/* The stream at a path ("gate/main", without slashes around it) for a user (NULL when no login is asked for): a
+	 * reference, or NULL and PT_ERROR_NOT_FOUND, PT_ERROR_DENIED or PT_ERROR_BUSY. */
+	PtStream *(*find)(void *data, const char *path, const char *user, GError **error);
+	/* all of the following are optional */
+	/* The password of a user, or NULL; the server wipes and frees it. Without this member nobody has to log in. */
+	char *(*password)(void *data, const char *user);
+} PtRtspServerOps;
+
+typedef struct {
+	unsigned connections, playing;
+	uint64_t accepted, refused; /* connections; refused: over the cap */
+	uint64_t bad_requests, failed_logins, timeouts;
+	uint64_t packets, octets; /* RTP sent, to all */
+	uint64_t dropped_samples; /* not sent to a client because it was too slow */
+	uint64_t unsendable;      /* samples that RTP has no form for */
+} PtRtspServerStats;
+
+#define PT_RTSP_SERVER_CONNECTIONS 200 /* at a time */
+
+/* listen: "127.0.0.1:8554", "[::1]:8554", port 0 for any. ops and data outlive the server. From any thread but the loop's.
+ */
+PtRtspServer *pt_rtsp_server_new(PtLoop *loop, const char *listen, const PtRtspServerOps *ops, void *data, GError **error);
+/* Ends all connections. From any thread but the loop's. Takes NULL. */
+void pt_rtsp_server_free(PtRtspServer *server);
+unsigned pt_rtsp_server_port(const PtRtspServer *server);
+void pt_rtsp_server_get_stats(PtRtspServer *server, PtRtspServerStats *ret);

@@ -1,0 +1,427 @@
+/* Requests of one connection: login, DESCRIBE, SETUP, PLAY and the rest (RFC 2326 §10). A session belongs to the connection
+ * it was made on: nobody else's request reaches it. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "media/rtsp/server-internal.h"
+#include <string.h>
+
+#define METHODS "OPTIONS, DESCRIBE, SETUP, PLAY, PAUSE, GET_PARAMETER, SET_PARAMETER, TEARDOWN"
+#define DESCRIBE_WAIT (5 * PT_NS_PER_S)
+#define DESCRIBE_STEP (50 * PT_NS_PER_MS)
+#define SETTLE PT_NS_PER_S /* after a stream's start, for its other tracks to show up */
+#define FAILURES_MAX 5
+
+/* ---- replies ---- */
+
+static void begin(Peer *p, unsigned status, const char *cseq) {
+	pt_rtsp_write_response(&p->out, status, cseq);
+	pt_rtsp_write_header(&p->out, "Server", "Pigtail");
+	if (p->state != SESSION_NONE && status == 200)
+		pt_rtsp_write_header(&p->out, "Session", "%s;timeout=%d", p->session, PT_SESSION_TIMEOUT);
+}
+
+static void end(Peer *p) { pt_rtsp_write_end(&p->out, NULL, 0); }
+
+static void reply(Peer *p, unsigned status, const char *cseq) {
+	begin(p, status, cseq);
+	end(p);
+}
+
+/* With the reason for people; clients show the first line alone, logs and packet dumps the rest. */
+static void refuse(Peer *p, unsigned status, const char *cseq, const char *reason) {
+	begin(p, status, cseq);
+	pt_rtsp_write_header(&p->out, "Content-Type", "text/plain");
+	pt_rtsp_write_end(&p->out, reason, strlen(reason));
+}
+
+static void refuse_error(Peer *p, const char *cseq, const GError *error) {
+	unsigned status = g_error_matches(error, PT_ERROR, PT_ERROR_DENIED) ? 403
+	                  : g_error_matches(error, PT_ERROR, PT_ERROR_BUSY) ? 503
+	                                                                    : 404;
+	refuse(p, status, cseq, error->message);
+}
+
+/* ---- addresses ---- */
+
+/* "rtsp://host:8554/gate/main/track1?x" -> "gate/main" and 1; track -1: none. NULL for what is no path of ours. */
+static char *split_uri(const char *uri, int *ret_track) {
+	const char *path = uri;
+	*ret_track = -1;
+	if (!g_ascii_strncasecmp(uri, "rtsp://", 7)) {
+		path = strchr(uri + 7, '/');
+		if (!path)
+			path = "";
+	}
+	g_autofree char *raw = g_strndup(path, strcspn(path, "?#"));
+	char *text = g_uri_unescape_string(raw, NULL);
+	if (!text || !g_utf8_validate(text, -1, NULL)) {
+		g_free(text);
+		return NULL;
+	}
+	char *start = text;
+	while (*start == '/')
+		start++;
+	memmove(text, start, strlen(start) + 1);
+	for (size_t n = strlen(text); n && text[n - 1] == '/'; n--)
+		text[n - 1] = 0;
+	char *last = strrchr(text, '/');
+	if (last && g_str_has_prefix(last, "/track") && g_ascii_isdigit(last[6]) && !last[7]) {
+		*ret_track = last[6] - '0';
+		*last = 0;
+	}
+	return text;
+}
+
+/* ---- login ---- */
+
+static void challenge(Peer *p, const char *cseq, bool stale) {
+	g_auto(GStrv) challenges = pt_digest_server_challenges(p->server->digest, stale);
+	begin(p, 401, cseq);
+	for (char **c = challenges; *c; c++)
+		pt_rtsp_write_header(&p->out, "WWW-Authenticate", "%s", *c);
+	end(p);
+}
+
+/* Whoever logged in on this connection stays so; a login that comes with a request is checked all the same. */
+static bool login(Peer *p, const PtRtspMessage *m, const char *cseq) {
+	const char *authorization = pt_rtsp_message_get(m, "Authorization");
+	char *user = NULL;
+	if (!p->server->ops->password || (!authorization && p->user))
+		return true;
+	PtDigestVerdict verdict = pt_digest_server_verify(p->server->digest, authorization, m->method, m->uri,
+	                                                  p->server->ops->password, p->server->data, &user);
+	if (verdict == PT_DIGEST_OK) {
+		if (p->user && strcmp(p->user, user)) {
+			/* another user may see less: what stands goes */
+			pt_session_clear(p);
+			g_clear_pointer(&p->user, g_free);
+		}
+		if (p->user)
+			g_free(user);
+		else
+			p->user = user;
+		return true;
+	}
+	if (verdict == PT_DIGEST_REFUSED || verdict == PT_DIGEST_INVALID) {
+		p->server->stats.failed_logins++;
+		p->closing = ++p->failures >= FAILURES_MAX;
+	}
+	challenge(p, cseq, verdict == PT_DIGEST_STALE);
+	return false;
+}
+
+/* ---- DESCRIBE ---- */
+
+static void describe_clear(Peer *p) {
+	pt_timer_cancel(&p->wait);
+	g_clear_pointer(&p->describe.stream, pt_stream_unref);
+	g_clear_pointer(&p->describe.cseq, g_free);
+	g_clear_pointer(&p->describe.uri, g_free);
+}
+
+/* Whether all tracks that will come can be taken to be known. */
+static bool settled(PtStreamStats *stats) {
+	bool any = false;
+	for (unsigned i = 0; i < PT_STREAM_TRACKS; i++)
+		any |= stats->tracks[i].format != NULL;
+	if (!any || stats->state == PT_STREAM_CONNECTING)
+		return false;
+	return stats->state != PT_STREAM_LIVE || pt_wall_ns(pt_clock_system()) - stats->since_ns > SETTLE ||
+	       pt_wall_ns(pt_clock_system()) < stats->since_ns;
+}
+
+static void send_description(Peer *p, const PtStreamStats *stats) {
+	g_autoptr(GString) sdp = g_string_new("v=0\r\n");
+	bool v6 = p->address.any.sa_family == AF_INET6;
+	const char *uri = p->describe.uri;
+	g_string_append_printf(sdp, "o=- %" G_GINT64_FORMAT " 1 IN %s\r\n", pt_wall_ns(pt_clock_system()) / PT_NS_PER_S,
+	                       v6 ? "IP6 ::1" : "IP4 127.0.0.1");
+	g_string_append_printf(sdp, "s=%s\r\nc=IN %s\r\nt=0 0\r\na=range:npt=now-\r\na=control:*\r\n",
+	                       pt_stream_name(p->describe.stream), v6 ? "IP6 ::" : "IP4 0.0.0.0");
+	for (unsigned i = 0; i < PT_STREAM_TRACKS; i++) {
+		if (!stats->tracks[i].format)
+			continue;
+		pt_rtp_describe(stats->tracks[i].format, i, sdp);
+		g_string_append_printf(sdp, "a=control:track%u\r\n", i);
+	}
+	begin(p, 200, p->describe.cseq);
+	pt_rtsp_write_header(&p->out, "Content-Base", "%s%s", uri, g_str_has_suffix(uri, "/") ? "" : "/");
+	pt_rtsp_write_header(&p->out, "Content-Type", "application/sdp");
+	pt_rtsp_write_end(&p->out, sdp->str, sdp->len);
+}
+
+void pt_session_describe_again(Peer *p) {
+	if (!p->describe.stream)
+		return;
+	PtStreamStats stats;
+	pt_stream_get_stats(p->describe.stream, &stats);
+	int64_t now = pt_mono_ns(pt_clock_system());
+	bool any = false;
+	for (unsigned i = 0; i < PT_STREAM_TRACKS; i++)
+		any |= stats.tracks[i].format != NULL;
+	if (settled(&stats) || (any && now >= p->describe.until)) {
+		send_description(p, &stats);
+		describe_clear(p);
+	} else if (now >= p->describe.until) {
+		g_autofree char *reason = g_strdup_printf("%s has no picture yet%s%s", pt_stream_name(p->describe.stream),
+		                                          *stats.reason ? ": " : "", stats.reason);
+		refuse(p, 503, p->describe.cseq, reason);
+		describe_clear(p);
+	} else if (p->watch.fd >= 0) {
+		pt_timer_set_in(p->server->loop, &p->wait, DESCRIBE_STEP);
+	}
+	pt_stream_stats_clear(&stats);
+}
+
+static void do_describe(Peer *p, const PtRtspMessage *m, const char *cseq) {
+	int track;
+	g_autofree char *path = split_uri(m->uri, &track);
+	g_autoptr(GError) error = NULL;
+	if (p->describe.stream) {
+		refuse(p, 455, cseq, "the DESCRIBE before is still being answered");
+		return;
+	}
+	PtStream *stream = path ? p->server->ops->find(p->server->data, path, p->user, &error) : NULL;
+	if (!stream) {
+		if (error)
+			refuse_error(p, cseq, error);
+		else
+			reply(p, 404, cseq);
+		return;
+	}
+	p->describe.stream = stream;
+	p->describe.cseq = g_strdup(cseq);
+	p->describe.uri = g_strdup(m->uri);
+	p->describe.until = pt_mono_ns(pt_clock_system()) + DESCRIBE_WAIT;
+	pt_session_describe_again(p);
+}
+
+/* ---- SETUP ---- */
+
+void pt_session_clear(Peer *p) {
+	pt_feed_leave(p);
+	memset(p->tracks, 0, sizeof p->tracks);
+	g_clear_pointer(&p->stream, pt_stream_unref);
+	g_clear_pointer(&p->path, g_free);
+	p->state = SESSION_NONE;
+	p->has_video = p->waiting_key = false;
+	describe_clear(p);
+}
+
+/* The first way that both can go. */
+static bool choose_transport(Peer *p, const char *header, PtRtspTransport *ret) {
+	while (header && pt_rtsp_transport_next(&header, ret)) {
+		if (!ret->rtp_avp || ret->multicast || ret->record)
+			continue;
+		if (ret->tcp || (p->server->udp_port && ret->client_port[0] > 0))
+			return true;
+	}
+	return false;
+}
+
+static bool channel_taken(const Peer *p, unsigned track, int channel) {
+	for (unsigned i = 0; i < PT_STREAM_TRACKS; i++)
+		if (i != track && p->tracks[i].set && p->tracks[i].tcp &&
+		    (p->tracks[i].channels[0] == channel || p->tracks[i].channels[1] == channel))
+			return true;
+	return false;
+}
+
+static void set_port(Address *a, unsigned port) {
+	if (a->any.sa_family == AF_INET6)
+		a->v6.sin6_port = htons((uint16_t)port);
+	else
+		a->v4.sin_port = htons((uint16_t)port);
+}
+
+/* Fills the track and what the reply says. False: channels that cannot be. */
+static bool apply_transport(Peer *p, unsigned track, PtRtspTransport *t) {
+	SessionTrack *s = &p->tracks[track];
+	SessionTrack new = {.set = true, .tcp = t->tcp};
+	if (t->tcp) {
+		if (t->interleaved[0] < 0)
+			t->interleaved[0] = (int)track * 2;
+		if (t->interleaved[1] < 0)
+			t->interleaved[1] = t->interleaved[0] + 1;
+		if (t->interleaved[1] > 255 || t->interleaved[0] == t->interleaved[1] ||
+		    channel_taken(p, track, t->interleaved[0]) || channel_taken(p, track, t->interleaved[1]))
+			return false;
+		new.channels[0] = (uint8_t)t->interleaved[0];
+		new.channels[1] = (uint8_t)t->interleaved[1];
+	} else {
+		/* always to where the connection comes from: nobody has packets sent to somebody else */
+		if (t->client_port[1] < 0)
+			t->client_port[1] = t->client_port[0] == 65535 ? 65534 : t->client_port[0] + 1;
+		new.rtp = new.rtcp = p->address;
+		set_port(&new.rtp, (unsigned)t->client_port[0]);
+		set_port(&new.rtcp, (unsigned)t->client_port[1]);
+		t->server_port[0] = (int)p->server->udp_port;
+		t->server_port[1] = (int)p->server->udp_port + 1;
+	}
+	*t->destination = *t->source = 0;
+	*s = new;
+	return true;
+}
+
+static bool open_session(Peer *p, char **path, const char *cseq) {
+	g_autoptr(GError) error = NULL;
+	if (p->stream) {
+		if (!strcmp(p->path, *path))
+			return true;
+		refuse(p, 459, cseq, "one session holds the tracks of one stream");
+		return false;
+	}
+	PtStream *stream = p->server->ops->find(p->server->data, *path, p->user, &error);
+	if (!stream) {
+		if (error)
+			refuse_error(p, cseq, error);
+		else
+			reply(p, 404, cseq);
+		return false;
+	}
+	p->stream = stream;
+	p->path = g_steal_pointer(path);
+	/* it need not be a secret: a session is reached over its own connection only */
+	g_snprintf(p->session, sizeof p->session, "%08X%08X", g_random_int(), g_random_int());
+	return true;
+}
+
+static void do_setup(Peer *p, const PtRtspMessage *m, const char *cseq) {
+	int track;
+	g_autofree char *path = split_uri(m->uri, &track);
+	PtRtspTransport t;
+	if (p->state == SESSION_PLAYING) {
+		reply(p, 455, cseq);
+		return;
+	}
+	if (!path || track < 0 || track >= PT_STREAM_TRACKS) {
+		refuse(p, 404, cseq, "SETUP wants a track: the control address of the description");
+		return;
+	}
+	if (!choose_transport(p, pt_rtsp_message_get(m, "Transport"), &t)) {
+		refuse(p, 461, cseq, "RTP/AVP over TCP (interleaved) and UDP unicast are offered");
+		return;
+	}
+	if (!open_session(p, &path, cseq))
+		return;
+	PtFormat *format = pt_stream_get_format(p->stream, (unsigned)track);
+	if (!format || !apply_transport(p, (unsigned)track, &t)) {
+		unsigned status = format ? 400 : 404;
+		pt_format_unref(format);
+		if (p->state == SESSION_NONE)
+			pt_session_clear(p);
+		reply(p, status, cseq);
+		return;
+	}
+	p->tracks[track].clock_rate = pt_rtp_clock_rate(format);
+	p->has_video |= pt_codec_kind(format->codec) == PT_KIND_VIDEO;
+	pt_format_unref(format);
+	p->state = SESSION_READY;
+	pt_feed_join(pt_feed_get(p->server, p->stream), p);
+	g_autofree char *transport = pt_rtsp_transport_format(&t);
+	begin(p, 200, cseq);
+	pt_rtsp_write_header(&p->out, "Transport", "%s", transport);
+	end(p);
+}
+
+/* ---- the rest ---- */
+
+static bool own_session(Peer *p, const PtRtspMessage *m, const char *cseq) {
+	char id[64];
+	unsigned timeout;
+	if (p->state != SESSION_NONE && pt_rtsp_message_session(m, id, sizeof id, &timeout) && !strcmp(id, p->session))
+		return true;
+	reply(p, 454, cseq);
+	return false;
+}
+
+static void do_play(Peer *p, const PtRtspMessage *m, const char *cseq) {
+	if (!own_session(p, m, cseq))
+		return;
+	if (p->state != SESSION_PLAYING) {
+		p->state = SESSION_PLAYING;
+		p->waiting_key = p->has_video;
+		for (unsigned i = 0; i < PT_STREAM_TRACKS; i++) {
+			p->tracks[i].reported = false;
+			p->tracks[i].next_report = 0;
+		}
+	}
+	/* which packet comes first is known when the next key frame does: only the addresses are stated (RFC 2326 §12.33) */
+	g_autoptr(GString) info = g_string_new(NULL);
+	g_autofree char *base = g_strdup(m->uri);
+	for (size_t n = strlen(base); n && base[n - 1] == '/'; n--)
+		base[n - 1] = 0;
+	for (unsigned i = 0; i < PT_STREAM_TRACKS; i++)
+		if (p->tracks[i].set)
+			g_string_append_printf(info, "%surl=%s/track%u", info->len ? "," : "", base, i);
+	begin(p, 200, cseq);
+	pt_rtsp_write_header(&p->out, "Range", "npt=now-");
+	pt_rtsp_write_header(&p->out, "RTP-Info", "%s", info->str);
+	end(p);
+}
+
+static void do_pause(Peer *p, const PtRtspMessage *m, const char *cseq) {
+	if (!own_session(p, m, cseq))
+		return;
+	p->state = SESSION_READY;
+	reply(p, 200, cseq);
+}
+
+static void do_teardown(Peer *p, const PtRtspMessage *m, const char *cseq) {
+	if (!own_session(p, m, cseq))
+		return;
+	pt_session_clear(p);
+	reply(p, 200, cseq);
+}
+
+/* Keep-alives; there are no parameters. */
+static void do_parameter(Peer *p, const PtRtspMessage *m, const char *cseq) {
+	if (pt_rtsp_message_get(m, "Session") && !own_session(p, m, cseq))
+		return;
+	reply(p, m->body_size ? 451 : 200, cseq);
+}
+
+static void do_options(Peer *p, const PtRtspMessage *m, const char *cseq) {
+	begin(p, 200, cseq);
+	pt_rtsp_write_header(&p->out, "Public", METHODS);
+	end(p);
+}
+
+static const struct {
+	const char *method;
+	void (*run)(Peer *, const PtRtspMessage *, const char *cseq);
+	bool open; /* before login */
+} methods[] = {
+    {"OPTIONS", do_options, true},
+    {"DESCRIBE", do_describe, false},
+    {"SETUP", do_setup, false},
+    {"PLAY", do_play, false},
+    {"PAUSE", do_pause, false},
+    {"GET_PARAMETER", do_parameter, false},
+    {"SET_PARAMETER", do_parameter, false},
+    {"TEARDOWN", do_teardown, false},
+};
+
+void pt_session_request(Peer *p, const PtRtspMessage *m) {
+	const char *cseq = pt_rtsp_message_get(m, "CSeq"), *require = pt_rtsp_message_get(m, "Require");
+	if (!cseq || strlen(cseq) > 32 || strlen(m->uri) > 2048) {
+		p->server->stats.bad_requests++;
+		reply(p, 400, NULL);
+		p->closing = true;
+		return;
+	}
+	if (require) {
+		begin(p, 551, cseq);
+		pt_rtsp_write_header(&p->out, "Unsupported", "%s", require);
+		end(p);
+		return;
+	}
+	for (unsigned i = 0; i < G_N_ELEMENTS(methods); i++)
+		if (!strcmp(m->method, methods[i].method)) {
+			if (methods[i].open || login(p, m, cseq))
+				methods[i].run(p, m, cseq);
+			return;
+		}
+	begin(p, 405, cseq);
+	pt_rtsp_write_header(&p->out, "Allow", METHODS);
+	end(p);
+}

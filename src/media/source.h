@@ -1,0 +1,37 @@
+/* The contract of what makes samples: an RTSP camera, a looped file, the test picture. One static list, source.c. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+#include "base/clock.h"
+#include "base/loop.h"
+#include "media/stream.h"
+
+typedef enum { PT_TRANSPORT_TCP, PT_TRANSPORT_UDP } PtTransport;
+
+typedef struct {
+	const char *camera;   /* name as in the site file, for messages */
+	const char *location; /* "rtsp://192.0.2.21/stream1", "file:clip.mp4", "test:clock?…"; never with a password in it */
+	const char *user, *password; /* NULL: none */
+	PtTransport transport;
+	bool video, audio, metadata; /* tracks that are wanted */
+	PtLoop *loop;                /* the worker it lives on; outlives it */
+	PtStream *stream;            /* where samples go; the source keeps a reference */
+} PtSourceParams;
+
+typedef struct PtSource PtSource;
+
+typedef struct {
+	const char *scheme; /* "rtsp" */
+	/* Copies the params. From any thread. Never fails: what goes wrong shows as the stream's state and is tried again.
+	 */
+	PtSource *(*start)(const PtSourceParams *params);
+	/* From any thread but the loop's. When it returns nothing is pushed any more and all memory is given back. */
+	void (*stop)(PtSource *source);
+} PtSourceOps;
+
+struct PtSource {
+	const PtSourceOps *ops;
+};
+
+/* NULL and an error when no source knows the scheme. */
+PtSource *pt_source_start(const PtSourceParams *params, GError **error);
+void pt_source_stop(PtSource *source); /* takes NULL */
