@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "archive/archive.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+struct PtArchive {
+	char *path;
+	int lock_fd;
+	PtStore *store;
+	PtWriter *writer;
+	PtRetention *retention;
+	void *user;
+	void (*problem)(void *user, const char *what);
+
+	GMutex lock;
+	GPtrArray *recorders; /* under lock */
+};
+
+static void on_tick(void *user) {
+	PtArchive *a = user;
+	g_mutex_lock(&a->lock);
+	for (guint i = 0; i < a->recorders->len; i++)
+		pt_recorder_tick(g_ptr_array_index(a->recorders, i));
+	g_mutex_unlock(&a->lock);
+}
+
+static void on_problem(void *user, const char *what) {
+	PtArchive *a = user;
+	if (a->problem)
+		a->problem(a->user, what);
+}
+
+static void on_disk_full(void *user) { pt_retention_kick(((PtArchive *)user)->retention); }
+
+static bool take_directory(PtArchive *a, GError **error) {
+	if (g_mkdir_with_parents(a->path, 0750)) {
+		pt_error_set(error, DISK, "archive: create %s: %s", a->path, g_strerror(errno));
+		return false;
+	}
+	g_autofree char *lock = g_build_filename(a->path, ".lock", NULL);
+	a->lock_fd = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+	if (a->lock_fd < 0) {
+		pt_error_set(error, DISK, "archive: open %s: %s", lock, g_strerror(errno));
+		return false;
+	}
+	if (flock(a->lock_fd, LOCK_EX | LOCK_NB)) {
+		pt_error_set(error, BUSY, "archive: another pigtail records into %s", a->path);
+		return false;
+	}
+	return true;
+}
+
+PtArchive *pt_archive_open(const PtArchiveParams *params, PtRecovery *ret_recovery, GError **error) {
+	PtArchive *a = g_new0(PtArchive, 1);
+	a->lock_fd = -1;
+	a->path = g_strdup(params->path);
+	a->user = params->user;
+	a->problem = params->problem;
+	g_mutex_init(&a->lock);
+	a->recorders = g_ptr_array_new();
+	PtRecovery recovery = {0};
+	g_autofree char *db = g_build_filename(a->path, "index.db", NULL);
+	if (!take_directory(a, error) || !(a->store = pt_store_open(db, error)) ||
+	    !pt_archive_recover(a->store, a->path, &recovery, error)) {
+		pt_archive_free(a);
+		return NULL;
+	}
+	if (ret_recovery)
+		*ret_recovery = recovery;
+	a->retention = pt_retention_new(a->store, a->path, params->max_bytes, params->free_percent, params->free_bytes);
+	a->writer =
+	    pt_writer_new(a->path, a->store, params->sync_ns,
+	                  &(PtWriterHooks){.user = a, .tick = on_tick, .problem = on_problem, .disk_full = on_disk_full});
+	return a;
+}
+
+void pt_archive_free(PtArchive *a) {
+	if (!a)
+		return;
+	g_assert(a->recorders->len == 0);
+	pt_writer_free(a->writer);
+	pt_retention_free(a->retention);
+	pt_store_free(a->store);
+	if (a->lock_fd >= 0)
+		close(a->lock_fd);
+	g_ptr_array_unref(a->recorders);
+	g_mutex_clear(&a->lock);
+	g_free(a->path);
+	g_free(a);
+}
+
+PtStore *pt_archive_store(PtArchive *archive) { return archive->store; }
+PtWriter *pt_archive_writer(PtArchive *archive) { return archive->writer; }
+const char *pt_archive_path(PtArchive *archive) { return archive->path; }
+
+PtRecorder *pt_archive_record(PtArchive *a, PtStream *stream, const PtRecorderParams *params, GError **error) {
+	PtRecorder *r = pt_recorder_start(a->writer, stream, params, error);
+	if (!r)
+		return NULL;
+	g_mutex_lock(&a->lock);
+	g_ptr_array_add(a->recorders, r);
+	g_mutex_unlock(&a->lock);
+	return r;
+}
+
+void pt_archive_stop(PtArchive *a, PtRecorder *recorder, const char *reason) {
+	if (!recorder)
+		return;
+	g_mutex_lock(&a->lock);
+	g_ptr_array_remove_fast(a->recorders, recorder);
+	g_mutex_unlock(&a->lock);
+	pt_recorder_stop(recorder, reason);
+}
+
+void pt_archive_set_policy(PtArchive *a, const char *camera, const char *stream, const PtKeepPolicy *policy) {
+	pt_retention_set(a->retention, camera, stream, policy);
+}
+
+void pt_archive_set_fallback_policy(PtArchive *a, const PtKeepPolicy *policy) {
+	pt_retention_set(a->retention, "", "", policy);
+}
+
+void pt_archive_retain_now(PtArchive *a) { pt_retention_run(a->retention, pt_wall_ns(pt_clock_system())); }

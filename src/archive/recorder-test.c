@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "archive/archive.h"
+#include "base/bytes.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "media/fmp4/read.h"
+#include <fcntl.h>
+#include <glib/gstdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define S PT_NS_PER_S
+#define FPS 10
+#define T0 (INT64_C(1795345530) * S)
+
+typedef struct {
+	char *dir;
+	PtArchive *archive;
+	PtStream *stream;
+	PtRecorder *recorder;
+	PtFormat *format;
+	int64_t dts, wall; /* of the next sample */
+	uint32_t counter;
+} Fixture;
+
+static void open_archive(Fixture *f) {
+	g_autoptr(GError) error = NULL;
+	f->archive = pt_archive_open(&(PtArchiveParams){.path = f->dir, .sync_ns = 2 * S}, NULL, &error);
+	g_assert_no_error(error);
+	f->stream = pt_stream_new("gate/main");
+	f->recorder =
+	    pt_archive_record(f->archive, f->stream, &(PtRecorderParams){.camera = "gate", .video = "main"}, &error);
+	g_assert_no_error(error);
+}
+
+static void close_archive(Fixture *f) {
+	pt_archive_stop(f->archive, f->recorder, "pigtail was stopped");
+	pt_stream_unref(f->stream);
+	pt_archive_free(f->archive);
+	f->archive = NULL;
+}
+
+static void set_up(Fixture *f, gconstpointer unused) {
+	f->dir = g_dir_make_tmp("pt-archive-XXXXXX", NULL);
+	f->format =
+	    pt_format_new(&(PtFormat){.codec = PT_CODEC_MJPEG, .timescale = 90000, .width = 64, .height = 48}, NULL, 0);
+	f->wall = pt_wall_ns(pt_clock_system());
+	open_archive(f);
+}
+
+static void tear_down(Fixture *f, gconstpointer unused) {
+	if (f->archive)
+		close_archive(f);
+	pt_format_unref(f->format);
+	g_autofree char *rm = g_strdup_printf("rm -rf '%s'", f->dir);
+	g_assert_cmpint(system(rm), ==, 0);
+	g_free(f->dir);
+}
+
+/* key every two seconds; the payload is the frame's number */
+static void push_one(Fixture *f, uint32_t lost) {
+	PtSample *s = pt_sample_new(64);
+	uint8_t *p = pt_sample_grow(&s, 40);
+	memset(p, 0xab, 40);
+	pt_put_u32(p, f->counter);
+	s->key = f->counter % (2 * FPS) == 0;
+	s->broken = lost > 0;
+	s->lost = lost;
+	s->dts = s->pts = f->dts;
+	s->wall_ns = f->wall;
+	s->format = pt_format_ref(f->format);
+	pt_stream_push(f->stream, s);
+	pt_sample_unref(s);
+	f->counter++;
+	f->dts += 90000 / FPS;
+	f->wall += S / FPS;
+}
+
+static void push(Fixture *f, int n) {
+	for (int i = 0; i < n; i++)
+		push_one(f, 0);
+}
+
+static GArray *segments(Fixture *f) {
+	PtStore *store = pt_archive_store(f->archive);
+	return pt_store_segments(store, pt_store_series(store, "gate", "main", NULL), 0, INT64_MAX, NULL);
+}
+
+static GArray *gaps(Fixture *f) {
+	PtStore *store = pt_archive_store(f->archive);
+	return pt_store_gaps(store, pt_store_series(store, "gate", "main", NULL), 0, INT64_MAX, NULL);
+}
+
+static void assert_gap(GArray *all, guint i, const char *reason, int64_t length_ms) {
+	g_assert_cmpuint(i, <, all->len);
+	const PtGapRow *g = &g_array_index(all, PtGapRow, i);
+	g_test_message("gap %u: %s, %" G_GINT64_FORMAT " ms", i, g->reason, (g->end_ns - g->start_ns) / PT_NS_PER_MS);
+	g_assert_nonnull(strstr(g->reason, reason));
+	if (length_ms >= 0)
+		g_assert_cmpint(ABS((g->end_ns - g->start_ns) / PT_NS_PER_MS - length_ms), <=, 1);
+}
+
+/* Every frame number from 0 to n-1 once and in order, in files whose times rise. */
+static void assert_frames(Fixture *f, uint32_t n, uint32_t except) {
+	g_autoptr(GArray) rows = segments(f);
+	uint32_t want = 0;
+	int64_t wall = 0, end = 0;
+	for (guint i = 0; i < rows->len; i++) {
+		const PtSegmentRow *row = &g_array_index(rows, PtSegmentRow, i);
+		g_autofree char *path = g_build_filename(f->dir, row->path, NULL);
+		int fd = open(path, O_RDONLY);
+		g_autoptr(GError) error = NULL;
+		g_autoptr(PtMp4) mp4 = pt_mp4_read(fd, &error);
+		g_assert_no_error(error);
+		g_assert_cmpint(mp4->whole_size, ==, row->bytes);
+		g_assert_true(mp4->tracks[0].samples[0].key);
+		g_assert_cmpint(row->start_ns, >=, end);
+		end = row->end_ns;
+		for (size_t k = 0; k < mp4->tracks[0].n_samples; k++, want++) {
+			if (want == except)
+				want++;
+			PtSample *s = pt_mp4_load(mp4, fd, 0, k, &error);
+			g_assert_no_error(error);
+			PtBytes b = pt_bytes(s->data, s->size);
+			g_assert_cmpuint(pt_bytes_u32(&b), ==, want);
+			g_assert_cmpint(s->wall_ns, >, wall);
+			wall = s->wall_ns;
+			pt_sample_unref(s);
+		}
+		close(fd);
+	}
+	g_assert_cmpuint(want, ==, n);
+}
+
+static void test_plain(Fixture *f, gconstpointer unused) {
+	push(f, 1500);
+	pt_writer_flush(pt_archive_writer(f->archive));
+	close_archive(f);
+	open_archive(f);
+	assert_frames(f, 1500, G_MAXUINT32);
+	g_autoptr(GArray) rows = segments(f);
+	g_assert_cmpuint(rows->len, ==, 3);
+	const PtSegmentRow *a = &g_array_index(rows, PtSegmentRow, 0), *b = a + 1;
+	g_assert_cmpint(a->end_ns - a->start_ns, ==, 60 * S);
+	g_assert_cmpint(ABS(b->start_ns - a->end_ns), <, PT_NS_PER_MS);
+	g_assert_false(a->open);
+}
+
+static void test_gaps(Fixture *f, gconstpointer unused) {
+	push(f, 25);
+	f->counter++; /* one frame never came */
+	f->dts += 90000 / FPS;
+	f->wall += S / FPS;
+	push_one(f, 3);
+	push(f, 10);
+	pt_stream_set_state(f->stream, PT_STREAM_LOST, "camera gate: connection reset", f->wall);
+	f->wall += 5 * S;
+	f->counter = 40; /* a new connection begins at a key frame with times of its own */
+	f->dts = 12345;
+	push(f, 20);
+	close_archive(f);
+	open_archive(f);
+	pt_writer_flush(pt_archive_writer(f->archive));
+	g_autoptr(GArray) all = gaps(f);
+	assert_gap(all, 1, "3 packets were lost", 100);
+	assert_gap(all, 2, "connection reset", 5000);
+	assert_gap(all, 3, "pigtail was stopped", -1);
+	assert_gap(all, 4, "waiting for the first picture", -1);
+	g_assert_cmpint(g_array_index(all, PtGapRow, 4).end_ns, ==, 0);
+}
+
+static void test_clock_steps(Fixture *f, gconstpointer unused) {
+	push(f, 105);
+	f->wall += 3600 * S;
+	push(f, 200);
+	f->wall -= 3600 * S;
+	push(f, 200);
+	pt_writer_flush(pt_archive_writer(f->archive));
+	close_archive(f);
+	open_archive(f);
+	assert_frames(f, 505, G_MAXUINT32);
+	g_autoptr(GArray) all = gaps(f);
+	assert_gap(all, 1, "the hub's clock was set forward", 3600 * 1000);
+}
+
+/* The open file cut at every byte of its last fragment: what was whole before stays, the rest is gone, nothing else. */
+static void test_truncation(Fixture *f, gconstpointer unused) {
+	push(f, 33);
+	pt_writer_flush(pt_archive_writer(f->archive));
+	g_autoptr(GArray) rows = segments(f);
+	PtSegmentRow row = g_array_index(rows, PtSegmentRow, 0);
+	g_autofree char *path = g_build_filename(f->dir, row.path, NULL);
+	g_autofree char *copy = g_build_filename(f->dir, "copy.mp4", NULL);
+	g_autofree char *data = NULL;
+	gsize size;
+	g_assert_true(g_file_get_contents(path, &data, &size, NULL));
+	int fd = open(path, O_RDONLY);
+	g_autoptr(PtMp4) whole = pt_mp4_read(fd, NULL);
+	close(fd);
+	size_t n = whole->tracks[0].n_samples, last_fragment = 8;
+	const PtMp4Sample *before = &whole->tracks[0].samples[n - last_fragment - 1];
+	uint64_t begin = before->offset + before->size;
+	for (gsize cut = begin; cut < size; cut++) {
+		g_assert_true(g_file_set_contents(copy, data, (gssize)cut, NULL));
+		PtSegmentRow seen = {0};
+		g_autoptr(GError) error = NULL;
+		g_assert_true(pt_archive_inspect(f->dir, "copy.mp4", &seen, &error));
+		g_assert_no_error(error);
+		g_assert_cmpint(seen.bytes, <=, (int64_t)cut);
+		g_assert_cmpint(row.end_ns - seen.end_ns, <=, S);
+	}
+}
+
+static void test_recovery(Fixture *f, gconstpointer unused) {
+	push(f, 700);
+	pt_writer_flush(pt_archive_writer(f->archive));
+	g_autoptr(GArray) rows = segments(f);
+	PtSegmentRow row = g_array_index(rows, PtSegmentRow, rows->len - 1);
+	g_autofree char *path = g_build_filename(f->dir, row.path, NULL);
+	close_archive(f);
+	/* as a crash would leave it: open in the index, a torn tail in the file */
+	g_autofree char *sql = g_strdup_printf("%s/index.db", f->dir);
+	PtStore *store = pt_store_open(sql, NULL);
+	row.open = true;
+	g_assert_true(pt_store_put_segment(store, &row, NULL));
+	pt_store_free(store);
+	struct stat st;
+	g_assert_cmpint(stat(path, &st), ==, 0);
+	g_assert_cmpint(truncate(path, st.st_size - 7), ==, 0);
+	PtRecovery recovery;
+	g_autoptr(GError) error = NULL;
+	PtArchive *a = pt_archive_open(&(PtArchiveParams){.path = f->dir, .sync_ns = 2 * S}, &recovery, &error);
+	g_assert_no_error(error);
+	g_assert_cmpuint(recovery.recovered, ==, 1);
+	g_assert_cmpint(recovery.cut_bytes, >, 0);
+	g_assert_null(pt_archive_open(&(PtArchiveParams){.path = f->dir, .sync_ns = 2 * S}, NULL, &error));
+	g_assert_error(error, PT_ERROR, PT_ERROR_BUSY);
+	g_clear_error(&error);
+	pt_archive_free(a);
+	PtCheck check;
+	g_assert_true(pt_archive_check(f->dir, false, &check, NULL));
+	g_assert_cmpuint(check.torn + check.missing + check.unknown + check.unreadable, ==, 0);
+	pt_check_clear(&check);
+	/* without its index nothing is lost */
+	g_assert_cmpint(g_remove(sql), ==, 0);
+	g_assert_true(pt_archive_check(f->dir, true, &check, &error));
+	g_assert_no_error(error);
+	g_assert_cmpuint(check.segments, ==, rows->len);
+	g_assert_cmpuint(check.torn + check.missing + check.unknown + check.unreadable, ==, 0);
+	pt_check_clear(&check);
+	open_archive(f);
+}
+
+static void test_retention(Fixture *f, gconstpointer unused) {
+	push(f, 6000); /* ten minutes that lie in the future of the clock: what counts is the order */
+	pt_writer_flush(pt_archive_writer(f->archive));
+	PtStore *store = pt_archive_store(f->archive);
+	int64_t start = f->wall - 600 * S;
+	PtKeepRow keep = {.id = pt_store_new_id(store),
+	                  .camera = "gate",
+	                  .start_ns = start + 130 * S,
+	                  .end_ns = start + 140 * S,
+	                  .person = true,
+	                  .who = "anna",
+	                  .why = "test"};
+	g_assert_true(pt_store_put_keep(store, &keep, NULL));
+	pt_archive_set_policy(f->archive, "gate", "main", &(PtKeepPolicy){.age_ns = 300 * S});
+	PtRetention *r = pt_retention_new(store, f->dir, 0, 0, 0);
+	pt_retention_set(r, "gate", "main", &(PtKeepPolicy){.age_ns = 300 * S});
+	pt_retention_run(r, f->wall);
+	pt_retention_free(r);
+	g_autoptr(GArray) rows = segments(f);
+	g_assert_cmpuint(rows->len, ==, 6); /* the kept one, and the five newest */
+	g_assert_cmpint(g_array_index(rows, PtSegmentRow, 0).start_ns - start, ==, 120 * S);
+	r = pt_retention_new(store, f->dir, g_array_index(rows, PtSegmentRow, 0).bytes * 3, 0, 0);
+	pt_retention_run(r, f->wall);
+	pt_retention_free(r);
+	g_autoptr(GArray) fewer = segments(f);
+	g_assert_cmpuint(fewer->len, <=, 3);
+	g_assert_cmpint(g_array_index(fewer, PtSegmentRow, 0).start_ns - start, ==, 120 * S);
+	for (guint i = 0; i < fewer->len; i++) {
+		g_autofree char *path = g_build_filename(f->dir, g_array_index(fewer, PtSegmentRow, i).path, NULL);
+		g_assert_true(g_file_test(path, G_FILE_TEST_EXISTS));
+	}
+}
+
+static void test_vanish(Fixture *f, gconstpointer unused) {
+	push(f, 30);
+	pt_writer_flush(pt_archive_writer(f->archive));
+	g_autofree char *aside = g_strconcat(f->dir, "-aside", NULL);
+	g_assert_cmpint(rename(f->dir, aside), ==, 0);
+	push(f, 30);
+	pt_writer_flush(pt_archive_writer(f->archive));
+	push(f, 20);
+	pt_writer_flush(pt_archive_writer(f->archive));
+	PtWriterStats stats;
+	pt_writer_get_stats(pt_archive_writer(f->archive), &stats);
+	g_assert_nonnull(strstr(stats.problem, "vanished"));
+	g_assert_cmpint(rename(aside, f->dir), ==, 0);
+	g_usleep(2100000);
+	push(f, 45);
+	pt_writer_flush(pt_archive_writer(f->archive));
+	pt_writer_get_stats(pt_archive_writer(f->archive), &stats);
+	g_assert_cmpstr(stats.problem, ==, "");
+	g_autoptr(GArray) all = gaps(f);
+	assert_gap(all, 1, "vanished", -1);
+	g_assert_cmpint(g_array_index(all, PtGapRow, 1).end_ns, >, 0);
+}
+
+static void test_axis(void) {
+	PtAxis axis = {0};
+	bool jump;
+	g_assert_cmpint(pt_axis_place(&axis, T0, 0, true, &jump), ==, T0);
+	axis.end_ns = T0 + S;
+	/* set back by an hour in the middle: the axis goes on at its pace */
+	g_assert_cmpint(pt_axis_place(&axis, T0 + S - 3600 * S, T0 + S, true, &jump), ==, T0 + S);
+	g_assert_cmpint(axis.hold_ns, ==, 3600 * S);
+	/* set right again: the hold is given up without a jump */
+	g_assert_cmpint(pt_axis_place(&axis, T0 + 2 * S, T0 + 2 * S, true, &jump), ==, T0 + 2 * S);
+	g_assert_cmpint(axis.hold_ns, ==, 0);
+	g_assert_false(jump);
+	/* forward: only a key frame can begin the new segment */
+	g_assert_cmpint(pt_axis_place(&axis, T0 + 3600 * S, T0 + 3 * S, false, &jump), ==, T0 + 3 * S);
+	g_assert_false(jump);
+	g_assert_cmpint(pt_axis_place(&axis, T0 + 3600 * S, T0 + 3 * S, true, &jump), ==, T0 + 3600 * S);
+	g_assert_true(jump);
+	/* a new connection just after a step back */
+	axis.end_ns = T0 + 3700 * S;
+	g_assert_cmpint(pt_axis_place(&axis, T0 + 200 * S, 0, true, &jump), ==, T0 + 3700 * S);
+}
+
+int main(int argc, char **argv) {
+	g_test_init(&argc, &argv, NULL);
+	g_test_add_func("/recorder/axis", test_axis);
+#define ADD(name, fn) g_test_add("/recorder/" name, Fixture, NULL, set_up, fn, tear_down)
+	ADD("plain", test_plain);
+	ADD("gaps", test_gaps);
+	ADD("clock-steps", test_clock_steps);
+	ADD("truncation", test_truncation);
+	ADD("recovery", test_recovery);
+	ADD("retention", test_retention);
+	ADD("vanish", test_vanish);
+	return g_test_run();
+}

@@ -1,0 +1,292 @@
+/* Deletes whole segments, oldest first, when age, size or free space ask for it; never what a rule or a person keeps (P3).
+ * A thread of its own: unlinking a large file may take its time. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "archive/archive.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include <fcntl.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#define PASS_NS (10 * PT_NS_PER_S)
+#define BATCH 64
+/* Kept on the disk for the day it is full: to forget a segment the index has to write, and that needs room. */
+#define RESERVE_NAME ".reserve"
+#define RESERVE_BYTES (1 << 20)
+
+typedef struct {
+	char *camera, *stream; /* "" and "": for what has no policy of its own */
+	PtKeepPolicy policy;
+} Entry;
+
+struct PtRetention {
+	pthread_t thread;
+	PtStore *store;
+	char *root;
+	int64_t max_bytes, free_bytes;
+	double free_percent;
+
+	GMutex lock, pass; /* pass: held while a pass runs */
+	GCond wake;
+	/* under lock */
+	GArray *entries;
+	bool quit, kicked;
+};
+
+static void entry_clear(void *data) {
+	Entry *e = data;
+	g_free(e->camera);
+	g_free(e->stream);
+}
+
+void pt_retention_set(PtRetention *r, const char *camera, const char *stream, const PtKeepPolicy *policy) {
+	g_mutex_lock(&r->lock);
+	for (guint i = 0; i < r->entries->len; i++) {
+		Entry *e = &g_array_index(r->entries, Entry, i);
+		if (!strcmp(e->camera, camera) && !strcmp(e->stream, stream)) {
+			e->policy = *policy;
+			g_mutex_unlock(&r->lock);
+			return;
+		}
+	}
+	Entry e = {g_strdup(camera), g_strdup(stream), *policy};
+	g_array_append_val(r->entries, e);
+	g_mutex_unlock(&r->lock);
+}
+
+static PtKeepPolicy policy_of(PtRetention *r, const char *camera, const char *stream) {
+	PtKeepPolicy policy = {0};
+	g_mutex_lock(&r->lock);
+	for (guint i = 0; i < r->entries->len; i++) {
+		const Entry *e = &g_array_index(r->entries, Entry, i);
+		if (!strcmp(e->camera, camera) && !strcmp(e->stream, stream)) {
+			policy = e->policy;
+			break;
+		}
+		if (!e->camera[0])
+			policy = e->policy;
+	}
+	g_mutex_unlock(&r->lock);
+	return policy;
+}
+
+/* ---- what is kept ---- */
+
+typedef struct {
+	PtRetention *retention;
+	int64_t now;
+	GArray *keeps;  /* of all cameras */
+	GArray *series; /* PtSeriesRow */
+} Pass;
+
+static const PtSeriesRow *series_of(const Pass *p, int64_t id) {
+	for (guint i = 0; i < p->series->len; i++)
+		if (g_array_index(p->series, PtSeriesRow, i).id == id)
+			return &g_array_index(p->series, PtSeriesRow, i);
+	return NULL;
+}
+
+typedef enum { BY_RING, BY_AGE, BY_MAX_AGE } Cause;
+
+static bool is_kept(const Pass *p, const char *camera, const PtSegmentRow *s, Cause cause) {
+	for (guint i = 0; i < p->keeps->len; i++) {
+		const PtKeepRow *k = &g_array_index(p->keeps, PtKeepRow, i);
+		if (strcmp(k->camera, camera) || k->start_ns >= s->end_ns || k->end_ns <= s->start_ns)
+			continue;
+		if (k->until_ns && k->until_ns <= p->now)
+			continue;
+		if (k->person || (cause == BY_RING) || (cause == BY_AGE && !k->ring))
+			return true;
+	}
+	return false;
+}
+
+static void make_reserve(PtRetention *r) {
+	g_autofree char *path = g_build_filename(r->root, RESERVE_NAME, NULL);
+	struct statvfs fs;
+	if (!access(path, F_OK) || statvfs(r->root, &fs) || (int64_t)fs.f_bavail * (int64_t)fs.f_frsize < 4 * RESERVE_BYTES)
+		return;
+	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
+	if (fd < 0)
+		return;
+	bool made = !posix_fallocate(fd, 0, RESERVE_BYTES);
+	close(fd);
+	if (!made)
+		unlink(path);
+}
+
+static bool release_reserve(PtRetention *r) {
+	g_autofree char *path = g_build_filename(r->root, RESERVE_NAME, NULL);
+	return !unlink(path);
+}
+
+static bool forget_segments(PtRetention *r, GArray *rows) {
+	if (!pt_store_begin(r->store, NULL))
+		return false;
+	bool ok = true;
+	for (guint i = 0; ok && i < rows->len; i++)
+		ok = pt_store_delete_segment(r->store, g_array_index(rows, PtSegmentRow, i).id, NULL);
+	if (!ok) {
+		pt_store_rollback(r->store);
+		return false;
+	}
+	return pt_store_commit(r->store, true, NULL);
+}
+
+/* The index forgets first, and durably, so that it never promises what is gone; then the files go. */
+static bool delete_segments(PtRetention *r, GArray *rows, int64_t *ret_bytes) {
+	*ret_bytes = 0;
+	if (!rows->len || (!forget_segments(r, rows) && !(release_reserve(r) && forget_segments(r, rows))))
+		return false;
+	for (guint i = 0; i < rows->len; i++) {
+		const PtSegmentRow *row = &g_array_index(rows, PtSegmentRow, i);
+		g_autofree char *full = g_build_filename(r->root, row->path, NULL);
+		g_autofree char *day = g_path_get_dirname(full);
+		unlink(full);
+		rmdir(day); /* goes only when it is empty */
+		*ret_bytes += row->bytes;
+	}
+	return true;
+}
+
+/* Deletes closed segments of one series (0: all) that began before a time, up to so many bytes. Returns bytes freed. */
+static int64_t delete_until(Pass *p, int64_t series, int64_t before_ns, Cause cause, int64_t want_bytes) {
+	int64_t freed = 0, from = INT64_MIN;
+	while (freed < want_bytes) {
+		g_autoptr(GArray) rows = pt_store_oldest_segments(p->retention->store, series, from, before_ns, BATCH, NULL);
+		g_autoptr(GArray) doomed = g_array_new(FALSE, FALSE, sizeof(PtSegmentRow));
+		int64_t bytes = 0;
+		if (!rows || !rows->len)
+			break;
+		for (guint i = 0; i < rows->len && freed + bytes < want_bytes; i++) {
+			const PtSegmentRow *row = &g_array_index(rows, PtSegmentRow, i);
+			const PtSeriesRow *owner = series_of(p, row->series);
+			from = row->start_ns + 1;
+			if (row->end_ns > before_ns || (owner && is_kept(p, owner->camera, row, cause)))
+				continue;
+			g_array_append_val(doomed, *row);
+			bytes += row->bytes;
+		}
+		if (doomed->len && !delete_segments(p->retention, doomed, &bytes))
+			break;
+		freed += doomed->len ? bytes : 0;
+		if (rows->len < BATCH)
+			break;
+	}
+	return freed;
+}
+
+static int64_t missing_space(PtRetention *r) {
+	struct statvfs fs;
+	int64_t want = 0;
+	if (r->max_bytes)
+		want = MAX(want, pt_store_total_bytes(r->store) - r->max_bytes);
+	if ((r->free_percent > 0 || r->free_bytes) && !statvfs(r->root, &fs)) {
+		int64_t free_now = (int64_t)fs.f_bavail * (int64_t)fs.f_frsize;
+		int64_t target =
+		    MAX(r->free_bytes, (int64_t)(r->free_percent / 100 * (double)fs.f_blocks * (double)fs.f_frsize));
+		want = MAX(want, target - free_now);
+	}
+	return want;
+}
+
+static void forget_old_keeps(Pass *p) {
+	for (guint i = 0; i < p->keeps->len; i++) {
+		const PtKeepRow *k = &g_array_index(p->keeps, PtKeepRow, i);
+		if (k->until_ns && k->until_ns <= p->now)
+			pt_store_delete_keep(p->retention->store, k->id, NULL);
+	}
+}
+
+void pt_retention_run(PtRetention *r, int64_t now_ns) {
+	g_mutex_lock(&r->pass);
+	Pass p = {.retention = r, .now = now_ns};
+	p.keeps = pt_store_keeps(r->store, NULL, NULL);
+	p.series = pt_store_all_series(r->store, false, NULL);
+	if (p.keeps && p.series) {
+		for (guint i = 0; i < p.series->len; i++) {
+			const PtSeriesRow *s = &g_array_index(p.series, PtSeriesRow, i);
+			PtKeepPolicy policy = policy_of(r, s->camera, s->stream);
+			if (policy.ring_ns)
+				delete_until(&p, s->id, now_ns - policy.ring_ns, BY_RING, INT64_MAX);
+			if (policy.age_ns)
+				delete_until(&p, s->id, now_ns - policy.age_ns, BY_AGE, INT64_MAX);
+			if (policy.max_age_ns)
+				delete_until(&p, s->id, now_ns - policy.max_age_ns, BY_MAX_AGE, INT64_MAX);
+			int64_t oldest = s->first_ns;
+			if (policy.age_ns || policy.ring_ns)
+				pt_store_delete_gaps_before(r->store, s->id, oldest, NULL);
+		}
+		int64_t want = missing_space(r);
+		if (want > 0)
+			delete_until(&p, 0, INT64_MAX, BY_AGE, want);
+		forget_old_keeps(&p);
+		make_reserve(r);
+	}
+	g_clear_pointer(&p.keeps, g_array_unref);
+	g_clear_pointer(&p.series, g_array_unref);
+	g_mutex_unlock(&r->pass);
+}
+
+static void *retention_thread(void *data) {
+	PtRetention *r = data;
+	pthread_setname_np(pthread_self(), "pt-retention");
+	g_mutex_lock(&r->lock);
+	while (!r->quit) {
+		int64_t until = (pt_mono_ns(pt_clock_system()) + PASS_NS) / PT_NS_PER_US;
+		while (!r->quit && !r->kicked && g_cond_wait_until(&r->wake, &r->lock, until)) {
+		}
+		if (r->quit)
+			break;
+		r->kicked = false;
+		g_mutex_unlock(&r->lock);
+		pt_retention_run(r, pt_wall_ns(pt_clock_system()));
+		g_mutex_lock(&r->lock);
+	}
+	g_mutex_unlock(&r->lock);
+	return NULL;
+}
+
+void pt_retention_kick(PtRetention *r) {
+	g_mutex_lock(&r->lock);
+	r->kicked = true;
+	g_cond_signal(&r->wake);
+	g_mutex_unlock(&r->lock);
+}
+
+PtRetention *pt_retention_new(PtStore *store, const char *root, int64_t max_bytes, double free_percent, int64_t free_bytes) {
+	PtRetention *r = g_new0(PtRetention, 1);
+	r->store = store;
+	r->root = g_strdup(root);
+	r->max_bytes = max_bytes;
+	r->free_percent = free_percent;
+	r->free_bytes = free_bytes;
+	g_mutex_init(&r->lock);
+	g_mutex_init(&r->pass);
+	g_cond_init(&r->wake);
+	r->entries = g_array_new(FALSE, FALSE, sizeof(Entry));
+	g_array_set_clear_func(r->entries, entry_clear);
+	make_reserve(r);
+	int e = pthread_create(&r->thread, NULL, retention_thread, r);
+	if (e)
+		g_error("cannot start the archive's retention: %s", g_strerror(e));
+	return r;
+}
+
+void pt_retention_free(PtRetention *r) {
+	if (!r)
+		return;
+	g_mutex_lock(&r->lock);
+	r->quit = true;
+	g_cond_signal(&r->wake);
+	g_mutex_unlock(&r->lock);
+	pthread_join(r->thread, NULL);
+	g_array_unref(r->entries);
+	g_mutex_clear(&r->lock);
+	g_mutex_clear(&r->pass);
+	g_cond_clear(&r->wake);
+	g_free(r->root);
+	g_free(r);
+}

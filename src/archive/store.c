@@ -1,0 +1,534 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "archive/store.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include <sqlite3.h>
+#include <string.h>
+#include <sys/random.h>
+
+#define SCHEMA_VERSION 1
+#define MAX_READERS 4
+
+static const char schema[] =
+    "CREATE TABLE meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID;"
+    "CREATE TABLE series(id INTEGER PRIMARY KEY, camera TEXT NOT NULL, stream TEXT NOT NULL, UNIQUE(camera, stream));"
+    "CREATE TABLE segment(id INTEGER PRIMARY KEY, series INTEGER NOT NULL, start_ns INTEGER NOT NULL,"
+    " end_ns INTEGER NOT NULL, bytes INTEGER NOT NULL, open INTEGER NOT NULL, path TEXT NOT NULL, codec TEXT NOT NULL,"
+    " width INTEGER NOT NULL, height INTEGER NOT NULL);"
+    "CREATE UNIQUE INDEX segment_path ON segment(path);"
+    "CREATE INDEX segment_time ON segment(series, start_ns, end_ns, bytes);"
+    "CREATE INDEX segment_age ON segment(start_ns);"
+    "CREATE INDEX segment_open ON segment(id) WHERE open;"
+    "INSERT INTO meta VALUES('bytes', 0);"
+    "CREATE TRIGGER segment_added AFTER INSERT ON segment BEGIN UPDATE meta SET value=value+new.bytes WHERE key='bytes'; "
+    "END;"
+    "CREATE TRIGGER segment_grown AFTER UPDATE OF bytes ON segment BEGIN"
+    " UPDATE meta SET value=value+new.bytes-old.bytes WHERE key='bytes'; END;"
+    "CREATE TRIGGER segment_gone AFTER DELETE ON segment BEGIN"
+    " UPDATE meta SET value=value-old.bytes WHERE key='bytes'; END;"
+    "CREATE TABLE gap(id INTEGER PRIMARY KEY, series INTEGER NOT NULL, start_ns INTEGER NOT NULL, end_ns INTEGER NOT NULL,"
+    " reason TEXT NOT NULL);"
+    "CREATE INDEX gap_time ON gap(series, start_ns);"
+    "CREATE TABLE keep(id INTEGER PRIMARY KEY, camera TEXT NOT NULL, start_ns INTEGER NOT NULL, end_ns INTEGER NOT NULL,"
+    " until_ns INTEGER NOT NULL, person INTEGER NOT NULL, ring INTEGER NOT NULL, who TEXT NOT NULL, why TEXT NOT NULL);"
+    "CREATE INDEX keep_camera ON keep(camera, start_ns);";
+
+enum { PUT_SEGMENT, DELETE_SEGMENT, PUT_GAP, DELETE_GAPS, PUT_KEEP, DELETE_KEEP, N_WRITES };
+static const char *const write_sql[N_WRITES] = {
+    [PUT_SEGMENT] = "INSERT INTO segment(id,series,start_ns,end_ns,bytes,open,path,codec,width,height)"
+                    " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10) ON CONFLICT(id) DO UPDATE SET end_ns=?4,bytes=?5,open=?6",
+    [DELETE_SEGMENT] = "DELETE FROM segment WHERE id=?1",
+    [PUT_GAP] = "INSERT OR REPLACE INTO gap(id,series,start_ns,end_ns,reason) VALUES(?1,?2,?3,?4,?5)",
+    [DELETE_GAPS] = "DELETE FROM gap WHERE series=?1 AND end_ns>0 AND end_ns<=?2",
+    [PUT_KEEP] = "INSERT OR REPLACE INTO keep(id,camera,start_ns,end_ns,until_ns,person,ring,who,why)"
+                 " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9)",
+    [DELETE_KEEP] = "DELETE FROM keep WHERE id=?1",
+};
+
+struct PtStore {
+	char *path;
+	int64_t hub;
+
+	GRecMutex lock;
+	/* under lock */
+	sqlite3 *db;
+	sqlite3_stmt *writes[N_WRITES];
+	int depth;
+
+	GMutex id_lock; /* of its own: who needs an id must not wait for a transaction */
+	int64_t last_ms;
+	unsigned counter;
+
+	GMutex readers_lock;
+	sqlite3 *readers[MAX_READERS]; /* idle ones, under readers_lock */
+};
+
+static bool fail(sqlite3 *db, const char *what, GError **error) {
+	int code = db ? sqlite3_extended_errcode(db) & 0xff : SQLITE_NOMEM;
+	bool damaged = code == SQLITE_CORRUPT || code == SQLITE_NOTADB;
+	g_set_error(error, PT_ERROR, damaged ? PT_ERROR_INVALID : PT_ERROR_DISK, "index: %s: %s%s", what,
+	            db ? sqlite3_errmsg(db) : "out of memory",
+	            damaged ? " (the footage is not touched; 'pigtail archive check --rebuild' makes the index again)" : "");
+	return false;
+}
+
+static sqlite3 *open_connection(const char *path, int flags, GError **error) {
+	sqlite3 *db = NULL;
+	if (sqlite3_open_v2(path, &db, flags | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK) {
+		fail(db, "open", error);
+		sqlite3_close(db);
+		return NULL;
+	}
+	sqlite3_busy_timeout(db, 5000);
+	sqlite3_exec(db, "PRAGMA cache_size=-1024", NULL, NULL, NULL);
+	return db;
+}
+
+static int64_t query_int(sqlite3 *db, const char *sql) {
+	sqlite3_stmt *st = NULL;
+	int64_t v = -1;
+	if (sqlite3_prepare_v2(db, sql, -1, &st, NULL) == SQLITE_OK && sqlite3_step(st) == SQLITE_ROW)
+		v = sqlite3_column_int64(st, 0);
+	sqlite3_finalize(st);
+	return v;
+}
+
+static bool create_schema(PtStore *store, GError **error) {
+	int64_t version = query_int(store->db, "PRAGMA user_version");
+	if (version == 0 && query_int(store->db, "SELECT count(*) FROM sqlite_schema") == 0) {
+		uint16_t hub = 0;
+		if (getrandom(&hub, sizeof hub, 0) != sizeof hub)
+			hub = (uint16_t)pt_wall_ns(pt_clock_system());
+		g_autofree char *sql =
+		    g_strdup_printf("BEGIN;%s INSERT INTO meta VALUES('hub',%d); PRAGMA user_version=%d; COMMIT", schema,
+		                    hub & 1023, SCHEMA_VERSION);
+		if (sqlite3_exec(store->db, sql, NULL, NULL, NULL) != SQLITE_OK)
+			return fail(store->db, "create", error);
+		version = SCHEMA_VERSION;
+	}
+	if (version != SCHEMA_VERSION) {
+		if (version < 0)
+			return fail(store->db, "read", error);
+		pt_error_set(error, INVALID,
+		             "index: %s has layout %d, this program knows %d: it was made by another version", store->path,
+		             (int)version, SCHEMA_VERSION);
+		return false;
+	}
+	store->hub = query_int(store->db, "SELECT value FROM meta WHERE key='hub'") & 1023;
+	return true;
+}
+
+PtStore *pt_store_open(const char *path, GError **error) {
+	PtStore *store = g_new0(PtStore, 1);
+	g_rec_mutex_init(&store->lock);
+	g_mutex_init(&store->readers_lock);
+	g_mutex_init(&store->id_lock);
+	store->path = g_strdup(path);
+	store->db = open_connection(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, error);
+	if (!store->db)
+		goto failed;
+	if (sqlite3_exec(store->db, "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL", NULL, NULL, NULL) != SQLITE_OK) {
+		fail(store->db, "open", error);
+		goto failed;
+	}
+	if (!create_schema(store, error))
+		goto failed;
+	for (int i = 0; i < N_WRITES; i++)
+		if (sqlite3_prepare_v3(store->db, write_sql[i], -1, SQLITE_PREPARE_PERSISTENT, &store->writes[i], NULL) !=
+		    SQLITE_OK) {
+			fail(store->db, "prepare", error);
+			goto failed;
+		}
+	return store;
+failed:
+	pt_store_free(store);
+	return NULL;
+}
+
+void pt_store_free(PtStore *store) {
+	if (!store)
+		return;
+	for (int i = 0; i < N_WRITES; i++)
+		sqlite3_finalize(store->writes[i]);
+	for (int i = 0; i < MAX_READERS; i++)
+		sqlite3_close(store->readers[i]);
+	sqlite3_close(store->db);
+	g_rec_mutex_clear(&store->lock);
+	g_mutex_clear(&store->readers_lock);
+	g_mutex_clear(&store->id_lock);
+	g_free(store->path);
+	g_free(store);
+}
+
+int64_t pt_store_new_id(PtStore *store) {
+	g_mutex_lock(&store->id_lock);
+	int64_t ms = pt_wall_ns(pt_clock_system()) / PT_NS_PER_MS;
+	if (ms <= store->last_ms && ++store->counter < 4096) {
+		ms = store->last_ms;
+	} else {
+		ms = MAX(ms, store->last_ms + 1);
+		store->counter = 0;
+	}
+	store->last_ms = ms;
+	int64_t id = (ms & ((INT64_C(1) << 41) - 1)) << 22 | store->hub << 12 | store->counter;
+	g_mutex_unlock(&store->id_lock);
+	return id;
+}
+
+/* ---- writing ---- */
+
+bool pt_store_begin(PtStore *store, GError **error) {
+	g_rec_mutex_lock(&store->lock);
+	if (store->depth++ == 0 && sqlite3_exec(store->db, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK) {
+		fail(store->db, "begin", error);
+		store->depth--;
+		g_rec_mutex_unlock(&store->lock);
+		return false;
+	}
+	return true;
+}
+
+bool pt_store_commit(PtStore *store, bool durable, GError **error) {
+	bool ok = true;
+	if (--store->depth == 0) {
+		if (durable)
+			sqlite3_exec(store->db, "PRAGMA synchronous=FULL", NULL, NULL, NULL);
+		ok = sqlite3_exec(store->db, "COMMIT", NULL, NULL, NULL) == SQLITE_OK;
+		if (!ok) {
+			fail(store->db, "commit", error);
+			sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
+		}
+		if (durable)
+			sqlite3_exec(store->db, "PRAGMA synchronous=NORMAL", NULL, NULL, NULL);
+	}
+	g_rec_mutex_unlock(&store->lock);
+	return ok;
+}
+
+void pt_store_rollback(PtStore *store) {
+	if (--store->depth == 0)
+		sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
+	g_rec_mutex_unlock(&store->lock);
+}
+
+/* format: i = int64_t, s = text, in order of the parameters */
+static bool run(PtStore *store, int which, GError **error, const char *format, ...) {
+	g_rec_mutex_lock(&store->lock);
+	sqlite3_stmt *st = store->writes[which];
+	va_list args;
+	va_start(args, format);
+	for (int i = 0; format[i]; i++) {
+		if (format[i] == 'i')
+			sqlite3_bind_int64(st, i + 1, va_arg(args, int64_t));
+		else
+			sqlite3_bind_text(st, i + 1, va_arg(args, const char *), -1, SQLITE_TRANSIENT);
+	}
+	va_end(args);
+	bool ok = sqlite3_step(st) == SQLITE_DONE;
+	if (!ok)
+		fail(store->db, "write", error);
+	sqlite3_reset(st);
+	g_rec_mutex_unlock(&store->lock);
+	return ok;
+}
+
+bool pt_store_put_segment(PtStore *store, const PtSegmentRow *r, GError **error) {
+	return run(store, PUT_SEGMENT, error, "iiiiiissii", r->id, r->series, r->start_ns, r->end_ns, r->bytes,
+	           (int64_t)r->open, r->path, r->codec, (int64_t)r->width, (int64_t)r->height);
+}
+
+bool pt_store_delete_segment(PtStore *store, int64_t id, GError **error) {
+	return run(store, DELETE_SEGMENT, error, "i", id);
+}
+
+bool pt_store_put_gap(PtStore *store, const PtGapRow *r, GError **error) {
+	return run(store, PUT_GAP, error, "iiiis", r->id, r->series, r->start_ns, r->end_ns, r->reason);
+}
+
+bool pt_store_delete_gaps_before(PtStore *store, int64_t series, int64_t end_ns, GError **error) {
+	return run(store, DELETE_GAPS, error, "ii", series, end_ns);
+}
+
+bool pt_store_put_keep(PtStore *store, const PtKeepRow *r, GError **error) {
+	return run(store, PUT_KEEP, error, "isiiiiiss", r->id, r->camera, r->start_ns, r->end_ns, r->until_ns,
+	           (int64_t)r->person, (int64_t)r->ring, r->who, r->why);
+}
+
+bool pt_store_delete_keep(PtStore *store, int64_t id, GError **error) {
+	g_rec_mutex_lock(&store->lock);
+	bool ok = run(store, DELETE_KEEP, error, "i", id);
+	if (ok && sqlite3_changes(store->db) == 0) {
+		pt_error_set(error, NOT_FOUND, "nothing is kept under %" G_GINT64_FORMAT, id);
+		ok = false;
+	}
+	g_rec_mutex_unlock(&store->lock);
+	return ok;
+}
+
+bool pt_store_forget_everything(PtStore *store, GError **error) {
+	g_rec_mutex_lock(&store->lock);
+	bool ok =
+	    sqlite3_exec(store->db, "DELETE FROM segment", NULL, NULL, NULL) == SQLITE_OK || fail(store->db, "clear", error);
+	g_rec_mutex_unlock(&store->lock);
+	return ok;
+}
+
+int64_t pt_store_series(PtStore *store, const char *camera, const char *stream, GError **error) {
+	g_rec_mutex_lock(&store->lock);
+	sqlite3_stmt *st = NULL;
+	int64_t id = 0;
+	static const char *const sql[] = {"SELECT id FROM series WHERE camera=?1 AND stream=?2",
+	                                  "INSERT INTO series(camera, stream) VALUES(?1, ?2)"};
+	for (int i = 0; i < 2 && !id; i++) {
+		if (sqlite3_prepare_v2(store->db, sql[i], -1, &st, NULL) != SQLITE_OK)
+			break;
+		sqlite3_bind_text(st, 1, camera, -1, SQLITE_STATIC);
+		sqlite3_bind_text(st, 2, stream, -1, SQLITE_STATIC);
+		int r = sqlite3_step(st);
+		if (r == SQLITE_ROW)
+			id = sqlite3_column_int64(st, 0);
+		else if (r == SQLITE_DONE && i)
+			id = sqlite3_last_insert_rowid(store->db);
+		sqlite3_finalize(st);
+	}
+	if (!id)
+		fail(store->db, "series", error);
+	g_rec_mutex_unlock(&store->lock);
+	return id;
+}
+
+/* ---- reading ---- */
+
+static sqlite3 *borrow(PtStore *store, GError **error) {
+	sqlite3 *db = NULL;
+	g_mutex_lock(&store->readers_lock);
+	for (int i = 0; i < MAX_READERS && !db; i++)
+		db = g_steal_pointer(&store->readers[i]);
+	g_mutex_unlock(&store->readers_lock);
+	return db ? db : open_connection(store->path, SQLITE_OPEN_READWRITE, error);
+}
+
+static void give_back(PtStore *store, sqlite3 *db) {
+	g_mutex_lock(&store->readers_lock);
+	for (int i = 0; i < MAX_READERS && db; i++)
+		if (!store->readers[i])
+			store->readers[i] = g_steal_pointer(&db);
+	g_mutex_unlock(&store->readers_lock);
+	sqlite3_close(db);
+}
+
+typedef void (*ReadRow)(sqlite3_stmt *st, GArray *rows);
+
+static GArray *select_rows(PtStore *store, size_t row_size, ReadRow read_row, GError **error, const char *sql,
+                           const char *format, ...) {
+	sqlite3 *db = borrow(store, error);
+	if (!db)
+		return NULL;
+	sqlite3_stmt *st = NULL;
+	GArray *rows = NULL;
+	if (sqlite3_prepare_v2(db, sql, -1, &st, NULL) == SQLITE_OK) {
+		va_list args;
+		va_start(args, format);
+		for (int i = 0; format[i]; i++) {
+			if (format[i] == 'i')
+				sqlite3_bind_int64(st, i + 1, va_arg(args, int64_t));
+			else
+				sqlite3_bind_text(st, i + 1, va_arg(args, const char *), -1, SQLITE_TRANSIENT);
+		}
+		va_end(args);
+		rows = g_array_new(FALSE, TRUE, (guint)row_size);
+		int r;
+		while ((r = sqlite3_step(st)) == SQLITE_ROW)
+			read_row(st, rows);
+		if (r != SQLITE_DONE)
+			g_clear_pointer(&rows, g_array_unref);
+	}
+	if (!rows)
+		fail(db, "read", error);
+	sqlite3_finalize(st);
+	give_back(store, db);
+	return rows;
+}
+
+static void copy_text(char *to, size_t size, sqlite3_stmt *st, int column) {
+	const char *text = (const char *)sqlite3_column_text(st, column);
+	g_strlcpy(to, text ? text : "", size);
+}
+
+static void read_segment(sqlite3_stmt *st, GArray *rows) {
+	PtSegmentRow r = {.id = sqlite3_column_int64(st, 0),
+	                  .series = sqlite3_column_int64(st, 1),
+	                  .start_ns = sqlite3_column_int64(st, 2),
+	                  .end_ns = sqlite3_column_int64(st, 3),
+	                  .bytes = sqlite3_column_int64(st, 4),
+	                  .open = sqlite3_column_int(st, 5) != 0,
+	                  .width = sqlite3_column_int(st, 8),
+	                  .height = sqlite3_column_int(st, 9)};
+	copy_text(r.path, sizeof r.path, st, 6);
+	copy_text(r.codec, sizeof r.codec, st, 7);
+	g_array_append_val(rows, r);
+}
+
+#define SEGMENT_COLUMNS "id,series,start_ns,end_ns,bytes,open,path,codec,width,height"
+
+GArray *pt_store_segments(PtStore *store, int64_t series, int64_t from_ns, int64_t to_ns, GError **error) {
+	/* the one that begins before `from` may reach into it; segments of a series do not overlap */
+	return select_rows(
+	    store, sizeof(PtSegmentRow), read_segment, error,
+	    "SELECT " SEGMENT_COLUMNS " FROM segment WHERE series=?1 AND start_ns<?3 AND end_ns>?2 AND start_ns>="
+	    "ifnull((SELECT max(start_ns) FROM segment WHERE series=?1 AND start_ns<=?2),?2) ORDER BY start_ns, id",
+	    "iii", series, from_ns, to_ns);
+}
+
+GArray *pt_store_open_segments(PtStore *store, GError **error) {
+	return select_rows(store, sizeof(PtSegmentRow), read_segment, error,
+	                   "SELECT " SEGMENT_COLUMNS " FROM segment WHERE open ORDER BY id", "");
+}
+
+GArray *pt_store_oldest_segments(PtStore *store, int64_t series, int64_t from_ns, int64_t before_ns, unsigned limit,
+                                 GError **error) {
+	if (series)
+		return select_rows(store, sizeof(PtSegmentRow), read_segment, error,
+		                   "SELECT " SEGMENT_COLUMNS
+		                   " FROM segment WHERE series=?1 AND start_ns>=?2 AND start_ns<?3 AND NOT open"
+		                   " ORDER BY start_ns LIMIT ?4",
+		                   "iiii", series, from_ns, before_ns, (int64_t)limit);
+	return select_rows(store, sizeof(PtSegmentRow), read_segment, error,
+	                   "SELECT " SEGMENT_COLUMNS " FROM segment WHERE start_ns>=?1 AND start_ns<?2 AND NOT open"
+	                   " ORDER BY start_ns LIMIT ?3",
+	                   "iii", from_ns, before_ns, (int64_t)limit);
+}
+
+int64_t pt_store_total_bytes(PtStore *store) {
+	g_rec_mutex_lock(&store->lock);
+	int64_t bytes = query_int(store->db, "SELECT value FROM meta WHERE key='bytes'");
+	g_rec_mutex_unlock(&store->lock);
+	return MAX(bytes, 0);
+}
+
+static void read_gap(sqlite3_stmt *st, GArray *rows) {
+	PtGapRow r = {.id = sqlite3_column_int64(st, 0),
+	              .series = sqlite3_column_int64(st, 1),
+	              .start_ns = sqlite3_column_int64(st, 2),
+	              .end_ns = sqlite3_column_int64(st, 3)};
+	copy_text(r.reason, sizeof r.reason, st, 4);
+	g_array_append_val(rows, r);
+}
+
+GArray *pt_store_gaps(PtStore *store, int64_t series, int64_t from_ns, int64_t to_ns, GError **error) {
+	return select_rows(
+	    store, sizeof(PtGapRow), read_gap, error,
+	    "SELECT id,series,start_ns,end_ns,reason FROM gap WHERE series=?1 AND start_ns<?3 AND (end_ns=0 OR end_ns>?2)"
+	    " ORDER BY start_ns, id",
+	    "iii", series, from_ns, to_ns);
+}
+
+static void read_keep(sqlite3_stmt *st, GArray *rows) {
+	PtKeepRow r = {.id = sqlite3_column_int64(st, 0),
+	               .start_ns = sqlite3_column_int64(st, 2),
+	               .end_ns = sqlite3_column_int64(st, 3),
+	               .until_ns = sqlite3_column_int64(st, 4),
+	               .person = sqlite3_column_int(st, 5) != 0,
+	               .ring = sqlite3_column_int(st, 6) != 0};
+	copy_text(r.camera, sizeof r.camera, st, 1);
+	copy_text(r.who, sizeof r.who, st, 7);
+	copy_text(r.why, sizeof r.why, st, 8);
+	g_array_append_val(rows, r);
+}
+
+#define KEEP_COLUMNS "id,camera,start_ns,end_ns,until_ns,person,ring,who,why"
+
+GArray *pt_store_keeps(PtStore *store, const char *camera, GError **error) {
+	if (camera)
+		return select_rows(store, sizeof(PtKeepRow), read_keep, error,
+		                   "SELECT " KEEP_COLUMNS " FROM keep WHERE camera=?1 ORDER BY start_ns", "s", camera);
+	return select_rows(store, sizeof(PtKeepRow), read_keep, error, "SELECT " KEEP_COLUMNS " FROM keep ORDER BY start_ns",
+	                   "");
+}
+
+static void read_flag(sqlite3_stmt *st, GArray *rows) {
+	char one = 1;
+	g_array_append_val(rows, one);
+}
+
+bool pt_store_has_path(PtStore *store, const char *path) {
+	g_autoptr(GArray) rows = select_rows(store, 1, read_flag, NULL, "SELECT 1 FROM segment WHERE path=?1", "s", path);
+	return rows && rows->len;
+}
+
+static void read_series(sqlite3_stmt *st, GArray *rows) {
+	PtSeriesRow r = {.id = sqlite3_column_int64(st, 0),
+	                 .first_ns = sqlite3_column_int64(st, 3),
+	                 .last_ns = sqlite3_column_int64(st, 4),
+	                 .bytes = sqlite3_column_int64(st, 5),
+	                 .segments = sqlite3_column_int64(st, 6)};
+	copy_text(r.camera, sizeof r.camera, st, 1);
+	copy_text(r.stream, sizeof r.stream, st, 2);
+	g_array_append_val(rows, r);
+}
+
+GArray *pt_store_all_series(PtStore *store, bool totals, GError **error) {
+	if (totals)
+		return select_rows(
+		    store, sizeof(PtSeriesRow), read_series, error,
+		    "SELECT "
+		    "s.id,camera,stream,ifnull(min(start_ns),0),ifnull(max(end_ns),0),ifnull(sum(bytes),0),count(g.id)"
+		    " FROM series s LEFT JOIN segment g ON g.series=s.id GROUP BY s.id ORDER BY camera, stream",
+		    "");
+	return select_rows(store, sizeof(PtSeriesRow), read_series, error,
+	                   "SELECT id,camera,stream,"
+	                   "ifnull((SELECT start_ns FROM segment g WHERE g.series=s.id ORDER BY start_ns LIMIT 1),0),"
+	                   "ifnull((SELECT end_ns FROM segment g WHERE g.series=s.id ORDER BY start_ns DESC LIMIT 1),0),0,0"
+	                   " FROM series s ORDER BY camera, stream",
+	                   "");
+}
+
+typedef struct {
+	int64_t start, end;
+} Span;
+
+static void read_span(sqlite3_stmt *st, GArray *rows) {
+	Span span = {sqlite3_column_int64(st, 0), sqlite3_column_int64(st, 1)};
+	g_array_append_val(rows, span);
+}
+
+static void append_span(GArray *spans, Span span, int64_t merge_ns) {
+	Span *last = spans->len ? &g_array_index(spans, Span, spans->len - 1) : NULL;
+	if (last && span.start - last->end <= merge_ns)
+		last->end = MAX(last->end, span.end);
+	else
+		g_array_append_val(spans, span);
+}
+
+/* Zoomed far out, a row per segment would be half a million of them a year: look once per slot instead. */
+static GArray *coarse_coverage(PtStore *store, int64_t series, int64_t from, int64_t to, int64_t slot, GError **error) {
+	return select_rows(
+	    store, sizeof(Span), read_span, error,
+	    "WITH RECURSIVE t(s,e) AS (SELECT start_ns,end_ns FROM (SELECT start_ns,end_ns FROM segment WHERE series=?1"
+	    " AND start_ns>=ifnull((SELECT max(start_ns) FROM segment WHERE series=?1 AND start_ns<=?2),?2)"
+	    " ORDER BY start_ns LIMIT 1) UNION ALL"
+	    " SELECT g.start_ns,g.end_ns FROM t JOIN segment g ON g.id=(SELECT id FROM segment WHERE series=?1"
+	    " AND start_ns>=t.s+?4 ORDER BY start_ns LIMIT 1) WHERE t.s<?3)"
+	    " SELECT s,e FROM t WHERE s<?3",
+	    "iiii", series, from, to, slot);
+}
+
+GArray *pt_store_coverage(PtStore *store, int64_t series, int64_t from_ns, int64_t to_ns, int64_t merge_ns, GError **error) {
+	bool coarse = (to_ns - from_ns) > INT64_C(4) * 86400 * PT_NS_PER_S;
+	int64_t slot = MAX(merge_ns, (to_ns - from_ns) / 2000);
+	g_autoptr(GArray) rows =
+	    coarse ? coarse_coverage(store, series, from_ns, to_ns, slot, error)
+	           : select_rows(
+	                 store, sizeof(Span), read_span, error,
+	                 "SELECT start_ns,end_ns FROM segment WHERE series=?1 AND start_ns<?3 AND end_ns>?2 AND start_ns>="
+	                 "ifnull((SELECT max(start_ns) FROM segment WHERE series=?1 AND start_ns<=?2),?2) ORDER BY start_ns",
+	                 "iii", series, from_ns, to_ns);
+	if (!rows)
+		return NULL;
+	GArray *spans = g_array_new(FALSE, FALSE, sizeof(Span));
+	for (guint i = 0; i < rows->len; i++) {
+		Span span = g_array_index(rows, Span, i);
+		append_span(spans, span, coarse ? slot + 90 * PT_NS_PER_S : merge_ns);
+	}
+	return spans;
+}

@@ -1,0 +1,79 @@
+/* The index of the archive: which segments, gaps and kept spans there are. The only file here that sees SQLite (the event
+ * log has its own). Thread-safe: writes go through one connection under a lock, every read borrows one of its own. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct PtStore PtStore;
+
+/* Opens or creates index.db. A damaged database is an error that names `pigtail archive check --rebuild`. */
+PtStore *pt_store_open(const char *path, GError **error);
+void pt_store_free(PtStore *store); /* takes NULL */
+
+/* Ids are unique across hubs: 41 bits of milliseconds, 10 bits of the hub, 12 bits of a counter. */
+int64_t pt_store_new_id(PtStore *store);
+
+/* A camera's main, sub, audio or metadata. Made when it does not exist. Returns 0 on error. */
+int64_t pt_store_series(PtStore *store, const char *camera, const char *stream, GError **error);
+
+typedef struct {
+	int64_t id, series;
+	int64_t start_ns, end_ns; /* wall time, UTC; end is that of the last sample */
+	int64_t bytes;            /* as far as it is promised */
+	bool open;                /* still being written */
+	char path[192];           /* relative to the archive's root */
+	char codec[48];           /* RFC 6381, or the codec's name where that has none */
+	int width, height;
+} PtSegmentRow;
+
+typedef struct {
+	int64_t id, series;
+	int64_t start_ns, end_ns; /* end 0: still open */
+	char reason[200];
+} PtGapRow;
+
+typedef struct {
+	int64_t id;
+	char camera[72];
+	int64_t start_ns, end_ns;
+	int64_t until_ns; /* 0: until released */
+	bool person;      /* a named person's hold: not even max-days overrides it */
+	bool ring;        /* what a rule wants kept of `record: events`; not a hold against retention by days and size */
+	char who[72], why[200];
+} PtKeepRow;
+
+/* Writes between these are one transaction; they nest. The lock is held from begin to commit. */
+bool pt_store_begin(PtStore *store, GError **error);
+bool pt_store_commit(PtStore *store, bool durable, GError **error); /* durable: synced before it returns */
+void pt_store_rollback(PtStore *store);
+
+bool pt_store_put_segment(PtStore *store, const PtSegmentRow *row, GError **error);
+bool pt_store_delete_segment(PtStore *store, int64_t id, GError **error);
+bool pt_store_put_gap(PtStore *store, const PtGapRow *row, GError **error);
+bool pt_store_delete_gaps_before(PtStore *store, int64_t series, int64_t end_ns, GError **error);
+bool pt_store_put_keep(PtStore *store, const PtKeepRow *row, GError **error);
+bool pt_store_delete_keep(PtStore *store, int64_t id, GError **error); /* NOT_FOUND when there is none */
+bool pt_store_forget_everything(PtStore *store, GError **error);       /* segments alone: before a rebuild */
+
+/* All return arrays that the caller unrefs; NULL on error. */
+GArray *pt_store_segments(PtStore *store, int64_t series, int64_t from_ns, int64_t to_ns, GError **error); /* by time */
+GArray *pt_store_open_segments(PtStore *store, GError **error);
+/* Closed ones that begin in [from, before), oldest first; series 0: of all. */
+GArray *pt_store_oldest_segments(PtStore *store, int64_t series, int64_t from_ns, int64_t before_ns, unsigned limit,
+                                 GError **error);
+int64_t pt_store_total_bytes(PtStore *store); /* of all segments, kept up to date by the database */
+GArray *pt_store_gaps(PtStore *store, int64_t series, int64_t from_ns, int64_t to_ns, GError **error);
+GArray *pt_store_keeps(PtStore *store, const char *camera, GError **error); /* NULL: of all cameras */
+bool pt_store_has_path(PtStore *store, const char *path);
+
+typedef struct {
+	int64_t id;
+	char camera[72], stream[72];
+	int64_t first_ns, last_ns, bytes, segments; /* 0 when it holds nothing */
+} PtSeriesRow;
+GArray *pt_store_all_series(PtStore *store, bool totals, GError **error);
+
+/* Spans of footage [start, end) with what is nearer than merge_ns joined; int64_t pairs. */
+GArray *pt_store_coverage(PtStore *store, int64_t series, int64_t from_ns, int64_t to_ns, int64_t merge_ns, GError **error);

@@ -1,0 +1,599 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "archive/writer.h"
+#include "archive/segment.h"
+#include "archive/syncer.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "media/fmp4/write.h"
+#include <pthread.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define GATHER_NS (20 * PT_NS_PER_MS) /* fragments of many streams are taken in one wake-up */
+#define TICK_NS (200 * PT_NS_PER_MS)
+#define RETRY_NS (2 * PT_NS_PER_S)
+#define QUEUE_MAX_SERIES (8u << 20) /* bytes a series may have waiting: a slow disk costs its own streams only */
+#define QUEUE_MAX_TOTAL (512u << 20)
+
+const char pt_gap_starting[] = "waiting for the first picture";
+
+struct PtSeries {
+	char *camera, *stream;
+	int64_t id;
+
+	/* writer's thread only */
+	PtSegment *segment;
+	PtSegmentRow row; /* of the open segment; row.end_ns is what is written */
+	int64_t dts0;     /* first dts of the open segment */
+	uint32_t sequence;
+	bool dirty; /* appended to since the last sync */
+	bool gap_open;
+	PtGapRow gap;
+
+	/* under the writer's lock */
+	int64_t last_end; /* end of the newest footage written; 0 none */
+	size_t queued;
+};
+
+typedef struct Job Job;
+struct Job {
+	Job *next;
+	PtFragment *fragment; /* or, when NULL, what follows */
+	PtSeries *series;
+	int64_t from_ns;
+	char *reason;
+	bool close;
+	bool *flushed;       /* a flush request */
+	PtSyncBatch *synced; /* the syncer is done with it */
+};
+
+struct PtWriter {
+	pthread_t thread;
+	char *root;
+	PtStore *store;
+	int64_t sync_interval;
+	PtWriterHooks hooks;
+
+	/* under lock */
+	GMutex lock;
+	GCond wake, flushed;
+	Job *first, **last;
+	GPtrArray *series;
+	PtWriterStats stats;
+	bool quit;
+
+	/* writer's thread only */
+	PtBuf head;
+	GArray *iov;
+	PtSyncer *syncer;
+	PtSyncBatch *next; /* what the next sync is to take besides the open segments */
+	bool syncing;      /* a batch is under way */
+	int64_t retry_at, next_sync, next_tick;
+	bool broken;
+	dev_t device;
+};
+
+void pt_fragment_free(PtFragment *f) {
+	if (!f)
+		return;
+	for (size_t i = 0; i < f->n; i++)
+		pt_sample_unref(f->samples[i]);
+	g_free(f->samples);
+	g_free(f->durations);
+	g_free(f->gap_reason);
+	g_free(f);
+}
+
+/* ---- problems and gaps ---- */
+
+static void set_problem(PtWriter *w, const char *what) {
+	g_mutex_lock(&w->lock);
+	bool changed = strncmp(w->stats.problem, what ? what : "", sizeof w->stats.problem - 1) != 0;
+	g_strlcpy(w->stats.problem, what ? what : "", sizeof w->stats.problem);
+	g_mutex_unlock(&w->lock);
+	if (changed && w->hooks.problem)
+		w->hooks.problem(w->hooks.user, what);
+}
+
+static void disk_failed(PtWriter *w, const GError *error) {
+	w->broken = true;
+	w->retry_at = pt_mono_ns(pt_clock_system()) + RETRY_NS;
+	set_problem(w, error->message);
+	if (strstr(error->message, g_strerror(ENOSPC)) && w->hooks.disk_full)
+		w->hooks.disk_full(w->hooks.user);
+}
+
+static void open_gap(PtWriter *w, PtSeries *s, int64_t start_ns, const char *reason) {
+	if (s->gap_open && strcmp(s->gap.reason, pt_gap_starting))
+		return;
+	if (!s->gap_open)
+		s->gap = (PtGapRow){.id = pt_store_new_id(w->store), .series = s->id, .start_ns = start_ns};
+	g_strlcpy(s->gap.reason, reason, sizeof s->gap.reason);
+	s->gap_open = true;
+	g_array_append_val(w->next->gaps, s->gap);
+	g_mutex_lock(&w->lock);
+	w->stats.gaps++;
+	g_mutex_unlock(&w->lock);
+}
+
+static void close_gap(PtWriter *w, PtSeries *s, int64_t end_ns) {
+	if (!s->gap_open)
+		return;
+	s->gap.end_ns = MAX(end_ns, s->gap.start_ns + 1);
+	g_array_append_val(w->next->gaps, s->gap);
+	s->gap_open = false;
+}
+
+static void gap_job(PtWriter *w, PtSeries *s, int64_t from_ns, const char *reason) {
+	if (!strcmp(reason, pt_gap_starting)) {
+		/* a program that ends in order says so; one that did not was killed */
+		if (s->last_end)
+			open_gap(w, s, s->last_end, "pigtail was killed or lost power");
+		close_gap(w, s, from_ns);
+		open_gap(w, s, MAX(from_ns, s->last_end), reason);
+	} else {
+		open_gap(w, s, s->last_end ? s->last_end : from_ns, reason);
+	}
+}
+
+static void drop(PtWriter *w, PtSeries *s, PtFragment *f, const char *reason) {
+	open_gap(w, s, s->last_end ? s->last_end : f->wall_start_ns, reason);
+	g_mutex_lock(&w->lock);
+	w->stats.dropped_samples += f->n;
+	g_mutex_unlock(&w->lock);
+}
+
+/* ---- segments ---- */
+
+static void close_segment(PtWriter *w, PtSeries *s) {
+	if (!s->segment)
+		return;
+	PtSyncItem item = {.segment = s->segment, .size = pt_segment_size(s->segment), .row = s->row, .close = true};
+	item.row.open = false;
+	g_array_append_val(w->next->items, item);
+	s->segment = NULL;
+	s->dirty = false;
+}
+
+/* The archive's directory must be the one that was opened: an unmounted drive leaves an empty directory of the same name,
+ * and filling the system's disk through it would be worse than a gap. */
+static bool root_is_there(PtWriter *w, GError **error) {
+	struct stat st;
+	if (stat(w->root, &st)) {
+		pt_error_set(error, DISK, "archive directory %s has vanished: %s", w->root, g_strerror(errno));
+		return false;
+	}
+	if (st.st_dev != w->device) {
+		pt_error_set(error, DISK, "archive directory %s is on another file system than before: is its disk mounted?",
+		             w->root);
+		return false;
+	}
+	return true;
+}
+
+static bool open_segment(PtWriter *w, PtSeries *s, const PtFragment *f, GError **error) {
+	const PtFormat *format = f->samples[0]->format;
+	if (!root_is_there(w, error))
+		return false;
+	PtSegment *segment = pt_segment_create(w->root, s->camera, s->stream, f->wall_start_ns, error);
+	if (!segment)
+		return false;
+	PtFormat *formats[] = {f->samples[0]->format};
+	w->head.size = 0;
+	pt_mp4_write_init(&w->head, formats, 1, f->wall_start_ns);
+	struct iovec iov = {w->head.data, w->head.size};
+	if (!pt_segment_append(segment, &iov, 1, error)) {
+		pt_segment_close(segment);
+		return false;
+	}
+	s->segment = segment;
+	s->sequence = 0;
+	s->dts0 = f->samples[0]->dts;
+	s->row = (PtSegmentRow){.id = pt_store_new_id(w->store),
+	                        .series = s->id,
+	                        .start_ns = f->wall_start_ns,
+	                        .end_ns = f->wall_start_ns,
+	                        .open = true,
+	                        .width = format->width,
+	                        .height = format->height};
+	g_strlcpy(s->row.path, pt_segment_path(segment), sizeof s->row.path);
+	g_strlcpy(s->row.codec, format->rfc6381[0] ? format->rfc6381 : pt_codec_name(format->codec), sizeof s->row.codec);
+	return true;
+}
+
+static bool append_fragment(PtWriter *w, PtSeries *s, PtFragment *f, GError **error) {
+	const PtSample *first = f->samples[0];
+	PtFragmentHead head = {
+	    .sequence = s->sequence + 1,
+	    .track_id = 1,
+	    .base_dts = first->dts - s->dts0,
+	    .wall_ns = f->wall_start_ns + (first->pts - first->dts) * PT_NS_PER_S / first->format->timescale,
+	};
+	w->head.size = 0;
+	pt_mp4_write_fragment(&w->head, &head, f->samples, f->durations, f->n);
+	g_array_set_size(w->iov, (guint)f->n + 1);
+	struct iovec *iov = (struct iovec *)(void *)w->iov->data;
+	iov[0] = (struct iovec){w->head.data, w->head.size};
+	for (size_t i = 0; i < f->n; i++)
+		iov[i + 1] = (struct iovec){f->samples[i]->data, f->samples[i]->size};
+	if (!pt_segment_append(s->segment, iov, f->n + 1, error))
+		return false;
+	s->sequence++;
+	s->row.end_ns = f->wall_end_ns;
+	s->dirty = true;
+	g_mutex_lock(&w->lock);
+	s->last_end = f->wall_end_ns;
+	w->stats.fragments++;
+	w->stats.samples += f->n;
+	w->stats.bytes += f->bytes;
+	g_mutex_unlock(&w->lock);
+	return true;
+}
+
+static void write_fragment(PtWriter *w, PtFragment *f) {
+	PtSeries *s = f->series;
+	g_autoptr(GError) error = NULL;
+	if (w->broken && pt_mono_ns(pt_clock_system()) < w->retry_at) {
+		drop(w, s, f, w->stats.problem);
+		return;
+	}
+	if (f->fresh)
+		close_segment(w, s);
+	if (!s->segment && !f->samples[0]->key) {
+		drop(w, s, f, "the footage before its first key frame could not be kept");
+		return;
+	}
+	int64_t prior_end = s->last_end;
+	if ((!s->segment && !open_segment(w, s, f, &error)) || !append_fragment(w, s, f, &error)) {
+		close_segment(w, s);
+		disk_failed(w, error);
+		drop(w, s, f, error->message);
+		return;
+	}
+	if (w->broken) {
+		w->broken = false;
+		set_problem(w, NULL);
+	}
+	if (prior_end && !s->gap_open &&
+	    (f->gap_reason ? f->wall_start_ns > prior_end : f->wall_start_ns - prior_end > PT_NS_PER_S)) {
+		open_gap(w, s, prior_end, f->gap_reason ? f->gap_reason : "the camera sent nothing");
+	}
+	close_gap(w, s, f->wall_start_ns);
+}
+
+/* ---- the group sync ---- */
+
+static PtSeries *series_at(PtWriter *w, guint i) {
+	g_mutex_lock(&w->lock);
+	PtSeries *s = i < w->series->len ? g_ptr_array_index(w->series, i) : NULL;
+	g_mutex_unlock(&w->lock);
+	return s;
+}
+
+/* Hands everything that was appended since the last time to the syncer. */
+static void begin_sync(PtWriter *w) {
+	PtSyncBatch *batch = w->next;
+	PtSeries *s;
+	w->next = pt_sync_batch_new();
+	for (guint i = 0; (s = series_at(w, i)); i++) {
+		if (!s->segment || !s->dirty)
+			continue;
+		PtSyncItem item = {.segment = s->segment, .size = pt_segment_size(s->segment), .row = s->row};
+		g_array_append_val(batch->items, item);
+		s->dirty = false;
+	}
+	if (!batch->items->len && !batch->rows->len && !batch->gaps->len && !batch->flushes->len) {
+		pt_sync_batch_free(batch);
+		return;
+	}
+	w->syncing = true;
+	pt_syncer_submit(w->syncer, batch);
+}
+
+static PtSeries *series_of(PtWriter *w, const PtSegment *segment) {
+	PtSeries *s;
+	for (guint i = 0; (s = series_at(w, i)); i++)
+		if (s->segment == segment)
+			return s;
+	return NULL;
+}
+
+/* What was not synced may be gone from the cache, and what vanished is gone: promise no more than before, begin a new file.
+ */
+static void item_failed(PtWriter *w, PtSyncItem *item) {
+	disk_failed(w, item->error);
+	PtSeries *s = series_of(w, item->segment);
+	if (!s) /* closed meanwhile; its row stands in the next batch */
+		return;
+	pt_segment_cut_to_synced(s->segment);
+	close_segment(w, s);
+	open_gap(w, s, s->last_end, item->error->message);
+}
+
+static void end_sync(PtWriter *w, PtSyncBatch *batch) {
+	w->syncing = false;
+	for (guint i = 0; i < batch->items->len; i++) {
+		PtSyncItem *item = &g_array_index(batch->items, PtSyncItem, i);
+		if (item->error)
+			item_failed(w, item);
+		if (item->close)
+			pt_segment_close(item->segment);
+	}
+	if (batch->index_error) { /* the footage is safe; the rows are tried again with the next batch */
+		g_array_prepend_vals(w->next->rows, batch->rows->data, batch->rows->len);
+		g_array_prepend_vals(w->next->gaps, batch->gaps->data, batch->gaps->len);
+		set_problem(w, batch->index_error->message);
+	} else if (!w->broken) {
+		set_problem(w, NULL);
+	}
+	g_mutex_lock(&w->lock);
+	w->stats.last_sync_ns = batch->took_ns;
+	w->stats.max_sync_ns = MAX(w->stats.max_sync_ns, batch->took_ns);
+	for (guint i = 0; i < batch->flushes->len; i++)
+		*(bool *)g_ptr_array_index(batch->flushes, i) = true;
+	g_cond_broadcast(&w->flushed);
+	g_mutex_unlock(&w->lock);
+	pt_sync_batch_free(batch);
+}
+
+/* ---- the thread ---- */
+
+/* Under the lock. */
+static void submit(PtWriter *w, Job *job) {
+	bool wake = !w->first;
+	*w->last = job;
+	w->last = &job->next;
+	if (wake)
+		g_cond_signal(&w->wake);
+}
+
+static void run_job(PtWriter *w, Job *job) {
+	if (job->fragment) {
+		size_t bytes = job->fragment->bytes;
+		PtSeries *s = job->fragment->series;
+		write_fragment(w, job->fragment);
+		pt_fragment_free(job->fragment);
+		g_mutex_lock(&w->lock);
+		s->queued -= bytes;
+		w->stats.queued_bytes -= bytes;
+		g_mutex_unlock(&w->lock);
+	} else if (job->flushed) {
+		g_ptr_array_add(w->next->flushes, job->flushed);
+	} else if (job->synced) {
+		end_sync(w, job->synced);
+	} else {
+		if (job->close)
+			close_segment(w, job->series);
+		gap_job(w, job->series, job->from_ns, job->reason);
+	}
+	g_free(job->reason);
+	g_free(job);
+}
+
+static Job *take_jobs(PtWriter *w, bool *ret_quit) {
+	int64_t until = (w->syncing ? w->next_tick : MIN(w->next_tick, w->next_sync)) / PT_NS_PER_US;
+	g_mutex_lock(&w->lock);
+	bool waited = false;
+	while (!w->first && !w->quit && !waited)
+		waited = !g_cond_wait_until(&w->wake, &w->lock, until);
+	if (w->first && !w->quit) {
+		g_mutex_unlock(&w->lock);
+		g_usleep(GATHER_NS / PT_NS_PER_US);
+		g_mutex_lock(&w->lock);
+	}
+	Job *jobs = w->first;
+	w->first = NULL;
+	w->last = &w->first;
+	*ret_quit = w->quit;
+	g_mutex_unlock(&w->lock);
+	return jobs;
+}
+
+/* At the end: waits for the batch that is under way. */
+static void finish_sync(PtWriter *w) {
+	while (w->syncing) {
+		g_mutex_lock(&w->lock);
+		while (!w->first)
+			g_cond_wait(&w->wake, &w->lock);
+		Job *job = w->first;
+		w->first = job->next;
+		if (!w->first)
+			w->last = &w->first;
+		g_mutex_unlock(&w->lock);
+		run_job(w, job);
+	}
+}
+
+static void *writer_thread(void *data) {
+	PtWriter *w = data;
+	pthread_setname_np(pthread_self(), "pt-archive");
+	for (bool quit = false; !quit;) {
+		for (Job *job = take_jobs(w, &quit), *next; job; job = next) {
+			next = job->next;
+			run_job(w, job);
+		}
+		int64_t now = pt_mono_ns(pt_clock_system());
+		if (now >= w->next_tick) {
+			w->next_tick = now + TICK_NS;
+			if (w->hooks.tick)
+				w->hooks.tick(w->hooks.user);
+		}
+		if (!w->syncing && (now >= w->next_sync || w->next->flushes->len)) {
+			w->next_sync = now + w->sync_interval;
+			begin_sync(w);
+		}
+	}
+	PtSeries *s;
+	for (guint i = 0; (s = series_at(w, i)); i++)
+		close_segment(w, s);
+	finish_sync(w);
+	begin_sync(w);
+	finish_sync(w);
+	return NULL;
+}
+
+static void sync_done(void *user, PtSyncBatch *batch) {
+	PtWriter *w = user;
+	Job *job = g_new0(Job, 1);
+	job->synced = batch;
+	g_mutex_lock(&w->lock);
+	submit(w, job);
+	g_mutex_unlock(&w->lock);
+}
+
+static void series_free(void *data) {
+	PtSeries *s = data;
+	g_free(s->camera);
+	g_free(s->stream);
+	g_free(s);
+}
+
+PtWriter *pt_writer_new(const char *root, PtStore *store, int64_t sync_ns, const PtWriterHooks *hooks) {
+	PtWriter *w = g_new0(PtWriter, 1);
+	struct stat st;
+	w->root = g_strdup(root);
+	w->device = stat(root, &st) ? 0 : st.st_dev;
+	w->store = store;
+	/* a fragment is up to 0.8 s old when it is written; the rest of the bound is what the sync may wait */
+	w->sync_interval = MAX(sync_ns - PT_NS_PER_S, 200 * PT_NS_PER_MS);
+	if (hooks)
+		w->hooks = *hooks;
+	g_mutex_init(&w->lock);
+	g_cond_init(&w->wake);
+	g_cond_init(&w->flushed);
+	w->last = &w->first;
+	w->series = g_ptr_array_new_with_free_func(series_free);
+	w->iov = g_array_new(FALSE, FALSE, sizeof(struct iovec));
+	w->next = pt_sync_batch_new();
+	w->syncer = pt_syncer_new(store, sync_done, w);
+	int e = pthread_create(&w->thread, NULL, writer_thread, w);
+	if (e)
+		g_error("cannot start the archive's writer: %s", g_strerror(e));
+	return w;
+}
+
+void pt_writer_free(PtWriter *w) {
+	if (!w)
+		return;
+	g_mutex_lock(&w->lock);
+	w->quit = true;
+	g_cond_signal(&w->wake);
+	g_mutex_unlock(&w->lock);
+	pthread_join(w->thread, NULL);
+	pt_syncer_free(w->syncer);
+	g_ptr_array_unref(w->series);
+	g_array_unref(w->iov);
+	pt_sync_batch_free(w->next);
+	pt_buf_clear(&w->head);
+	g_mutex_clear(&w->lock);
+	g_cond_clear(&w->wake);
+	g_cond_clear(&w->flushed);
+	g_free(w->root);
+	g_free(w);
+}
+
+/* ---- from other threads ---- */
+
+void pt_writer_submit(PtWriter *w, PtFragment *f) {
+	g_mutex_lock(&w->lock);
+	PtSeries *s = f->series;
+	if (s->queued + f->bytes > QUEUE_MAX_SERIES || w->stats.queued_bytes + f->bytes > QUEUE_MAX_TOTAL) {
+		w->stats.dropped_samples += f->n;
+		Job *job = g_new0(Job, 1);
+		job->series = s;
+		job->from_ns = f->wall_start_ns;
+		job->reason = g_strdup("the disk is too slow: footage had to be dropped");
+		job->close = true;
+		submit(w, job);
+		g_mutex_unlock(&w->lock);
+		pt_fragment_free(f);
+		return;
+	}
+	Job *job = g_new0(Job, 1);
+	job->fragment = f;
+	s->queued += f->bytes;
+	w->stats.queued_bytes += f->bytes;
+	submit(w, job);
+	g_mutex_unlock(&w->lock);
+}
+
+void pt_writer_gap(PtWriter *w, PtSeries *series, int64_t from_ns, const char *reason, bool close) {
+	Job *job = g_new0(Job, 1);
+	job->series = series;
+	job->from_ns = from_ns;
+	job->reason = g_strdup(reason);
+	job->close = close;
+	g_mutex_lock(&w->lock);
+	submit(w, job);
+	g_mutex_unlock(&w->lock);
+}
+
+void pt_writer_flush(PtWriter *w) {
+	bool flushed = false;
+	Job *job = g_new0(Job, 1);
+	job->flushed = &flushed;
+	g_mutex_lock(&w->lock);
+	submit(w, job);
+	while (!flushed)
+		g_cond_wait(&w->flushed, &w->lock);
+	g_mutex_unlock(&w->lock);
+}
+
+void pt_writer_get_stats(PtWriter *w, PtWriterStats *ret_stats) {
+	g_mutex_lock(&w->lock);
+	*ret_stats = w->stats;
+	g_mutex_unlock(&w->lock);
+}
+
+/* What the index knows of a series when it is taken up: where it ends, and the gap that stands open there. */
+static bool read_series_end(PtWriter *w, PtSeries *s, GError **error) {
+	g_autoptr(GArray) all = pt_store_all_series(w->store, false, error);
+	if (!all)
+		return false;
+	for (guint i = 0; i < all->len; i++)
+		if (g_array_index(all, PtSeriesRow, i).id == s->id)
+			s->last_end = g_array_index(all, PtSeriesRow, i).last_ns;
+	g_autoptr(GArray) gaps = pt_store_gaps(w->store, s->id, s->last_end, G_MAXINT64, error);
+	if (!gaps)
+		return false;
+	for (guint i = 0; i < gaps->len; i++)
+		if (g_array_index(gaps, PtGapRow, i).end_ns == 0) {
+			s->gap = g_array_index(gaps, PtGapRow, i);
+			s->gap_open = true;
+		}
+	return true;
+}
+
+PtSeries *pt_writer_series(PtWriter *w, const char *camera, const char *stream, GError **error) {
+	PtSeries *found = NULL;
+	g_mutex_lock(&w->lock);
+	for (guint i = 0; i < w->series->len && !found; i++) {
+		PtSeries *s = g_ptr_array_index(w->series, i);
+		if (!strcmp(s->camera, camera) && !strcmp(s->stream, stream))
+			found = s;
+	}
+	g_mutex_unlock(&w->lock);
+	if (found)
+		return found;
+	PtSeries *s = g_new0(PtSeries, 1);
+	s->camera = g_strdup(camera);
+	s->stream = g_strdup(stream);
+	s->id = pt_store_series(w->store, camera, stream, error);
+	if (!s->id || !read_series_end(w, s, error)) {
+		series_free(s);
+		return NULL;
+	}
+	g_mutex_lock(&w->lock);
+	g_ptr_array_add(w->series, s);
+	g_mutex_unlock(&w->lock);
+	return s;
+}
+
+int64_t pt_series_id(const PtSeries *series) { return series->id; }
+
+int64_t pt_series_last_end_ns(PtWriter *w, const PtSeries *s) {
+	g_mutex_lock(&w->lock);
+	int64_t end = s->last_end;
+	g_mutex_unlock(&w->lock);
+	return end;
+}
