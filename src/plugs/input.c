@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "plugs/input.h"
+#include "plugs/wake.h"
+
+/* ---- debounce ---- */
+
+void pt_debounce_init(PtDebounce *d, int64_t hold_ns, PtLevel level) {
+	*d = (PtDebounce){.hold_ns = hold_ns, .accepted = level, .now = level};
+}
+
+static bool is_contact(PtLevel level) { return level == PT_LEVEL_OPEN || level == PT_LEVEL_CLOSED; }
+
+static bool accept(PtDebounce *d, PtLevel *ret_level, int64_t *ret_edge_ns) {
+	d->unsettled = false;
+	if (d->now == d->accepted)
+		return false; /* it came back: a disturbance, no change */
+	*ret_level = d->accepted = d->now;
+	*ret_edge_ns = d->first_ns;
+	return true;
+}
+
+int64_t pt_debounce_due(const PtDebounce *d) { return d->unsettled ? d->since_ns + d->hold_ns : -1; }
+
+bool pt_debounce_tick(PtDebounce *d, int64_t now_ns, PtLevel *ret_level, int64_t *ret_edge_ns) {
+	return d->unsettled && now_ns >= pt_debounce_due(d) && accept(d, ret_level, ret_edge_ns);
+}
+
+bool pt_debounce_feed(PtDebounce *d, PtLevel level, int64_t mono_ns, PtLevel *ret_level, int64_t *ret_edge_ns) {
+	/* what stood long enough before this edge has counted, even when nobody looked in between */
+	bool before = pt_debounce_tick(d, mono_ns, ret_level, ret_edge_ns);
+	if (level == d->now)
+		return before;
+	if (!d->unsettled) {
+		d->unsettled = true;
+		d->first_ns = mono_ns;
+	}
+	bool at_once = !d->hold_ns || !is_contact(level) || !is_contact(d->accepted);
+	if (!is_contact(level))
+		d->first_ns = mono_ns;
+	d->now = level;
+	d->since_ns = mono_ns;
+	return at_once ? accept(d, ret_level, ret_edge_ns) || before : before;
+}
+
+/* ---- the input ---- */
+
+struct PtInput {
+	PtPlugSettings *settings;
+	PtPlugEnv env;
+	PtInputPort *port;
+	PtDebounce debounce;
+	PtInputState state, last_known; /* last_known: the last one that was active or inactive */
+	int64_t since_wall_ns;
+	char *error;
+	GSource *wake;
+};
+
+const char *pt_input_state_word(PtInputState state) {
+	static const char *const words[] = {"unknown", "inactive", "active", "fault"};
+	return words[state];
+}
+
+PtInputState pt_input_state_of(PtLevel level, PtContact contact) {
+	if (level == PT_LEVEL_UNKNOWN)
+		return PT_INPUT_UNKNOWN;
+	if (level == PT_LEVEL_FAULT)
+		return PT_INPUT_FAULT;
+	return (level == PT_LEVEL_CLOSED) == (contact == PT_CONTACT_OPEN_NORMALLY) ? PT_INPUT_ACTIVE : PT_INPUT_INACTIVE;
+}
+
+static void publish(PtInput *input, PtLevel level, int64_t edge_ns, bool initial) {
+	PtClock *clock = input->env.clock;
+	int64_t now = pt_mono_ns(clock), age = MAX(now - edge_ns, 0);
+	PtInputState state = pt_input_state_of(level, input->settings->contact);
+	bool known = state == PT_INPUT_ACTIVE || state == PT_INPUT_INACTIVE;
+	/* A device that says on return what it said before it left has nothing to report; one that says something else
+	 * saw a change that was missed, and that is told. */
+	bool returning = input->last_known == PT_INPUT_UNKNOWN || input->last_known == state;
+	bool from_unknown = input->state == PT_INPUT_UNKNOWN;
+	if (state == input->state)
+		return;
+	input->state = state;
+	input->since_wall_ns = pt_wall_ns(clock) - age;
+	if (known)
+		input->last_known = state;
+	g_autofree char *source = g_strconcat("input/", input->settings->name, NULL);
+	PtEvent what = {.wall_ns = input->since_wall_ns,
+	                .mono_ns = edge_ns,
+	                .noticed_ns = now,
+	                .source = source,
+	                .topic = PT_TOPIC_INPUT,
+	                .state = pt_input_state_word(state),
+	                .late = age > PT_INPUT_LATE_NS,
+	                .initial = known && (initial || from_unknown) && returning};
+	g_autoptr(PtEvent) event = pt_event_new(&what);
+	pt_bus_publish(input->env.bus, event);
+}
+
+static void arm(PtInput *input) { pt_wake_set(input->wake, input->env.clock, pt_debounce_due(&input->debounce)); }
+
+static void on_level(void *user, PtLevel level, int64_t mono_ns, bool initial) {
+	PtInput *input = user;
+	PtLevel accepted = PT_LEVEL_UNKNOWN;
+	int64_t edge_ns = 0;
+	if (pt_debounce_feed(&input->debounce, level, mono_ns, &accepted, &edge_ns))
+		publish(input, accepted, edge_ns, initial);
+	arm(input);
+}
+
+void pt_input_tick(PtInput *input) {
+	PtLevel accepted = PT_LEVEL_UNKNOWN;
+	int64_t edge_ns = 0;
+	if (pt_debounce_tick(&input->debounce, pt_mono_ns(input->env.clock), &accepted, &edge_ns))
+		publish(input, accepted, edge_ns, false);
+	arm(input);
+}
+
+static void on_wake(void *data) { pt_input_tick(data); }
+
+PtInput *pt_input_new(const PtPlugSettings *settings, const PtPlugEnv *env) {
+	PtInput *input = g_new0(PtInput, 1);
+	input->settings = pt_plug_settings_copy(settings);
+	input->env = *env;
+	input->wake = pt_wake_new(env->context, on_wake, input);
+	pt_debounce_init(&input->debounce, settings->debounce_ns, PT_LEVEL_UNKNOWN);
+	const PtInputDriver *driver = settings->driver->input;
+	if (!driver) {
+		input->error = g_strdup_printf("driver %s is not part of this build", settings->driver->name);
+		return input;
+	}
+	g_autoptr(GError) error = NULL;
+	input->port = driver->open(input->settings, env->context, (PtInputHost){on_level, input}, &error);
+	if (!input->port)
+		input->error = g_strdup(error->message);
+	return input;
+}
+
+void pt_input_free(PtInput *input) {
+	if (!input)
+		return;
+	if (input->port)
+		input->settings->driver->input->close(input->port);
+	pt_wake_free(input->wake);
+	pt_plug_settings_free(input->settings);
+	g_free(input->error);
+	g_free(input);
+}
+
+const PtPlugSettings *pt_input_settings(const PtInput *input) { return input->settings; }
+PtInputState pt_input_state(const PtInput *input) { return input->state; }
+int64_t pt_input_since_ns(const PtInput *input) { return input->since_wall_ns; }
+const char *pt_input_error(const PtInput *input) { return input->error; }

@@ -1,0 +1,149 @@
+/* The contracts between plugs and what reaches them. A driver is one const PtPlugDriver in a folder of its own, named in
+ * the one list of registry.c; plugs/virtual is the one to copy. What a driver says is what the wire does (open, closed);
+ * what that means (active, on) is worked out by input.c and relay.c, the same for all drivers.
+ *
+ * Threads: everything of this room runs on one thread, the one that runs the GMainContext given at opening. A driver
+ * with a thread of its own hands over with a GSource of PT_PLUG_PRIORITY on that context. Nothing here may block: a
+ * device behind a network is spoken to asynchronously, and an order to it is answered by the state it reports. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+#include "base/bus.h"
+#include "base/node.h"
+#include <stdbool.h>
+
+#define PT_PLUG_PRIORITY G_PRIORITY_HIGH /* edges go before everything else of the main loop */
+
+typedef enum { PT_PLUG_INPUT, PT_PLUG_RELAY } PtPlugKind;
+typedef enum { PT_CONTACT_OPEN_NORMALLY, PT_CONTACT_CLOSED_NORMALLY } PtContact; /* "normally-open", "normally-closed" */
+
+/* What the wire does, as the driver sees it. */
+typedef enum {
+	PT_LEVEL_UNKNOWN, /* the device is not reachable, or has not said */
+	PT_LEVEL_OPEN,
+	PT_LEVEL_CLOSED,
+	PT_LEVEL_FAULT, /* reachable, but the line is broken, shorted or tampered with */
+} PtLevel;
+
+typedef enum { PT_INPUT_DOOR, PT_INPUT_PIR, PT_INPUT_BEAM, PT_INPUT_BUTTON, PT_INPUT_BADGE, PT_INPUT_OTHER } PtInputKind;
+typedef enum { PT_RELAY_LIGHT, PT_RELAY_SIREN, PT_RELAY_DOOR, PT_RELAY_GATE, PT_RELAY_FIRE, PT_RELAY_OTHER } PtRelayKind;
+typedef enum { PT_MODE_BISTABLE, PT_MODE_MONOSTABLE } PtRelayMode;
+typedef enum { PT_SAFE_OFF, PT_SAFE_ON, PT_SAFE_KEEP } PtRelaySafe;
+typedef enum { PT_EGRESS_NONE, PT_EGRESS_HARDWIRED, PT_EGRESS_MECHANICAL } PtEgress;
+
+/* NULL-terminated words of the site file, in the order of the enums above. */
+extern const char *const pt_contact_words[],
+    *const pt_input_kind_words[], *const pt_relay_kind_words[], *const pt_relay_mode_words[], *const pt_relay_safe_words[],
+                                                                                                  *const pt_egress_words[];
+
+typedef struct PtPlugDriver PtPlugDriver;
+
+/* One input or relay as the site file describes it. Strings are owned; NULL where the key is absent. */
+typedef struct {
+	PtPlugKind plug;
+	char *name; /* of the site: [a-z0-9][a-z0-9_-]* */
+	const PtPlugDriver *driver;
+	int line; /* of the site file */
+
+	/* the address; which of these count is the driver's affair */
+	char *camera, *token; /* onvif */
+	char *chip;           /* gpio: gpiochip0 */
+	int line_offset;      /* gpio; -1: absent */
+	char *board;          /* virtual: name of the board; default "board" */
+	int channel;          /* virtual: 1.. ; -1: absent */
+
+	PtContact contact;
+
+	PtInputKind input_kind;
+	int64_t debounce_ns; /* 0 .. 10 s */
+
+	PtRelayKind relay_kind;
+	PtRelayMode mode;
+	int64_t pulse_ns; /* monostable: 50 ms .. 1 h */
+	PtRelaySafe safe;
+	int64_t max_on_ns; /* 0: no limit */
+	PtEgress egress;
+	bool hub_timed; /* accepted that only the hub ends a timed action */
+	bool via_panel;
+} PtPlugSettings;
+
+PtPlugSettings *pt_plug_settings_new(PtPlugKind plug);
+PtPlugSettings *pt_plug_settings_copy(const PtPlugSettings *settings);
+void pt_plug_settings_free(PtPlugSettings *settings);                          /* takes NULL */
+bool pt_plug_settings_equal(const PtPlugSettings *a, const PtPlugSettings *b); /* but for the line */
+
+/* What every plug is given by the program around it. Outlives the plugs. */
+typedef struct {
+	PtClock *clock;
+	PtBus *bus;
+	GMainContext *context; /* NULL: the default one */
+	/* P6: writes an intent down so that it survives the death of this process, before it is done. FALSE: it could not
+	 * be, and the order is refused unless it only makes safe. */
+	gboolean (*journal)(void *user, PtEvent *intent, GError **error);
+	/* P5: the same for the end of a timed action: relay goes off at due_mono_ns; < 0: no longer. */
+	gboolean (*note_off)(void *user, const char *relay, int64_t due_mono_ns, GError **error);
+	void *user;
+} PtPlugEnv;
+
+/* ---- inputs ---- */
+
+typedef struct PtInputPort PtInputPort; /* the driver's own; begins with nothing in particular */
+
+/* How a driver reports. Called on the context's thread only, from inside open() as well. */
+typedef struct {
+	/* The wire is (initial: was found to be) at level since mono_ns: CLOCK_MONOTONIC when the edge happened, by the
+	 * device's or the kernel's stamp where there is one. The same level twice is harmless. */
+	void (*level)(void *user, PtLevel level, int64_t mono_ns, bool initial);
+	void *user;
+} PtInputHost;
+
+typedef struct {
+	/* Begins to watch; the first level follows by host->level with initial set. NULL and error when the settings can
+	 * never work (a chip that does not exist); a device that is only away is opened and reported as unknown.
+	 * settings outlive the port. */
+	PtInputPort *(*open)(const PtPlugSettings *settings, GMainContext *context, PtInputHost host, GError **error);
+	void (*close)(PtInputPort *port); /* no report comes after it */
+} PtInputDriver;
+
+/* ---- relays ---- */
+
+typedef struct PtRelayPort PtRelayPort;
+
+typedef struct {
+	/* The contact is seen to be (read back, or reported by the device) open or closed; unknown: the device is away.
+	 * Called after each order that was carried out, and whenever it changes by itself. */
+	void (*level)(void *user, PtLevel level, int64_t mono_ns);
+	void *user;
+} PtRelayHost;
+
+typedef struct {
+	PtRelayPort *(*open)(const PtPlugSettings *settings, GMainContext *context, PtRelayHost host, GError **error);
+	/* Brings the coil's contact to closed or open now; never queued for a device that is away. for_ns > 0: the device
+	 * itself ends it after that time; only when own_timer says it can. FALSE and error: it was not done, as far as
+	 * is known. The state seen follows by host->level, possibly before this returns. */
+	gboolean (*set)(PtRelayPort *port, bool closed, int64_t for_ns, GError **error);
+	void (*close)(PtRelayPort *port);
+} PtRelayDriver;
+
+struct PtPlugDriver {
+	const char *name;  /* "virtual" */
+	const char *about; /* "a simulated board" */
+	const char *const
+	    *keys; /* its address in the site file, of: camera token chip line board channel; NULL-terminated */
+	/* Says what is wrong with an address (a missing token); settings are otherwise filled in. NULL: nothing can be. */
+	void (*check)(const PtPlugSettings *settings, const PtNode *node, GPtrArray *problems);
+	const PtInputDriver *input; /* NULL: it has no inputs */
+	const PtRelayDriver *relay; /* NULL: it has no relays */
+	/* all of the following are optional */
+
+	/* The device keeps time itself for these settings: an order with for_ns ends although the hub is gone. */
+	bool (*own_timer)(const PtPlugSettings *settings);
+};
+
+/* ---- the registry ---- */
+
+/* NULL when there is none of this name. */
+const PtPlugDriver *pt_plug_driver_find(const char *name);
+/* Names of all drivers, NULL-terminated; caller frees the array alone. */
+const char **pt_plug_driver_names(void);
+/* A door that is unlocked for 5 s must be locked again although the hub dies: true when the device sees to it. */
+bool pt_plug_has_own_timer(const PtPlugSettings *settings);
