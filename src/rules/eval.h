@@ -1,0 +1,63 @@
+/* The rule evaluator: (rules, state, what happened, now) -> decisions. Pure: it reads no clock and touches nothing but the
+ * state it is given, so that a year of rules runs in virtual time, and what it decides depends on nothing else. Decisions
+ * come in the order of the rules in the file, and of the actions in each. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+#include "rules/rules.h"
+
+/* All the evaluator knows of time. Two clocks: spans are measured on the one that never steps. */
+typedef struct {
+	int64_t mono_ns, wall_ns;
+	int utc_offset_s; /* of the site's zone at wall_ns */
+	bool located;
+	double latitude, longitude;
+} PtRulesNow;
+
+/* Something that happened. initial: the state was found, not reached; late: reported long after. Both are remembered as
+ * state, neither starts a rule. */
+typedef struct {
+	PtSubjectKind kind;
+	const char *name; /* NULL for start */
+	const char *state;
+	bool initial, late;
+} PtRulesEvent;
+
+typedef struct {
+	const PtRule *rule;
+	const PtAction *action; /* NULL: the rule was stopped; see reason */
+	char *cause;            /* "door active": what started it */
+	char *reason;           /* of a stopped rule: "rules a -> b -> a start one another" */
+} PtDecision;
+
+/* Why a rule fired or did not, when asked. */
+typedef struct {
+	const PtRule *rule;
+	bool fired;
+	char *why; /* "if: between 20:31 and 05:12 is not true at 12:00" */
+} PtExplain;
+
+#define PT_RULES_DEPTH_MAX 8 /* rules that start one another within a second of each other */
+#define PT_RULES_CHAIN_NS INT64_C(1000000000)
+#define PT_RULES_RATE_MAX 100 /* firings of one rule per window */
+#define PT_RULES_RATE_NS (INT64_C(10) * 1000000000)
+
+typedef struct PtRulesState PtRulesState;
+PtRulesState *pt_rules_state_new(const PtRules *rules); /* rules outlive it */
+void pt_rules_state_free(PtRulesState *state);          /* takes NULL */
+/* After a reload: states of plugs are kept, spans that were running start anew. */
+PtRulesState *pt_rules_state_move(PtRulesState *old, const PtRules *rules);
+
+/* event NULL: only time passes (a held state comes due). decisions: of PtDecision *, made by pt_decisions_new(), appended
+ * to. explain: NULL, or of PtExplain *, made by pt_explains_new(); gets one entry for each rule that looked at the event. */
+void pt_rules_eval(PtRulesState *state, const PtRulesEvent *event, const PtRulesNow *now, GPtrArray *decisions,
+                   GPtrArray *explain);
+/* When to call again although nothing happens (monotonic); -1: not. */
+int64_t pt_rules_due(const PtRulesState *state);
+/* The state last heard of ("active"), or NULL. */
+const char *pt_rules_state_of(const PtRulesState *state, PtSubjectKind kind, const char *name);
+
+GPtrArray *pt_decisions_new(void);
+GPtrArray *pt_explains_new(void);
+
+/* Whether a condition holds; why (may be NULL) gets the part that decided. For explain and simulate. */
+bool pt_rules_cond(const PtRulesState *state, const PtCond *cond, const PtRulesNow *now, GString *why);
