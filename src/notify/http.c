@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "notify/http.h"
+#include "base/error.h"
+#include <libsoup/soup.h>
+#include <string.h>
+
+struct PtHttp {
+	SoupSession *session;
+	GMainContext *context;
+	unsigned under_way;
+	GCancellable *all;
+};
+
+typedef struct {
+	PtHttp *http;
+	SoupMessage *message;
+	GInputStream *stream;
+	GCancellable *cancel;
+	gulong all_id;
+	GSource *deadline;
+	GByteArray *body;
+	GBytes *sent;
+	bool late, started;
+	unsigned redirects;
+	PtHttpFn fn;
+	void *user;
+} Call;
+
+PtHttp *pt_http_new(void) {
+	PtHttp *http = g_new0(PtHttp, 1);
+	http->context = g_main_context_ref_thread_default();
+	http->all = g_cancellable_new();
+	http->session =
+	    soup_session_new_with_options("timeout", PT_HTTP_TIMEOUT_S, "idle-timeout", 30, "max-conns", 16,
+	                                  "max-conns-per-host", 4, "user-agent", "Pigtail", "proxy-resolver", NULL, NULL);
+	return http;
+}
+
+void pt_http_free(PtHttp *http) {
+	if (!http)
+		return;
+	g_cancellable_cancel(http->all);
+	soup_session_abort(http->session);
+	while (http->under_way)
+		g_main_context_iteration(http->context, TRUE);
+	g_object_unref(http->session);
+	g_object_unref(http->all);
+	g_main_context_unref(http->context);
+	g_free(http);
+}
+
+/* The library's own text may hold the address, and an ntfy address is a secret by itself. */
+static const char *plain_reason(const GError *error) {
+	static const struct {
+		int code;
+		const char *text;
+	} known[] = {
+	    {G_IO_ERROR_CONNECTION_REFUSED, "the connection was refused"},
+	    {G_IO_ERROR_HOST_UNREACHABLE, "the host cannot be reached"},
+	    {G_IO_ERROR_NETWORK_UNREACHABLE, "the network cannot be reached"},
+	    {G_IO_ERROR_HOST_NOT_FOUND, "there is no host of this name"},
+	    {G_IO_ERROR_TIMED_OUT, "no answer in time"},
+	    {G_IO_ERROR_CANCELLED, "given up: the program ends"},
+	};
+	if (error->domain == G_RESOLVER_ERROR)
+		return "there is no host of this name";
+	if (error->domain == G_TLS_ERROR)
+		return "its certificate is not accepted";
+	for (size_t i = 0; error->domain == G_IO_ERROR && i < G_N_ELEMENTS(known); i++)
+		if (error->code == known[i].code)
+			return known[i].text;
+	return "the connection broke before the answer";
+}
+
+static void finish(Call *call, unsigned status, GError *error) {
+	PtHttp *http = call->http;
+	g_autoptr(GError) own = NULL;
+	if (error && call->late)
+		own = g_error_new(PT_ERROR, PT_ERROR_TIMEOUT, "no whole answer within %d s", PT_HTTP_TIMEOUT_S);
+	else if (error && error->domain != PT_ERROR)
+		own = g_error_new_literal(PT_ERROR, PT_ERROR_FAILED, plain_reason(error));
+	else if (error)
+		own = g_error_copy(error);
+	call->fn(call->user, own ? 0 : status, (const char *)call->body->data, call->body->len, own);
+	g_clear_error(&error);
+	g_cancellable_disconnect(http->all, call->all_id);
+	g_source_destroy(call->deadline);
+	g_source_unref(call->deadline);
+	g_clear_object(&call->stream);
+	g_clear_object(&call->message);
+	g_object_unref(call->cancel);
+	g_byte_array_unref(call->body);
+	g_clear_pointer(&call->sent, g_bytes_unref);
+	g_free(call);
+	http->under_way--;
+}
+
+static gboolean deadline(void *data) {
+	Call *call = data;
+	call->late = true;
+	g_cancellable_cancel(call->cancel);
+	return G_SOURCE_CONTINUE; /* destroyed by finish() */
+}
+
+static void read_some(Call *call);
+
+static void on_read(GObject *source, GAsyncResult *result, void *data) {
+	Call *call = data;
+	GError *error = NULL;
+	g_autoptr(GBytes) bytes = g_input_stream_read_bytes_finish(G_INPUT_STREAM(source), result, &error);
+	if (!bytes) {
+		finish(call, 0, error);
+		return;
+	}
+	gsize n;
+	const void *p = g_bytes_get_data(bytes, &n);
+	if (!n) {
+		finish(call, soup_message_get_status(call->message), NULL);
+	} else if (call->body->len + n > PT_HTTP_BODY_MAX) {
+		finish(
+		    call, 0,
+		    g_error_new(PT_ERROR, PT_ERROR_TOO_LARGE, "the answer is larger than %d KiB", PT_HTTP_BODY_MAX / 1024));
+	} else {
+		g_byte_array_append(call->body, p, (guint)n);
+		read_some(call);
+	}
+}
+
+static void read_some(Call *call) {
+	g_input_stream_read_bytes_async(call->stream, 8192, G_PRIORITY_DEFAULT, call->cancel, on_read, call);
+}
+
+static void start(Call *call);
+
+/* The same scheme and host, or the same host from http up to https: a token or a message goes nowhere else. */
+static GUri *redirect(Call *call, GError **error) {
+	const char *location = soup_message_headers_get_one(soup_message_get_response_headers(call->message), "Location");
+	GUri *old = soup_message_get_uri(call->message);
+	g_autoptr(GUri) uri = location ? g_uri_parse_relative(old, location, SOUP_HTTP_URI_FLAGS, NULL) : NULL;
+	const char *from = g_uri_get_scheme(old), *to = uri ? g_uri_get_scheme(uri) : "";
+	bool scheme_ok = !strcmp(from, to) || (!strcmp(from, "http") && !strcmp(to, "https"));
+	if (!uri || !scheme_ok || g_strcmp0(g_uri_get_host(old), g_uri_get_host(uri)))
+		pt_error_set(error, DENIED,
+		             "it answered with a redirect to another place, which is not followed: write the final address");
+	else if (++call->redirects > PT_HTTP_REDIRECT_MAX)
+		pt_error_set(error, FAILED, "more than %d redirects", PT_HTTP_REDIRECT_MAX);
+	else
+		return g_steal_pointer(&uri);
+	return NULL;
+}
+
+static void on_sent(GObject *source, GAsyncResult *result, void *data) {
+	Call *call = data;
+	GError *error = NULL;
+	call->stream = soup_session_send_finish(SOUP_SESSION(source), result, &error);
+	if (!call->stream) {
+		finish(call, 0, error);
+		return;
+	}
+	unsigned status = soup_message_get_status(call->message);
+	if (status != 307 && status != 308) { /* the others would turn a POST into a GET: the status is the answer */
+		read_some(call);
+		return;
+	}
+	GUri *uri = redirect(call, &error);
+	if (!uri) {
+		finish(call, 0, error);
+		return;
+	}
+	SoupMessage *next = soup_message_new_from_uri(soup_message_get_method(call->message), uri);
+	g_uri_unref(uri);
+	SoupMessageHeadersIter iter;
+	const char *name, *value;
+	soup_message_headers_iter_init(&iter, soup_message_get_request_headers(call->message));
+	while (soup_message_headers_iter_next(&iter, &name, &value))
+		if (!g_ascii_strcasecmp(name, "Content-Type") || !g_ascii_strcasecmp(name, "Title") ||
+		    !g_ascii_strcasecmp(name, "Priority"))
+			soup_message_headers_append(soup_message_get_request_headers(next), name, value);
+	g_clear_object(&call->stream);
+	g_object_unref(call->message);
+	call->message = next;
+	start(call);
+}
+
+static void start(Call *call) {
+	soup_message_add_flags(call->message, SOUP_MESSAGE_NO_REDIRECT);
+	if (call->sent) {
+		SoupMessageHeaders *headers = soup_message_get_request_headers(call->message);
+		g_autofree char *type = g_strdup(soup_message_headers_get_one(headers, "Content-Type"));
+		soup_message_set_request_body_from_bytes(call->message, type, call->sent);
+	}
+	soup_session_send_async(call->http->session, call->message, G_PRIORITY_DEFAULT, call->cancel, on_sent, call);
+}
+
+static gboolean refuse_later(void *data) {
+	finish(data, 0, g_error_new(PT_ERROR, PT_ERROR_INVALID, "the address is not a valid http or https URL"));
+	return G_SOURCE_REMOVE;
+}
+
+static void cancel_call(GCancellable *all, void *data) { g_cancellable_cancel(data); }
+
+void pt_http_send(PtHttp *http, const PtHttpRequest *r, PtHttpFn fn, void *user) {
+	Call *call = g_new0(Call, 1);
+	*call = (Call){.http = http, .cancel = g_cancellable_new(), .body = g_byte_array_new(), .fn = fn, .user = user};
+	http->under_way++;
+	call->all_id = g_cancellable_connect(http->all, G_CALLBACK(cancel_call), call->cancel, NULL);
+	call->deadline = g_timeout_source_new_seconds(PT_HTTP_TIMEOUT_S);
+	g_source_set_callback(call->deadline, deadline, call, NULL);
+	g_source_attach(call->deadline, http->context);
+	call->message = soup_message_new(r->method, r->url);
+	if (!call->message) {
+		g_autoptr(GSource) idle = g_idle_source_new();
+		g_source_set_callback(idle, refuse_later, call, NULL);
+		g_source_attach(idle, http->context);
+		return;
+	}
+	SoupMessageHeaders *headers = soup_message_get_request_headers(call->message);
+	if (r->token) {
+		g_autofree char *value = g_strconcat("Bearer ", r->token, NULL);
+		soup_message_headers_append(headers, "Authorization", value);
+	}
+	for (const char *const *h = r->headers; h && h[0] && h[1]; h += 2)
+		soup_message_headers_append(headers, h[0], h[1]);
+	if (r->body) {
+		call->sent = g_bytes_new(r->body, r->body_size);
+		soup_message_headers_replace(headers, "Content-Type", r->content_type ? r->content_type : "text/plain");
+	}
+	start(call);
+}
