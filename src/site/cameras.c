@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/suggest.h"
+#include "site/internal.h"
+#include <stdio.h>
+#include <string.h>
+
+#define DAY_NS (86400 * PT_NS_PER_S)
+
+const char *const pt_record_words[] = {"never", "events", "always", "on-loss", NULL};
+const char *const pt_listen_words[] = {"never", "operator", "all", NULL};
+const char *const pt_sound_words[] = {"never", "events", "always", "talk", NULL};
+const char *const pt_transport_words[] = {"tcp", "udp", NULL};
+
+static const char *const source_schemes[] = {"rtsp", "rtsps", "onvif", "v4l2", "file", "test", NULL};
+static const char *const source_built[] = {"rtsp", "file", "test", NULL};
+
+void pt_site_camera_free(void *data) {
+	PtSiteCamera *c = data;
+	g_free(c->name);
+	g_free(c->source);
+	g_free(c->sub);
+	g_free(c->snapshot);
+	g_free(c);
+}
+
+static void read_source(PtSite *site, const PtNode *node, char **ret, GPtrArray *problems) {
+	if (!pt_node_read_text(node, ret, problems) || !pt_site_check_url(node, *ret, source_schemes, problems))
+		return;
+	g_autofree char *scheme = g_ascii_strdown(*ret, strchr(*ret, ':') - *ret);
+	if (!g_strv_contains(source_built, scheme)) {
+		g_autofree char *path = pt_node_path(node);
+		g_ptr_array_add(
+		    site->notes,
+		    g_strdup_printf("%s:%d: %s: this build does not speak %s yet: the camera will be shown as lost",
+		                    pt_node_file(node), node->line, path, scheme));
+	}
+	if (!strcmp(scheme, "test") && strcmp(*ret, "test:clock") && strncmp(*ret, "test:clock?", 11))
+		pt_problem(problems, node, "'%.60s' is not test:clock, with options or without (test:clock?size=640x360&fps=15)", *ret);
+	const char *file = !strcmp(scheme, "file") ? *ret + strlen("file:") : NULL;
+	if (file && !g_path_is_absolute(file) && strncmp(file, "//", 2)) { /* relative to the site file */
+		char *absolute = g_strconcat("file:", site->dir, "/", file, NULL);
+		g_free(*ret);
+		*ret = absolute;
+	}
+}
+
+static void read_days(const PtNode *node, int64_t *ret_ns, GPtrArray *problems) {
+	double days;
+	if (pt_node_read_number(node, 0.01, 3650, &days, problems))
+		*ret_ns = (int64_t)(days * (double)DAY_NS);
+}
+
+/* record: always, or record: { main: always, sub: events } */
+static void read_record(const PtNode *node, PtSiteCamera *c, GPtrArray *problems) {
+	static const char *const known[] = {"main", "sub", NULL};
+	int mode;
+	if (!node)
+		return;
+	if (node->kind == PT_NODE_SCALAR) {
+		if (pt_node_read_choice(node, pt_record_words, &mode, problems))
+			c->record_main = (PtRecordMode)mode;
+		return;
+	}
+	if (!pt_node_check_keys(node, known, problems))
+		return;
+	if (pt_node_read_choice(pt_node_get(node, "main"), pt_record_words, &mode, problems))
+		c->record_main = (PtRecordMode)mode;
+	if (pt_node_read_choice(pt_node_get(node, "sub"), pt_record_words, &mode, problems))
+		c->record_sub = (PtRecordMode)mode;
+	const PtNode *sub = pt_node_get(node, "sub");
+	if (sub && !c->sub && c->record_sub != PT_RECORD_NEVER && g_str_has_prefix(c->source ? c->source : "", "rtsp"))
+		pt_problem(problems, sub, "the camera has no sub stream: write 'sub: rtsp://…' beside its source");
+}
+
+static void read_keep(const PtNode *node, PtSiteCamera *c, GPtrArray *problems) {
+	static const char *const known[] = {"days", "max-days", "size", NULL};
+	if (!node || !pt_node_check_keys(node, known, problems))
+		return;
+	read_days(pt_node_get(node, "days"), &c->keep_ns, problems);
+	read_days(pt_node_get(node, "max-days"), &c->max_keep_ns, problems);
+	pt_node_read_size(pt_node_get(node, "size"), &c->keep_bytes, problems);
+	if (c->max_keep_ns && c->keep_ns > c->max_keep_ns)
+		pt_problem(problems, node, "days is more than max-days, which ends everything");
+}
+
+static void read_audio(const PtNode *node, PtSiteCamera *c, GPtrArray *problems) {
+	static const char *const known[] = {"listen", "record", NULL};
+	int value;
+	if (!node || !pt_node_check_keys(node, known, problems))
+		return;
+	if (pt_node_read_choice(pt_node_get(node, "listen"), pt_listen_words, &value, problems))
+		c->listen = (PtListen)value;
+	if (pt_node_read_choice(pt_node_get(node, "record"), pt_sound_words, &value, problems))
+		c->sound = (PtSoundRecord)value;
+}
+
+/* "any", or "22:00-06:00" */
+static void read_hours(const PtNode *node, PtSiteCamera *c, GPtrArray *problems) {
+	g_autofree char *text = NULL;
+	int h1, m1, h2, m2, used = 0;
+	if (!pt_node_read_text(node, &text, problems) || !strcmp(text, "any"))
+		return;
+	if (sscanf(text, "%2d:%2d-%2d:%2d%n", &h1, &m1, &h2, &m2, &used) != 4 || text[used] || h1 < 0 || h1 > 23 || h2 < 0 ||
+	    h2 > 24 || m1 < 0 || m1 > 59 || m2 < 0 || m2 > 59 || h2 * 60 + m2 > 1440) {
+		pt_problem(problems, node, "'%.40s' is neither any nor a span such as 22:00-06:00", text);
+		return;
+	}
+	c->backfill_from_min = h1 * 60 + m1;
+	c->backfill_to_min = h2 * 60 + m2;
+}
+
+static void read_backfill(const PtNode *node, PtSiteCamera *c, GPtrArray *problems) {
+	static const char *const known[] = {"rate", "hours", "order", NULL};
+	static const char *const orders[] = {"newest", "oldest", NULL};
+	int order = 0;
+	if (!node || !pt_node_check_keys(node, known, problems))
+		return;
+	c->backfill = true;
+	pt_node_read_rate(pt_node_get(node, "rate"), &c->backfill_rate, problems);
+	read_hours(pt_node_get(node, "hours"), c, problems);
+	pt_node_read_choice(pt_node_get(node, "order"), orders, &order, problems);
+	c->backfill_oldest_first = order == 1;
+}
+
+static void read_login(PtSite *site, const PtNode *node, PtSiteCamera *c, GPtrArray *problems) {
+	g_autofree char *name = NULL;
+	if (!pt_node_read_text(node, &name, problems))
+		return;
+	c->login = pt_site_login(site, name);
+	if (c->login && c->login->user)
+		return;
+	g_autofree const char **names = pt_site_names(site->logins, G_STRUCT_OFFSET(PtSiteLogin, name));
+	g_autofree char *meant = pt_suggest_text(name, names);
+	pt_problem(problems, node,
+	           "there is no login named '%.60s' in %s%s: write 'logins: { %.60s: { user: …, password: … } }' there",
+	           name, "the secrets file", meant, name);
+}
+
+static void read_camera(PtSite *site, const PtNode *node, GPtrArray *problems) {
+	static const char *const known[] = {"source", "sub",  "snapshot", "login",    "transport",
+	                                    "record", "keep", "audio",    "backfill", NULL};
+	static const char *const http[] = {"http", "https", NULL};
+	int transport = PT_SITE_TRANSPORT_TCP;
+	if (!pt_site_check_name(node, "a camera", problems) || !pt_node_check_keys(node, known, problems))
+		return;
+	if (pt_site_camera(site, node->key)) {
+		pt_problem(problems, node, "there is a second camera of this name: remove one, or the file in cameras.d");
+		return;
+	}
+	PtSiteCamera *c = g_new0(PtSiteCamera, 1);
+	g_ptr_array_add(site->cameras, c);
+	c->name = g_strdup(node->key);
+	c->record_main = PT_RECORD_ALWAYS;
+	c->backfill_from_min = c->backfill_to_min = -1;
+	if (!pt_node_get(node, "source"))
+		pt_problem(problems, node, "has no source: write 'source: rtsp://ADDRESS/PATH'");
+	read_source(site, pt_node_get(node, "source"), &c->source, problems);
+	read_source(site, pt_node_get(node, "sub"), &c->sub, problems);
+	const PtNode *snapshot = pt_node_get(node, "snapshot");
+	if (pt_node_read_text(snapshot, &c->snapshot, problems))
+		pt_site_check_url(snapshot, c->snapshot, http, problems);
+	read_login(site, pt_node_get(node, "login"), c, problems);
+	pt_node_read_choice(pt_node_get(node, "transport"), pt_transport_words, &transport, problems);
+	c->transport = (PtSiteTransport)transport;
+	read_record(pt_node_get(node, "record"), c, problems);
+	read_keep(pt_node_get(node, "keep"), c, problems);
+	read_audio(pt_node_get(node, "audio"), c, problems);
+	read_backfill(pt_node_get(node, "backfill"), c, problems);
+}
+
+void pt_site_read_cameras(PtSite *site, const PtNode *node, GPtrArray *problems) {
+	if (pt_node_is_empty(node) || !pt_node_is_kind(node, PT_NODE_MAP, problems))
+		return;
+	for (unsigned i = 0; i < pt_node_count(node); i++)
+		read_camera(site, pt_node_at(node, i), problems);
+}

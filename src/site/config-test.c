@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "site/config.h"
+#include "site/yaml.h"
+#include <glib/gstdio.h>
+#include <string.h>
+
+/* A directory with site.yaml and whatever else; gone when freed. */
+typedef struct {
+	char *dir, *site;
+} Place;
+
+static void place_write(Place *p, const char *name, const char *text, int mode) {
+	g_autofree char *path = g_build_filename(p->dir, name, NULL), *dir = g_path_get_dirname(path);
+	g_mkdir_with_parents(dir, 0700);
+	g_assert_true(g_file_set_contents(path, text, -1, NULL));
+	g_chmod(path, mode);
+}
+
+static Place place_new(const char *text) {
+	Place p = {g_dir_make_tmp("pt-site-XXXXXX", NULL), NULL};
+	p.site = g_build_filename(p.dir, "site.yaml", NULL);
+	if (text)
+		place_write(&p, "site.yaml", text, 0644);
+	return p;
+}
+
+static void place_clear(Place *p) {
+	static const char *const names[] = {"site.yaml",           "secrets.yaml", "users.yaml",
+	                                    "cameras.d/yard.yaml", "cameras.d",    ""};
+	for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
+		g_autofree char *path = g_build_filename(p->dir, names[i], NULL);
+		g_remove(path);
+	}
+	g_free(p->dir);
+	g_free(p->site);
+}
+
+#define CAMERA "cameras: { gate: { source: rtsp://192.0.2.1/1 } }\n"
+#define PLUGS                                                                                                               \
+	"inputs: { door: { driver: virtual, channel: 1 } }\n"                                                               \
+	"relays: { flood: { driver: virtual, channel: 1 } }\n"
+#define RELAY(x) "relays: { r: { driver: virtual, channel: 1, " x " } }\n"
+
+static const struct {
+	const char *text, *said; /* said NULL: valid */
+} cases[] = {
+    {"", NULL},
+    {CAMERA PLUGS, NULL},
+    {"cmaeras: {}\n", "site.yaml:1: cmaeras: is not a known key (did you mean cameras?)"},
+    {"site: { location: [91, 0] }\n", "site.yaml:1: site.location[1]: '91' is not a number from -90 to 90"},
+    {"site: { timezone: Mars/Olympus }\n", "is no time zone"},
+    {"archive: { keep: { size: 500G } }\n", "site.yaml:1: archive.keep.size: '500G' is not a size"},
+    {"archive: { sync: 2 }\n", "the unit is missing"},
+    {"archive: { keep: { free: 5%, days: 30 } }\n", NULL},
+    {"archive: { keep: { free: 20GiB } }\n", NULL},
+    {"web: { listen: 8080 }\n", "is not ADDRESS:PORT"},
+    {"web: { listen: \"[::1]:8080\", tls: { cert: a.pem } }\n", "needs both cert and key"},
+    {"cameras: { Gate: { source: test:clock } }\n", "is no name for a camera"},
+    {"cameras: { ../x: { source: test:clock } }\n", "is no name for a camera"},
+    {"cameras: { gate: { source: rstp://192.0.2.1/ } }\n", "(did you mean rtsp?)"},
+    {"cameras: { gate: { source: \"rtsp://admin:hunter2@192.0.2.1/\" } }\n",
+     "site.yaml:1: cameras.gate.source: carries a login"},
+    {"cameras: { gate: { source: test:clock, login: gaet } }\n", "there is no login named 'gaet'"},
+    {"cameras: { gate: {} }\n", "has no source"},
+    {"cameras: { gate: { source: test:clock, record: sometimes } }\n", "is not one of never, events, always, on-loss"},
+    {"cameras: { gate: { source: test:clock, keep: { days: 9, max-days: 3 } } }\n", "days is more than max-days"},
+    {"cameras: { gate: { source: test:clock, backfill: { rate: 20Mbit/s, hours: any, order: newest } } }\n", NULL},
+    {"cameras: { gate: { source: test:clock, backfill: { hours: 22:00-6 } } }\n", "is neither any nor a span"},
+    {"cameras: { gate: { source: test:clock, audio: { listen: operator, record: talk } } }\n", NULL},
+    {"inputs: { door: { driver: vitrual, channel: 1 } }\n",
+     "'vitrual' is not one of virtual, onvif, gpio (did you mean virtual?)"},
+    {"inputs: { door: { driver: virtual, token: x } }\n", "inputs.door.token: is not a known key"},
+    {"inputs: { door: { driver: virtual } }\n", "driver virtual needs channel"},
+    {"inputs: { door: { driver: virtual, channel: 1, contact: normaly-closed } }\n",
+     "site.yaml:1: inputs.door.contact: 'normaly-closed' is not one of normally-open, normally-closed (did you mean "
+     "normally-closed?)"},
+    {"inputs: { a: { driver: virtual, channel: 1 }, b: { driver: virtual, channel: 1 } }\n",
+     "is the same wire as a in line 1"},
+    {"inputs: { door: { driver: onvif, camera: gaet, token: T } }\n" CAMERA, "no camera named 'gaet' (did you mean gate?)"},
+    {"inputs: { b: { driver: gpio, chip: gpiochip0, line: 17, kind: button } }\n", NULL},
+    {RELAY("kind: light, safe: on"), NULL},
+    {RELAY("kind: light, safe: yes"), NULL},
+    {RELAY("kind: gate, hub-timed: accepted"), "needs egress"},
+    {RELAY("kind: gate, egress: hardwired"), "has no timer of its own"},
+    {RELAY("kind: gate, egress: hardwired, hub-timed: accepted"), NULL},
+    {RELAY("kind: door, egress: none, hub-timed: accepted"), "needs egress"},
+    {RELAY("kind: fire"), "via: panel"},
+    {RELAY("kind: fire, via: panel"), NULL},
+    {RELAY("mode: monostable"), "needs pulse"},
+    {RELAY("max-on: 3"), "the unit is missing"},
+    {"relays: { g: { driver: onvif, camera: gate, token: T, kind: gate, mode: monostable, pulse: 1s, egress: mechanical } "
+     "}\n" CAMERA,
+     NULL},
+    {CAMERA PLUGS "rules: { r: { when: dor active, do: { log: x } } }\n", "no input named 'dor' (did you mean door?)"},
+    {CAMERA PLUGS "rules: { r: { when: door actve, do: { log: x } } }\n", "'actve' is no state of input door"},
+    {CAMERA PLUGS "rules: { r: { when: door active, do: { relay: { folod: on } } } }\n",
+     "no relay named 'folod' (did you mean flood?)"},
+    {CAMERA PLUGS "rules: { r: { when: door active, do: { record: { camera: gte } } } }\n",
+     "no camera named 'gte' (did you mean gate?)"},
+    {CAMERA PLUGS "rules: { r: { when: door active, do: { notify: { to: x, text: y } } } }\n", "no notify target named 'x'"},
+    {CAMERA PLUGS "rules: { r: { when: door active, if: { between: [sunset, sunrise] }, do: { log: x } } }\n",
+     "needs the place"},
+    {CAMERA PLUGS "rules: { r: { when: flood on, do: { relay: { flood: off, for: 3s } } } }\n", "goes with on alone"},
+    {CAMERA PLUGS "rules: { r: { when: [flood yes, camera gate lost, start, door active for 10s], do: [{ relay: { flood: "
+                  "true, for: 2min } }] } }\n",
+     NULL},
+    {CAMERA PLUGS "rules: { r: { when: door active } }\n", "has no do"},
+    {CAMERA PLUGS "rules: { r: { when: door active, if: [{ days: workdays }, { not: { state: flood on } }, { or: [door "
+                  "active, flood off] }], do: { log: x } } }\n",
+     NULL},
+    {"notify: { boss: { webhook: ftp://x } }\n", "must begin with one of https, http"},
+    {"notify: { boss: { ntfy: https://ntfy.example/t } }\n", NULL},
+    {"serve: { rtsp: 0.0.0.0:8554, plain: lan }\n", NULL},
+    {"serve: { plain: no }\n", NULL},
+};
+
+static void test_cases(void) {
+	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+		Place p = place_new(cases[i].text);
+		PtSite *site = NULL;
+		g_autoptr(GPtrArray) problems = pt_problems_new();
+		gboolean ok = pt_site_load(p.site, &site, problems);
+		g_autofree char *shown = g_strescape(cases[i].text, NULL);
+		g_test_message("%s: %s", shown, problems->len ? (char *)problems->pdata[0] : "valid");
+		g_assert_cmpint(ok, ==, !cases[i].said);
+		g_assert_cmpint(ok, ==, problems->len == 0);
+		if (!ok) {
+			g_autofree char *first = g_strdup(problems->pdata[0]);
+			g_assert_nonnull(strstr(first, cases[i].said));
+			for (guint k = 0; k < problems->len; k++)
+				g_assert_null(strstr(problems->pdata[k], "hunter2"));
+		} else { /* what is printed reads back as the same site */
+			g_autofree char *text = pt_site_print(site);
+			place_write(&p, "site.yaml", text, 0644);
+			PtSite *again = NULL;
+			g_assert_true(pt_site_load(p.site, &again, problems));
+			g_autofree char *text2 = pt_site_print(again);
+			g_assert_cmpstr(text, ==, text2);
+			pt_site_unref(again);
+		}
+		pt_site_unref(site);
+		place_clear(&p);
+	}
+}
+
+static void test_all_problems(void) {
+	Place p = place_new(
+	    "web: { listen: x }\narchive: { sync: 1 }\nrelays:\n  r: { driver: x, knid: gate }\nrules:\n  a: {}\n");
+	PtSite *site = NULL;
+	g_autoptr(GPtrArray) problems = pt_problems_new();
+	g_assert_false(pt_site_load(p.site, &site, problems));
+	g_assert_cmpuint(problems->len, >=, 6);
+	place_clear(&p);
+}
+
+static void test_secrets(void) {
+	Place p = place_new("cameras: { gate: { source: rtsp://192.0.2.1/, login: gate } }\nnotify: { a: { webhook: "
+	                    "https://h/, secret: t } }\n");
+	place_write(&p, "secrets.yaml",
+	            "logins: { gate: { user: admin, password: \"hunter2\" } }\ntokens: { t: hunter3 }\n"
+	            "app-passwords: { vlc: { user: anna, password: hunter4 } }\n",
+	            0644);
+	PtSite *site = NULL;
+	g_autoptr(GPtrArray) problems = pt_problems_new();
+	g_assert_false(pt_site_load(p.site, &site, problems));
+	g_assert_nonnull(strstr(problems->pdata[0], "others can read"));
+	g_autofree char *secrets = g_build_filename(p.dir, "secrets.yaml", NULL);
+	g_chmod(secrets, 0600);
+	place_write(&p, "users.yaml", "anna: { role: operator, cameras: [gate], password: $argon2id$v=19$x }\n", 0600);
+	g_ptr_array_set_size(problems, 0);
+	g_assert_true(pt_site_load(p.site, &site, problems));
+	g_assert_cmpstr(pt_site_camera(site, "gate")->login->password, ==, "hunter2");
+	g_assert_cmpstr(((PtSiteNotify *)site->notify->pdata[0])->secret, ==, "hunter3");
+	g_assert_cmpint(pt_site_user(site, "anna")->role, ==, PT_SITE_ROLE_OPERATOR);
+	g_assert_cmpstr(pt_site_user(site, "anna")->cameras[0], ==, "gate");
+	g_autofree char *text = pt_site_print(site);
+	g_assert_null(strstr(text, "hunter"));
+	place_write(&p, "users.yaml", "anna: { role: operator, password: hunter5 }\n", 0600);
+	PtSite *other = NULL;
+	g_assert_false(pt_site_load(p.site, &other, problems));
+	g_assert_nonnull(strstr(problems->pdata[0], "argon2id"));
+	g_assert_null(strstr(problems->pdata[0], "hunter"));
+	pt_site_unref(site);
+	place_clear(&p);
+}
+
+static void test_reload(void) {
+	Place p = place_new(CAMERA PLUGS);
+	PtSite *a = NULL, *b = NULL;
+	g_autoptr(GPtrArray) problems = pt_problems_new();
+	g_assert_true(pt_site_load(p.site, &a, problems));
+	place_write(&p, "cameras.d/yard.yaml", "source: rtsp://192.0.2.2/1\n", 0644);
+	place_write(
+	    &p, "site.yaml",
+	    "# a line more\n" CAMERA "inputs: { door: { driver: virtual, channel: 1, debounce: 30ms } }\n"
+	    "relays: { flood: { driver: virtual, channel: 1 } }\nrules: { r: { when: start, do: { log: hello } } }\n",
+	    0644);
+	g_assert_true(pt_site_load(p.site, &b, problems));
+	g_autoptr(PtSiteDiff) d = pt_site_diff(a, b);
+	g_assert_cmpuint(d->cameras_gone->len, ==, 0); /* gate goes on undisturbed */
+	g_assert_cmpuint(d->cameras_new->len, ==, 1);
+	g_assert_cmpstr(d->cameras_new->pdata[0], ==, "yard");
+	g_assert_cmpuint(d->inputs_gone->len, ==, 1);
+	g_assert_cmpuint(d->inputs_new->len, ==, 1);
+	g_assert_cmpuint(d->relays_gone->len + d->relays_new->len, ==, 0);
+	g_assert_true(d->rules);
+	g_assert_false(d->web || d->archive || d->serve || d->users || d->notify || d->place);
+	place_write(&p, "cameras.d/yard.yaml", "source: 7\n", 0644);
+	PtSite *c = NULL;
+	g_assert_false(pt_site_load(p.site, &c, problems));
+	g_assert_true(g_str_has_prefix(problems->pdata[0], "cameras.d/yard.yaml:1: yard.source"));
+	pt_site_unref(a);
+	pt_site_unref(b);
+	place_clear(&p);
+}
+
+/* The example file and each block marked yaml in the guide load without a problem. */
+static void load_ok(const char *text, const char *what) {
+	Place p = place_new(text);
+	place_write(&p, "secrets.yaml",
+	            "logins: { gate: { user: a, password: b } }\ntokens: { phone: x }\napp-passwords: { vlc: { user: a, "
+	            "password: b } }\n",
+	            0600);
+	PtSite *site = NULL;
+	g_autoptr(GPtrArray) problems = pt_problems_new();
+	gboolean ok = pt_site_load(p.site, &site, problems);
+	g_test_message("%s: %s", what, ok ? "valid" : (char *)problems->pdata[0]);
+	g_assert_true(ok);
+	pt_site_unref(site);
+	place_clear(&p);
+}
+
+static void test_documents(void) {
+	const char *root = g_getenv("PT_SOURCE");
+	if (!root) {
+		g_test_skip("PT_SOURCE is not set");
+		return;
+	}
+	g_autofree char *example = g_build_filename(root, "data", "site.example.yaml", NULL);
+	g_autofree char *guide = g_build_filename(root, "doc", "guide", "site-file.md", NULL);
+	g_autofree char *text = NULL, *doc = NULL;
+	g_assert_true(g_file_get_contents(example, &text, NULL, NULL));
+	load_ok(text, "site.example.yaml");
+	g_assert_true(g_file_get_contents(guide, &doc, NULL, NULL));
+	int blocks = 0;
+	for (char *p = doc; (p = strstr(p, "```yaml\n")); blocks++) {
+		p += strlen("```yaml\n");
+		char *end = strstr(p, "```");
+		g_assert_nonnull(end);
+		g_autofree char *block = g_strndup(p, end - p), *what = g_strdup_printf("block %d of the guide", blocks + 1);
+		load_ok(block, what);
+		p = end + 3;
+	}
+	g_assert_cmpint(blocks, >=, 5);
+}
+
+int main(int argc, char **argv) {
+	g_test_init(&argc, &argv, NULL);
+	g_test_add_func("/config/cases", test_cases);
+	g_test_add_func("/config/all-problems", test_all_problems);
+	g_test_add_func("/config/secrets", test_secrets);
+	g_test_add_func("/config/reload", test_reload);
+	g_test_add_func("/config/documents", test_documents);
+	return g_test_run();
+}

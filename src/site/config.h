@@ -1,0 +1,115 @@
+/* The site file: YAML in, checked structs out. Immutable once loaded and ref-counted, so that a reload swaps one pointer and
+ * whoever still works with the old site keeps it. doc/guide/site-file.md describes every key. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+#include "base/node.h"
+#include "plugs/plug.h"
+#include "rules/parse.h"
+
+typedef enum { PT_RECORD_NEVER, PT_RECORD_EVENTS, PT_RECORD_ALWAYS, PT_RECORD_ON_LOSS } PtRecordMode;
+typedef enum { PT_LISTEN_NEVER, PT_LISTEN_OPERATOR, PT_LISTEN_ALL } PtListen;
+typedef enum { PT_SOUND_NEVER, PT_SOUND_EVENTS, PT_SOUND_ALWAYS, PT_SOUND_TALK } PtSoundRecord;
+typedef enum { PT_SITE_TRANSPORT_TCP, PT_SITE_TRANSPORT_UDP } PtSiteTransport;
+typedef enum { PT_SITE_ROLE_VIEWER, PT_SITE_ROLE_OPERATOR, PT_SITE_ROLE_ADMIN } PtSiteRole;
+extern const char *const pt_record_words[], *const pt_listen_words[], *const pt_sound_words[], *const pt_transport_words[],
+                                                                                                   *const pt_role_words[];
+
+typedef struct {
+	char *name, *user, *password;
+} PtSiteLogin;
+
+typedef struct {
+	char *name;
+	char *source, *sub;       /* without any password; sub NULL: none */
+	char *snapshot;           /* URL of still pictures; NULL: from the stream */
+	const PtSiteLogin *login; /* of the site's logins; NULL: none */
+	PtSiteTransport transport;
+	PtRecordMode record_main, record_sub;
+	int64_t keep_ns, max_keep_ns; /* 0: as the archive; no hard limit */
+	uint64_t keep_bytes;          /* 0: as the archive */
+	PtListen listen;
+	PtSoundRecord sound;
+	bool backfill;                          /* given */
+	uint64_t backfill_rate;                 /* bit/s; 0: no limit */
+	int backfill_from_min, backfill_to_min; /* minutes of the day; -1: any */
+	bool backfill_oldest_first;
+} PtSiteCamera;
+
+typedef struct {
+	char *name;
+	bool ntfy; /* else webhook */
+	char *url;
+	char *secret; /* bearer token of the secrets file; NULL: none */
+} PtSiteNotify;
+
+typedef struct {
+	char *name;
+	PtSiteRole role;
+	char **cameras; /* NULL: all */
+	char *password; /* "$argon2id$…"; NULL: cannot log in with a password */
+} PtSiteUser;
+
+typedef struct PtSite PtSite;
+struct PtSite {
+	gatomicrefcount refs;
+	char *path, *dir; /* of the site file */
+
+	char *name;
+	bool located;
+	double latitude, longitude;
+	char *timezone;
+	GTimeZone *zone;
+
+	char *web_listen; /* "127.0.0.1:8080" */
+	char **web_names; /* host names by which browsers may call it, besides addresses and this machine's; NULL: none */
+	char *tls_cert, *tls_key; /* paths; NULL: none */
+	int web_max_connections;
+
+	char *archive_path;
+	int64_t archive_keep_ns, archive_sync_ns; /* keep 0: no limit by age */
+	uint64_t archive_keep_bytes;              /* 0: no limit */
+	uint64_t archive_free_bytes;              /* to stay free; 0: see percent */
+	double archive_free_percent;
+
+	GPtrArray *cameras;         /* of PtSiteCamera *, in the order of the file */
+	GPtrArray *inputs, *relays; /* of PtPlugSettings * */
+	PtRules *rules;
+	GPtrArray *notify;               /* of PtSiteNotify * */
+	GPtrArray *users;                /* of PtSiteUser * */
+	char *users_path, *secrets_path; /* absolute; the files may be absent */
+
+	char *serve_rtsp, *serve_onvif; /* "ADDRESS:PORT"; NULL: not served */
+	bool serve_plain;               /* plain: lan */
+
+	GPtrArray *logins;        /* of PtSiteLogin * */
+	GPtrArray *app_passwords; /* of PtSiteLogin *: name = what it is for, user, password */
+	GPtrArray *notes;         /* of char *: what is not wrong, but should be known */
+};
+
+/* Reads the site file, cameras.d/ and the users and secrets files beside it. FALSE when there are problems, all of which
+ * are added ("site.yaml:14: relays.gate: …"); *ret_site is then untouched. */
+gboolean pt_site_load(const char *path, PtSite **ret_site, GPtrArray *problems);
+PtSite *pt_site_ref(PtSite *site);
+void pt_site_unref(PtSite *site); /* takes NULL */
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(PtSite, pt_site_unref)
+
+const PtSiteCamera *pt_site_camera(const PtSite *site, const char *name); /* NULL: none of this name */
+const PtPlugSettings *pt_site_input(const PtSite *site, const char *name);
+const PtPlugSettings *pt_site_relay(const PtSite *site, const char *name);
+const PtSiteUser *pt_site_user(const PtSite *site, const char *name);
+
+/* The site as normalised text, without secrets. Caller frees. */
+char *pt_site_print(const PtSite *site);
+
+/* What a reload has to touch: names that came, went, or changed. What is not named keeps running. */
+typedef struct {
+	GPtrArray *cameras_gone, *cameras_new, *inputs_gone, *inputs_new, *relays_gone,
+	    *relays_new;                                       /* of char *; changed: in both */
+	bool rules, web, archive, serve, notify, users, place; /* something of it changed */
+} PtSiteDiff;
+PtSiteDiff *pt_site_diff(const PtSite *before, const PtSite *after);
+void pt_site_diff_free(PtSiteDiff *diff);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(PtSiteDiff, pt_site_diff_free)
+
+/* "[a-z0-9][a-z0-9_-]*", at most 40: names become directories and parts of URLs. */
+bool pt_site_name_valid(const char *name);

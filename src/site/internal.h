@@ -1,0 +1,25 @@
+/* Between the files that read a site: not for other rooms. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+#include "site/config.h"
+
+/* secrets.c: the secrets and the users file; a file that is absent is empty. */
+void pt_site_read_secrets(PtSite *site, bool named, GPtrArray *problems);
+void pt_site_read_users(PtSite *site, bool named, const char *const *cameras, GPtrArray *problems);
+const PtSiteLogin *pt_site_login(const PtSite *site, const char *name);
+/* "tokens: { NAME: text }" of the secrets file; NULL: none. Belongs to the tree of secrets that the caller gave. */
+char *pt_site_token(const PtSite *site, const char *name);
+
+/* plugs.c */
+void pt_site_read_plugs(PtSite *site, const PtNode *inputs, const PtNode *relays, GPtrArray *problems);
+
+/* cameras.c */
+void pt_site_read_cameras(PtSite *site, const PtNode *cameras, GPtrArray *problems);
+void pt_site_camera_free(void *camera);
+
+/* config.c */
+bool pt_site_check_name(const PtNode *node, const char *what, GPtrArray *problems);
+/* Names of a GPtrArray whose structs have the name at an offset; NULL-terminated, caller frees the array alone. */
+const char **pt_site_names(GPtrArray *list, size_t offset);
+/* An http(s) URL without a login in it. */
+bool pt_site_check_url(const PtNode *node, const char *url, const char *const *schemes, GPtrArray *problems);

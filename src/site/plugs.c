@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/suggest.h"
+#include "plugs/relay.h"
+#include "site/internal.h"
+#include <string.h>
+
+#define DAY_NS (86400 * PT_NS_PER_S)
+
+static const char *const input_keys[] = {"driver", "kind", "contact", "debounce", NULL};
+static const char *const relay_keys[] = {"driver", "kind",   "contact",   "mode", "pulse", "safe",
+                                         "max-on", "egress", "hub-timed", "via",  NULL};
+static const char *const address_keys[] = {"camera", "token", "chip", "line", "board", "channel", NULL};
+
+static bool read_driver(const PtNode *node, PtPlugSettings *s, GPtrArray *problems) {
+	g_autofree const char **names = pt_plug_driver_names();
+	g_autofree char *name = NULL, *list = pt_suggest_join(names);
+	const PtNode *driver = pt_node_get(node, "driver");
+	if (!driver)
+		pt_problem(problems, node, "has no driver; one of %s", list);
+	if (!pt_node_read_text(driver, &name, problems))
+		return false;
+	s->driver = pt_plug_driver_find(name);
+	if (s->driver)
+		return true;
+	g_autofree char *meant = pt_suggest_text(name, names);
+	pt_problem(problems, driver, "'%.60s' is not one of %s%s", name, list, meant);
+	return false;
+}
+
+/* Keys that are common, that the driver has, that another driver has, or that nobody has. */
+static void check_keys(const PtNode *node, const char *const *common, const PtPlugDriver *driver, GPtrArray *problems) {
+	g_autoptr(GPtrArray) known = g_ptr_array_new();
+	for (size_t i = 0; common[i]; i++)
+		g_ptr_array_add(known, (void *)common[i]);
+	for (size_t i = 0; driver && driver->keys[i]; i++)
+		g_ptr_array_add(known, (void *)driver->keys[i]);
+	for (size_t i = 0; !driver && address_keys[i]; i++)
+		g_ptr_array_add(known, (void *)address_keys[i]);
+	g_ptr_array_add(known, NULL);
+	pt_node_check_keys(node, (const char *const *)known->pdata, problems);
+}
+
+static void read_address(const PtSite *site, const PtNode *node, PtPlugSettings *s, GPtrArray *problems) {
+	int64_t n;
+	pt_node_read_text(pt_node_get(node, "token"), &s->token, problems);
+	pt_node_read_text(pt_node_get(node, "chip"), &s->chip, problems);
+	if (pt_node_read_integer(pt_node_get(node, "line"), 0, 1023, &n, problems))
+		s->line_offset = (int)n;
+	if (pt_node_read_integer(pt_node_get(node, "channel"), 1, 64, &n, problems))
+		s->channel = (int)n;
+	if (pt_node_read_text(pt_node_get(node, "board"), &s->board, problems) && !pt_site_name_valid(s->board))
+		pt_problem(problems, pt_node_get(node, "board"), "is no name for a board: use a-z, 0-9, - and _");
+	const PtNode *camera = pt_node_get(node, "camera");
+	if (!pt_node_read_text(camera, &s->camera, problems) || pt_site_camera(site, s->camera))
+		return;
+	g_autofree const char **names = pt_site_names(site->cameras, G_STRUCT_OFFSET(PtSiteCamera, name));
+	g_autofree char *meant = pt_suggest_text(s->camera, names);
+	pt_problem(problems, camera, "there is no camera named '%.60s'%s", s->camera, meant);
+}
+
+/* Two plugs on one wire would fight; problems name the first. */
+static void check_twice(GPtrArray *list, const PtNode *node, const PtPlugSettings *s, GPtrArray *problems) {
+	for (guint i = 0; i < list->len; i++) {
+		const PtPlugSettings *o = list->pdata[i];
+		bool same = o->driver == s->driver && !g_strcmp0(o->camera, s->camera) && !g_strcmp0(o->token, s->token) &&
+		            !g_strcmp0(o->chip, s->chip) && o->line_offset == s->line_offset &&
+		            !g_strcmp0(o->board, s->board) && o->channel == s->channel;
+		if (same && (s->token || s->line_offset >= 0 || s->channel >= 0))
+			pt_problem(problems, node, "is the same wire as %s in line %d", o->name, o->line);
+	}
+}
+
+static int choice(const PtNode *node, const char *key, const char *const *words, int otherwise, GPtrArray *problems) {
+	pt_node_read_choice(pt_node_get(node, key), words, &otherwise, problems);
+	return otherwise;
+}
+
+static PtPlugSettings *read_common(PtSite *site, const PtNode *node, PtPlugKind plug, GPtrArray *problems) {
+	static const char *const what[] = {"an input", "a relay"};
+	if (!pt_site_check_name(node, what[plug], problems) || !pt_node_is_kind(node, PT_NODE_MAP, problems))
+		return NULL;
+	PtPlugSettings *s = pt_plug_settings_new(plug);
+	s->name = g_strdup(node->key);
+	s->line = node->key_line;
+	guint before = problems->len;
+	read_driver(node, s, problems);
+	check_keys(node, plug == PT_PLUG_INPUT ? input_keys : relay_keys, s->driver, problems);
+	read_address(site, node, s, problems);
+	if (s->driver && s->driver->check && problems->len == before)
+		s->driver->check(s, node, problems);
+	s->contact = (PtContact)choice(node, "contact", pt_contact_words, PT_CONTACT_OPEN_NORMALLY, problems);
+	if (s->driver && !(plug == PT_PLUG_INPUT ? (void *)s->driver->input : (void *)s->driver->relay)) {
+		g_autofree char *path = pt_node_path(node);
+		g_ptr_array_add(site->notes,
+		                g_strdup_printf("%s:%d: %s: this build has no driver %s: it will be shown as unknown",
+		                                pt_node_file(node), node->line, path, s->driver->name));
+	}
+	return s;
+}
+
+static void read_input(PtSite *site, const PtNode *node, GPtrArray *problems) {
+	PtPlugSettings *s = read_common(site, node, PT_PLUG_INPUT, problems);
+	if (!s)
+		return;
+	s->input_kind = (PtInputKind)choice(node, "kind", pt_input_kind_words, PT_INPUT_OTHER, problems);
+	pt_node_read_duration(pt_node_get(node, "debounce"), 0, 10 * PT_NS_PER_S, &s->debounce_ns, problems);
+	check_twice(site->inputs, node, s, problems);
+	g_ptr_array_add(site->inputs, s);
+}
+
+/* P9 and P5: what a relay that moves metal, or that saves lives, must say of itself. */
+static void check_safety(const PtNode *node, const PtPlugSettings *s, GPtrArray *problems) {
+	bool metal = s->relay_kind == PT_RELAY_DOOR || s->relay_kind == PT_RELAY_GATE;
+	if (metal && s->egress == PT_EGRESS_NONE)
+		pt_problem(
+		    problems, node,
+		    "a %s needs egress: hardwired (an exit button or release in the wiring) or mechanical (a handle that "
+		    "always opens): nobody may depend on this program to get out",
+		    pt_relay_kind_words[s->relay_kind]);
+	if (s->relay_kind == PT_RELAY_FIRE && !s->via_panel)
+		pt_problem(problems, node, "kind fire is accepted only as a signal to a fire panel: write via: panel");
+	if (metal && s->driver && !pt_plug_has_own_timer(s) && !s->hub_timed)
+		pt_problem(
+		    problems, node,
+		    "driver %s has no timer of its own: a %s that is timed only by this program stays as it is when the "
+		    "program dies. Accept it with hub-timed: accepted, or use a device with a timer",
+		    s->driver->name, pt_relay_kind_words[s->relay_kind]);
+}
+
+static void read_relay(PtSite *site, const PtNode *node, GPtrArray *problems) {
+	static const char *const accepted[] = {"accepted", NULL};
+	static const char *const panel[] = {"panel", NULL};
+	PtPlugSettings *s = read_common(site, node, PT_PLUG_RELAY, problems);
+	if (!s)
+		return;
+	s->relay_kind = (PtRelayKind)choice(node, "kind", pt_relay_kind_words, PT_RELAY_OTHER, problems);
+	s->mode = (PtRelayMode)choice(node, "mode", pt_relay_mode_words, PT_MODE_BISTABLE, problems);
+	s->safe = (PtRelaySafe)choice(node, "safe", pt_relay_safe_words, PT_SAFE_OFF, problems);
+	s->egress = (PtEgress)choice(node, "egress", pt_egress_words, PT_EGRESS_NONE, problems);
+	s->hub_timed = choice(node, "hub-timed", accepted, -1, problems) == 0;
+	s->via_panel = choice(node, "via", panel, -1, problems) == 0;
+	pt_node_read_duration(pt_node_get(node, "pulse"), 50 * PT_NS_PER_MS, 3600 * PT_NS_PER_S, &s->pulse_ns, problems);
+	pt_node_read_duration(pt_node_get(node, "max-on"), PT_NS_PER_S / 10, 7 * DAY_NS, &s->max_on_ns, problems);
+	if (s->mode == PT_MODE_MONOSTABLE && !pt_node_get(node, "pulse"))
+		pt_problem(problems, node, "mode monostable needs pulse: how long, such as 1s");
+	if (s->mode == PT_MODE_MONOSTABLE && s->safe == PT_SAFE_ON)
+		pt_problem(problems, node, "a monostable relay cannot be safe: on");
+	if (s->max_on_ns && s->safe == PT_SAFE_ON)
+		pt_problem(problems, node, "max-on and safe: on contradict each other");
+	check_safety(node, s, problems);
+	check_twice(site->relays, node, s, problems);
+	g_ptr_array_add(site->relays, s);
+}
+
+void pt_site_read_plugs(PtSite *site, const PtNode *inputs, const PtNode *relays, GPtrArray *problems) {
+	if (!pt_node_is_empty(inputs) && pt_node_is_kind(inputs, PT_NODE_MAP, problems))
+		for (unsigned i = 0; i < pt_node_count(inputs); i++)
+			read_input(site, pt_node_at(inputs, i), problems);
+	if (!pt_node_is_empty(relays) && pt_node_is_kind(relays, PT_NODE_MAP, problems))
+		for (unsigned i = 0; i < pt_node_count(relays); i++)
+			read_relay(site, pt_node_at(relays, i), problems);
+}
