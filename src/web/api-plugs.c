@@ -1,0 +1,246 @@
+/* Inputs and relays over HTTP, and the simulated board's switches and lamps. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/error.h"
+#include "base/units.h"
+#include "plugs/virtual/virtual.h"
+#include "web/host.h"
+#include <string.h>
+
+/* Plugs of a camera are seen by whoever sees the camera. */
+static bool may_see_plug(PtRequest *r, const PtPlugSettings *s) { return !s->camera || pt_request_may_see(r, s->camera); }
+
+static void put_settings(JsonBuilder *b, const PtPlugSettings *s, const char *kind) {
+	pt_json_text(b, "name", s->name);
+	pt_json_text(b, "kind", kind);
+	pt_json_text(b, "driver", s->driver->name);
+	pt_json_text(b, "camera", s->camera);
+	pt_json_text(b, "contact", pt_contact_words[s->contact]);
+}
+
+static void put_input(JsonBuilder *b, PtInput *input) {
+	const PtPlugSettings *s = pt_input_settings(input);
+	pt_json_object(b, NULL);
+	put_settings(b, s, pt_input_kind_words[s->input_kind]);
+	pt_json_text(b, "state", pt_input_state_word(pt_input_state(input)));
+	pt_json_time(b, "since", pt_input_since_ns(input));
+	pt_json_text(b, "error", pt_input_error(input));
+	if (s->channel > 0)
+		pt_json_int(b, "channel", s->channel);
+	json_builder_end_object(b);
+}
+
+static bool moves_metal(const PtPlugSettings *s) {
+	return s->relay_kind == PT_RELAY_DOOR || s->relay_kind == PT_RELAY_GATE || s->relay_kind == PT_RELAY_SIREN;
+}
+
+static void put_relay(PtHost *host, JsonBuilder *b, PtRelay *relay) {
+	const PtPlugSettings *s = pt_relay_settings(relay);
+	PtRelayView v;
+	pt_relay_view(relay, &v);
+	pt_json_object(b, NULL);
+	put_settings(b, s, pt_relay_kind_words[s->relay_kind]);
+	pt_json_text(b, "mode", pt_relay_mode_words[s->mode]);
+	pt_json_text(b, "safe", pt_relay_safe_words[s->safe]);
+	pt_json_bool(b, "moves_metal", moves_metal(s));
+	pt_json_text(b, "state", pt_relay_state_word(v.seen));
+	pt_json_time(b, "since", v.seen_wall_ns);
+	pt_json_text(b, "commanded", pt_relay_state_word(v.commanded));
+	pt_json_time(b, "commanded_at", v.commanded_wall_ns);
+	pt_json_text(b, "actor", v.actor);
+	pt_json_bool(b, "mismatch", v.mismatch);
+	if (v.off_due_ns >= 0)
+		pt_json_number(b, "off_in_s", (double)MAX(v.off_due_ns - pt_mono_ns(host->clock), 0) / PT_NS_PER_S);
+	pt_json_text(b, "error", v.error);
+	if (s->channel > 0)
+		pt_json_int(b, "channel", s->channel);
+	json_builder_end_object(b);
+}
+
+static void get_plugs(PtRequest *r, void *data) {
+	PtHost *host = data;
+	g_autoptr(JsonBuilder) b = json_builder_new();
+	GPtrArray *inputs = host->inputs(host->user), *relays = host->relays(host->user);
+	pt_json_object(b, NULL);
+	pt_json_array(b, "inputs");
+	for (guint i = 0; i < inputs->len; i++)
+		if (may_see_plug(r, pt_input_settings(g_ptr_array_index(inputs, i))))
+			put_input(b, g_ptr_array_index(inputs, i));
+	json_builder_end_array(b);
+	pt_json_array(b, "relays");
+	for (guint i = 0; i < relays->len; i++)
+		if (may_see_plug(r, pt_relay_settings(g_ptr_array_index(relays, i))))
+			put_relay(host, b, g_ptr_array_index(relays, i));
+	json_builder_end_array(b);
+	json_builder_end_object(b);
+	pt_api_reply(r, b);
+}
+
+static PtRelay *find_relay(PtHost *host, PtRequest *r, const char *name) {
+	GPtrArray *relays = host->relays(host->user);
+	for (guint i = 0; i < relays->len; i++) {
+		const PtPlugSettings *s = pt_relay_settings(g_ptr_array_index(relays, i));
+		if (!strcmp(s->name, name) && may_see_plug(r, s))
+			return g_ptr_array_index(relays, i);
+	}
+	pt_request_fail(r, 404, "there is no relay '%s'", name);
+	return NULL;
+}
+
+static void get_relay(PtRequest *r, void *data) {
+	PtRelay *relay = find_relay(data, r, pt_request_segment(r, 0));
+	if (!relay)
+		return;
+	g_autoptr(JsonBuilder) b = json_builder_new();
+	put_relay(data, b, relay);
+	pt_api_reply(r, b);
+}
+
+static void post_relay(PtRequest *r, void *data) {
+	PtHost *host = data;
+	g_autoptr(JsonParser) parser = NULL;
+	g_autoptr(GError) error = NULL;
+	PtRelay *relay = find_relay(host, r, pt_request_segment(r, 0));
+	JsonObject *body = relay ? pt_api_body(r, &parser) : NULL;
+	if (!body)
+		return;
+	const char *state = pt_api_text(body, "state"), *how_long = pt_api_text(body, "for");
+	g_autofree char *actor = g_strconcat("user/", pt_request_caller(r)->user, NULL);
+	PtRelayCommand command = {.issued_ns = pt_mono_ns(host->clock), .actor = actor};
+	int order = -1;
+	for (int i = 0; state && pt_relay_order_words[i]; i++)
+		if (!strcmp(state, pt_relay_order_words[i]))
+			order = i;
+	if (order < 0) {
+		pt_request_fail(r, 400, "state: '%s' is not one of on, off, pulse", state ? state : "");
+		return;
+	}
+	command.order = (PtRelayOrder)order;
+	if (how_long && !pt_units_parse_duration(how_long, &command.for_ns, &error)) {
+		pt_request_fail(r, 400, "for: %s", error->message);
+		return;
+	}
+	if (!pt_relay_command(relay, &command, &error)) {
+		pt_request_fail(r, error->domain == PT_ERROR && error->code == PT_ERROR_INVALID ? 400 : 409, "%s",
+		                error->message);
+		return;
+	}
+	g_autoptr(JsonBuilder) b = json_builder_new();
+	put_relay(host, b, relay);
+	pt_api_reply(r, b);
+}
+
+static void get_input(PtRequest *r, void *data) {
+	PtHost *host = data;
+	GPtrArray *inputs = host->inputs(host->user);
+	for (guint i = 0; i < inputs->len; i++) {
+		PtInput *input = g_ptr_array_index(inputs, i);
+		if (strcmp(pt_input_settings(input)->name, pt_request_segment(r, 0)) ||
+		    !may_see_plug(r, pt_input_settings(input)))
+			continue;
+		g_autoptr(JsonBuilder) b = json_builder_new();
+		put_input(b, input);
+		pt_api_reply(r, b);
+		return;
+	}
+	pt_request_fail(r, 404, "there is no input '%s'", pt_request_segment(r, 0));
+}
+
+/* ---- rules: what each is, how often it fired, and why it last did or did not ---- */
+
+static void get_rules(PtRequest *r, void *data) {
+	PtHost *host = data;
+	g_autoptr(GArray) views = pt_rules_engine_view(host->rules(host->user));
+	g_autoptr(JsonBuilder) b = json_builder_new();
+	pt_json_object(b, NULL);
+	pt_json_array(b, "rules");
+	for (guint i = 0; i < views->len; i++) {
+		const PtRuleView *v = &g_array_index(views, PtRuleView, i);
+		pt_json_object(b, NULL);
+		pt_json_text(b, "name", v->rule->name);
+		pt_json_int(b, "line", v->rule->line);
+		pt_json_int(b, "count", (int64_t)v->fired_count);
+		pt_json_bool(b, "fired", v->fired);
+		pt_json_text(b, "why", v->why);
+		pt_json_time(b, "at", v->wall_ns);
+		json_builder_end_object(b);
+	}
+	json_builder_end_array(b);
+	json_builder_end_object(b);
+	pt_api_reply(r, b);
+}
+
+/* ---- the board ---- */
+
+static void put_channel(void *user, bool relay, int channel, bool closed) {
+	JsonBuilder *b = user;
+	pt_json_object(b, NULL);
+	pt_json_text(b, "plug", relay ? "relay" : "input");
+	pt_json_int(b, "channel", channel);
+	pt_json_bool(b, "closed", closed);
+	json_builder_end_object(b);
+}
+
+static void reply_board(PtRequest *r, const char *name) {
+	g_autoptr(PtVirtualBoard) board = pt_virtual_board_get(name);
+	g_autoptr(JsonBuilder) b = json_builder_new();
+	pt_json_object(b, NULL);
+	pt_json_text(b, "board", name);
+	pt_json_array(b, "channels");
+	pt_virtual_board_each(board, put_channel, b);
+	json_builder_end_array(b);
+	json_builder_end_object(b);
+	pt_api_reply(r, b);
+}
+
+/* Only boards that the site file names: asking must not make them. */
+static bool board_exists(PtHost *host, PtRequest *r, const char *name) {
+	PtSite *site = host->site(host->user);
+	GPtrArray *lists[] = {site->inputs, site->relays};
+	for (int k = 0; k < 2; k++)
+		for (guint i = 0; i < lists[k]->len; i++) {
+			const PtPlugSettings *s = g_ptr_array_index(lists[k], i);
+			if (!strcmp(s->driver->name, "virtual") && !strcmp(s->board ? s->board : PT_VIRTUAL_BOARD, name))
+				return true;
+		}
+	pt_request_fail(r, 404, "the site file names no simulated board '%s'", name);
+	return false;
+}
+
+static void get_board(PtRequest *r, void *data) {
+	const char *name = pt_request_segment(r, 0);
+	if (board_exists(data, r, name))
+		reply_board(r, name);
+}
+
+static void post_board_input(PtRequest *r, void *data) {
+	const char *name = pt_request_segment(r, 0), *number = pt_request_segment(r, 1);
+	g_autoptr(JsonParser) parser = NULL;
+	guint64 channel = 0;
+	if (!board_exists(data, r, name))
+		return;
+	JsonObject *body = pt_api_body(r, &parser);
+	if (!body)
+		return;
+	JsonNode *closed = json_object_get_member(body, "closed");
+	if (!closed || !JSON_NODE_HOLDS_VALUE(closed) || json_node_get_value_type(closed) != G_TYPE_BOOLEAN) {
+		pt_request_fail(r, 400, "closed: true or false is needed");
+		return;
+	}
+	g_autoptr(PtVirtualBoard) board = pt_virtual_board_get(name);
+	if (!g_ascii_string_to_unsigned(number, 10, 1, PT_VIRTUAL_CHANNELS, &channel, NULL) ||
+	    !pt_virtual_board_set_input(board, (int)channel, json_node_get_boolean(closed), 0)) {
+		pt_request_fail(r, 404, "the board has no input '%s' (1 to %d)", number, PT_VIRTUAL_CHANNELS);
+		return;
+	}
+	reply_board(r, name);
+}
+
+void pt_api_add_plugs(PtHost *host) {
+	pt_server_route(host->server, "GET", "/api/plugs", PT_ROLE_VIEWER, get_plugs, host);
+	pt_server_route(host->server, "GET", "/api/inputs/*", PT_ROLE_VIEWER, get_input, host);
+	pt_server_route(host->server, "GET", "/api/relays/*", PT_ROLE_VIEWER, get_relay, host);
+	pt_server_route(host->server, "POST", "/api/relays/*", PT_ROLE_OPERATOR, post_relay, host);
+	pt_server_route(host->server, "GET", "/api/rules", PT_ROLE_VIEWER, get_rules, host);
+	pt_server_route(host->server, "GET", "/api/board/*", PT_ROLE_VIEWER, get_board, host);
+	pt_server_route(host->server, "POST", "/api/board/*/inputs/*", PT_ROLE_OPERATOR, post_board_input, host);
+}

@@ -1,0 +1,73 @@
+/* What the web room needs of the program around it. The daemon fills it in; nothing here knows the daemon. Everything is
+ * called on the main thread unless said. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+#include "archive/archive.h"
+#include "archive/eventlog.h"
+#include "base/bus.h"
+#include "base/loop.h"
+#include "media/stream.h"
+#include "plugs/input.h"
+#include "plugs/relay.h"
+#include "rules/engine.h"
+#include "site/config.h"
+#include "web/login.h"
+#include "web/server.h"
+#include <json-glib/json-glib.h>
+
+typedef struct PtClips PtClips; /* api-clip.c */
+
+typedef struct {
+	PtClock *clock;
+	PtBus *bus;
+	PtArchive *archive; /* NULL: could not be opened; archive_error says why */
+	const char *archive_error;
+	PtEventlog *log;
+	PtLoop *loop; /* where conversions for viewers run */
+	PtLogin *login;
+	PtServer *server;
+
+	void *user;
+	PtSite *(*site)(void *user);                                             /* borrowed; the one in force */
+	PtStream *(*stream)(void *user, const char *camera, const char *stream); /* a reference, or NULL; any thread */
+	GPtrArray *(*inputs)(void *user);                                        /* of PtInput *, borrowed */
+	GPtrArray *(*relays)(void *user);                                        /* of PtRelay *, borrowed */
+	PtRulesEngine *(*rules)(void *user);
+	void (*describe)(void *user, JsonBuilder *builder); /* members of "daemon" in /api/state */
+	bool (*reload)(void *user, GPtrArray *problems);    /* as SIGHUP does */
+
+	PtClips *clips; /* made with the routes, freed with pt_api_free_clips() */
+} PtHost;
+
+/* All routes of the API and the pages. The host outlives the server. */
+void pt_api_add_routes(PtHost *host);
+/* Ends what is being prepared and lets go of what is kept of the archive: between pt_server_free() and pt_archive_free(). */
+void pt_api_free_clips(PtHost *host);
+
+/* ---- shared by the api-*.c files ---- */
+void pt_api_add_state(PtHost *host);
+void pt_api_add_plugs(PtHost *host);
+void pt_api_add_events(PtHost *host);
+void pt_api_add_archive(PtHost *host);
+void pt_api_add_clip(PtHost *host);
+void pt_live_add_routes(PtHost *host);
+void pt_pages_add_routes(PtHost *host);
+
+/* Answers with what the builder holds. */
+void pt_api_reply(PtRequest *request, JsonBuilder *builder);
+/* The body as a JSON object, or NULL and the request has been answered. Unref the parser when done. */
+JsonObject *pt_api_body(PtRequest *request, JsonParser **ret_parser);
+/* Text of a member, or NULL when it is absent or no text. */
+const char *pt_api_text(JsonObject *object, const char *name);
+/* A time of the query (RFC 3339 or seconds), or fallback when absent. False: it is no time, and the request was answered. */
+bool pt_api_time(PtRequest *request, const char *name, int64_t fallback_ns, int64_t *ret_ns);
+/* The camera that the first '*' of the path names, when there is one and the caller may see it; else answers, NULL. */
+const PtSiteCamera *pt_api_camera(PtHost *host, PtRequest *request);
+
+void pt_json_text(JsonBuilder *builder, const char *name, const char *text); /* null for NULL */
+void pt_json_int(JsonBuilder *builder, const char *name, int64_t value);
+void pt_json_number(JsonBuilder *builder, const char *name, double value);
+void pt_json_bool(JsonBuilder *builder, const char *name, bool value);
+void pt_json_time(JsonBuilder *builder, const char *name, int64_t wall_ns); /* RFC 3339; null for 0 */
+void pt_json_object(JsonBuilder *builder, const char *name);                /* name NULL: within an array */
+void pt_json_array(JsonBuilder *builder, const char *name);

@@ -1,0 +1,99 @@
+// How well it all runs: streams, archive, daemon, web; for administrators the people too.
+// SPDX-License-Identifier: Apache-2.0
+import {get} from "../api.js";
+import {fill, h, problem, state} from "../dom.js";
+import * as format from "../format.js";
+import {every, site, take} from "../site.js";
+
+const dash = "–";
+
+/** A table that becomes a list of cards on a phone: each cell carries its column's name. */
+function table(caption, columns, rows) {
+	return h("table", null, h("caption", null, caption), h("thead", null, h("tr", null, columns.map(c => h("th", {scope: "col"}, c)))),
+		h("tbody", null, rows.map(cells => h("tr", null, cells.map((cell, i) => h(i ? "td" : "th", {data: {label: columns[i]}, scope: i ? null : "row"}, cell))))));
+}
+
+function facts(title, pairs, ...more) {
+	return h("section.facts-card", null, h("h2", null, title), h("dl", null, pairs.filter(Boolean).map(([k, v]) => [h("dt", null, k), h("dd", null, v)])), more);
+}
+
+function streamRows(cameras) {
+	const rows = [];
+	for (const c of cameras)
+		for (const [name, s] of Object.entries(c.streams))
+			rows.push(streamRow(c, name, s));
+	return rows;
+}
+
+function streamRow(c, name, s) {
+	const sum = key => s.tracks.reduce((n, t) => n + (t[key] || 0), 0), video = s.tracks.find(t => t.kind === "video");
+	const since = s.since ? format.stamp(Date.parse(s.since)) : dash, packets = sum("packets"), lost = sum("lost_packets");
+	return [`${c.name} / ${name}`, h("span", {title: "since " + since}, state(s.state)),
+		video ? `${video.codec.toUpperCase()} ${video.width} × ${video.height}` : dash,
+		s.tracks.length ? format.bitrate(sum("bitrate")) : dash, video ? `${video.fps.toFixed(1)} fps` : dash,
+		packets ? `${format.count(lost)} of ${format.count(packets)} packets` : "no packets counted",
+		sum("dropped_samples") ? `${format.count(sum("dropped_samples"))} frames` : "0 frames",
+		s.clock_offset_ms === undefined ? "not known" : `${s.clock_offset_ms >= 0 ? "+" : "−"}${format.duration(s.clock_offset_ms)}`,
+		`${s.reconnects}`, s.reason || "none"];
+}
+
+function archiveCard(a) {
+	if (a.disk_bytes === undefined)
+		return facts("Archive", [], problem({message: a.problem || "the archive is not open"}));
+	const used = 1 - a.free_bytes / a.disk_bytes;
+	return facts("Archive", [
+		["Folder", a.path], ["State", a.problem ? state("not recording", "fault") : state("well", "live")], ["Footage", format.bytes(a.bytes)],
+		["Disk", `${format.bytes(a.free_bytes)} free of ${format.bytes(a.disk_bytes)} (${format.percent(used * 100)} used)`],
+		["Written since start", `${format.bytes(a.bytes_written)}, ${format.count(a.samples_written)} frames`],
+		["Dropped", `${format.count(a.samples_dropped)} frames`], ["Waiting for the disk", format.bytes(a.queued_bytes)],
+		["Sync", `last ${a.last_sync_ms.toFixed(0)} ms, longest ${a.max_sync_ms.toFixed(0)} ms`],
+	], a.problem ? problem({message: a.problem}) : null);
+}
+
+function daemonCards(d, cpu) {
+	const w = d.web;
+	const extra = Object.entries(d).filter(([k, v]) => ["string", "number"].includes(typeof v) && !["pid", "cpu_s", "memory_bytes", "events_published", "events_dropped"].includes(k));
+	return [
+		facts("Daemon", [
+			["CPU", cpu === null ? "measuring …" : `${format.percent(cpu)} of a core`], ["CPU time", format.duration(d.cpu_s * 1000)],
+			["Memory (PSS)", format.bytes(d.memory_bytes)], ["Process", String(d.pid)],
+			["Events", `${format.count(d.events_published)} published, ${format.count(d.events_dropped)} dropped`],
+			...extra.map(([k, v]) => k.endsWith("_at") || /^\d{4}-\d\d-\d\dT/.test(v) ? [k.replaceAll("_", " "), format.stamp(Date.parse(v))] : [k.replaceAll("_", " "), String(v)]),
+		]),
+		facts("Web", [
+			["Connections", `${w.connections} open, ${w.sockets} of them live`], ["Requests", format.count(w.requests)],
+			["Refused", `${w.refused} connections over the limit`], ["Timed out", String(w.timed_out)], ["Too large", String(w.too_large)],
+		]),
+	];
+}
+
+export function mount(root) {
+	const streams = h("section.scroll"), cards = h("div.cards.wide"), trouble = h("div"), people = h("section");
+	let before = null, cpu = null, left = false;
+	fill(root, h("div.bar", null, h("h1", null, "System"), h("p.counts", null, `times in ${format.zoneName()}`)), trouble, streams, cards, people);
+
+	async function refresh() {
+		const began = Date.now();
+		try {
+			const answer = await get("/api/state"), at = performance.now();
+			if (left)
+				return;
+			take(answer, began);
+			if (before && answer.daemon.pid === before.pid && at > before.at)
+				cpu = Math.max(0, (answer.daemon.cpu_s - before.cpu_s) * 100000 / (at - before.at));
+			before = {at, cpu_s: answer.daemon.cpu_s, pid: answer.daemon.pid};
+			fill(trouble);
+			fill(streams, table("Streams", ["Stream", "State", "Picture", "Bit rate", "Frames", "Lost", "Dropped", "Clock offset", "Reconnects", "Last problem"], streamRows(answer.cameras)));
+			fill(cards, archiveCard(answer.archive), daemonCards(answer.daemon, cpu));
+		} catch (error) {
+			fill(trouble, problem(error));
+		}
+	}
+	const end = every(2000, refresh);
+	return {
+		leave() {
+			left = true;
+			end();
+		},
+	};
+}

@@ -1,0 +1,127 @@
+// What the timeline knows: footage, gaps, events and kept spans of a stretch somewhat wider than what is seen, asked for anew
+// when the view leaves it or comes closer.
+// SPDX-License-Identifier: Apache-2.0
+import {get, listen, query} from "../api.js";
+import {now} from "../site.js";
+
+const EVENTS_MAX = 2000;
+const iso = ms => new Date(Math.max(0, Math.round(ms))).toISOString();
+const shown_topics = new Set(["input", "relay", "rule", "stream", "system", "archive", "talk"]);
+
+export class TimelineData {
+	/** changed(): draw again. */
+	constructor(changed) {
+		this.changed = changed;
+		this.cameras = {};  // name → {main: {footage, gaps}, …}
+		this.events = [];   // oldest first: {ms, …}
+		this.kept = [];
+		this.eventsFrom = -Infinity; // older ones than this were too many to ask for
+		this.have = null;   // {from, to, span} of what was asked last
+		this.error = null;
+		this.loaded = false;
+		this.ends = [listen((kind, event) => this.#heard(kind, event))];
+	}
+
+	close() {
+		this.ends.forEach(end => end());
+		clearTimeout(this.timer);
+		this.closed = true;
+	}
+
+	/** Called with each view that is drawn. */
+	want(view, cameras) {
+		this.view = view;
+		this.names = cameras.join(",");
+		if (!cameras.length)
+			return;
+		const h = this.have;
+		const fits = h && h.names === this.names && view.from >= h.from && view.from + view.span <= h.to &&
+			view.span > h.span / 3 && view.span < h.span * 3;
+		if (!fits)
+			this.#soon(this.have ? 120 : 0);
+		else if (view.from + view.span > h.asked && !this.timer)
+			this.#soon(Math.min(Math.max(view.span / 500, 1000), 15000)); // now is seen: it grows
+	}
+
+	refresh() {
+		this.have = null;
+		if (this.view)
+			this.#soon(0);
+	}
+
+	#soon(ms) {
+		if (this.timer && ms >= this.delay)
+			return;
+		clearTimeout(this.timer);
+		this.delay = ms;
+		this.timer = setTimeout(() => {
+			this.timer = 0;
+			if (!this.closed && !document.hidden)
+				this.#load();
+			else if (!this.closed)
+				this.#soon(1000);
+		}, ms);
+	}
+
+	async #load() {
+		if (this.loading)
+			return this.#soon(150);
+		this.loading = true;
+		const {from, span} = this.view, names = this.names, asked = now();
+		const a = from - span, b = from + 2 * span;
+		try {
+			const [line, log, kept] = await Promise.all([
+				get(query("/api/timeline", {camera: names, from: iso(a), to: iso(b)})),
+				get(query("/api/events", {since: iso(a), until: iso(b), limit: EVENTS_MAX})),
+				get("/api/keep"),
+			]);
+			this.cameras = line.cameras;
+			this.events = log.events.filter(e => shown_topics.has(e.topic)).map(stamped).reverse();
+			this.eventsFrom = log.more ? Date.parse(log.events[log.events.length - 1].time) : -Infinity;
+			this.kept = kept.kept.map(k => ({...k, from: Date.parse(k.from), to: Date.parse(k.to)}));
+			this.have = {from: a, to: b, span, names, asked};
+			this.error = null;
+			this.loaded = true;
+		} catch (error) {
+			this.error = error;
+			this.#soon(3000);
+		}
+		this.loading = false;
+		if (!this.closed)
+			this.changed();
+	}
+
+	#heard(kind, event) {
+		if (kind === "open" || kind === "skipped")
+			return this.refresh();
+		if (kind !== "event" || !shown_topics.has(event.topic) || !this.have)
+			return;
+		this.events.push(stamped(event));
+		this.changed();
+	}
+
+	// ---- questions ----
+
+	footage(name) {
+		const c = this.cameras[name];
+		return c ? c.main || c.sub : null;
+	}
+
+	gapAt(name, ms) {
+		return this.footage(name)?.gaps.find(g => ms >= g.start && (!g.end || ms < g.end)) || null;
+	}
+
+	hasFootage(name, ms) {
+		return !!this.footage(name)?.footage.some(([a, b]) => ms >= a && ms < b);
+	}
+
+	/** The next event after ms (1) or the one before (-1), initial states left out. */
+	neighbour(ms, direction) {
+		const real = this.events.filter(e => !e.initial);
+		return direction > 0 ? real.find(e => e.ms > ms + 500) : real.findLast(e => e.ms < ms - 1500);
+	}
+}
+
+function stamped(event) {
+	return {...event, ms: Date.parse(event.time)};
+}
