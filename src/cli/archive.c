@@ -1,0 +1,291 @@
+/* pigtail archive: ls, gaps, export, keep and release through the daemon; check on the files themselves. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "archive/archive.h"
+#include "base/clock.h"
+#include "base/units.h"
+#include "cli/cli.h"
+#include "site/config.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+static int usage(void) {
+	fprintf(stderr, "usage: pigtail archive ls [CAMERA [--stream S]] [--from TIME] [--to TIME] [--json]\n"
+	                "       pigtail archive gaps [CAMERA] [--from TIME] [--to TIME] [--json]\n"
+	                "       pigtail archive export CAMERA --from TIME --to TIME [--output FILE.mp4] [--stream S] "
+	                "[--exact] [--h264] [--no-sound]\n"
+	                "       pigtail archive keep CAMERA --from TIME --to TIME [--until TIME] [--why TEXT]\n"
+	                "       pigtail archive release ID      (pigtail archive keep alone lists what is kept)\n"
+	                "       pigtail archive check PATH|SITE.yaml [--rebuild] [--json]\n");
+	return PT_EXIT_USAGE;
+}
+
+static void add_query(GString *path, const char *name, const char *value) {
+	if (!value)
+		return;
+	g_autofree char *escaped = pt_cli_escape(value);
+	g_string_append_printf(path, "%c%s=%s", strchr(path->str, '?') ? '&' : '?', name, escaped);
+}
+
+/* ---- ls, gaps ---- */
+
+static void print_totals(JsonObject *o) {
+	JsonArray *series = json_object_get_array_member(o, "series");
+	for (guint i = 0; i < json_array_get_length(series); i++) {
+		JsonObject *s = json_array_get_object_element(series, i);
+		g_autofree char *size = pt_units_format_size((uint64_t)json_object_get_int_member(s, "bytes"));
+		printf("%-14s %-9s %6d segments %10s  %s – %s\n", pt_cli_member(s, "camera"), pt_cli_member(s, "stream"),
+		       (int)json_object_get_int_member(s, "segments"), size, pt_cli_member(s, "first"),
+		       pt_cli_member(s, "last"));
+	}
+}
+
+static void print_segments(JsonObject *o) {
+	JsonArray *segments = json_object_get_array_member(o, "segments");
+	for (guint i = 0; i < json_array_get_length(segments); i++) {
+		JsonObject *s = json_array_get_object_element(segments, i);
+		g_autofree char *size = pt_units_format_size((uint64_t)json_object_get_int_member(s, "bytes"));
+		printf("%s – %s %10s  %s%s\n", pt_cli_member(s, "start"), pt_cli_member(s, "end"), size,
+		       pt_cli_member(s, "path"), json_object_get_boolean_member(s, "open") ? "  (open)" : "");
+	}
+}
+
+static int list(const char *camera, const char *stream, const char *from, const char *to, bool json) {
+	g_autofree char *escaped = camera ? pt_cli_escape(camera) : NULL;
+	g_autoptr(GString) path = g_string_new("/api/archive");
+	if (camera)
+		g_string_printf(path, "/api/cameras/%s/segments", escaped);
+	add_query(path, "stream", camera ? stream : NULL);
+	add_query(path, "from", from);
+	add_query(path, "to", to);
+	g_autoptr(JsonNode) answer = pt_cli_call("GET", path->str, NULL);
+	if (!answer)
+		return PT_EXIT_FAILED;
+	if (json)
+		pt_cli_print_json(answer);
+	else if (camera)
+		print_segments(json_node_get_object(answer));
+	else
+		print_totals(json_node_get_object(answer));
+	return PT_EXIT_DONE;
+}
+
+static void print_gap(const char *camera, const char *stream, JsonObject *gap) {
+	int64_t start = json_object_get_int_member(gap, "start") * PT_NS_PER_MS;
+	g_autofree char *from = pt_time_format(start), *to = NULL, *length = NULL;
+	if (json_object_has_member(gap, "end")) {
+		int64_t end = json_object_get_int_member(gap, "end") * PT_NS_PER_MS;
+		to = pt_time_format(end);
+		length = g_strdup_printf("%.3f s", (double)(end - start) / PT_NS_PER_S);
+	}
+	printf("%-14s %-9s %s – %s %12s  %s\n", camera, stream, from, to ? to : "now", length ? length : "",
+	       pt_cli_member(gap, "reason"));
+}
+
+static int list_gaps(const char *camera, const char *from, const char *to, bool json) {
+	g_autoptr(GString) path = g_string_new("/api/timeline?detail=1");
+	add_query(path, "camera", camera);
+	add_query(path, "from", from);
+	add_query(path, "to", to);
+	g_autoptr(JsonNode) answer = pt_cli_call("GET", path->str, NULL);
+	if (!answer)
+		return PT_EXIT_FAILED;
+	if (json) {
+		pt_cli_print_json(answer);
+		return PT_EXIT_DONE;
+	}
+	JsonObject *cameras = json_object_get_object_member(json_node_get_object(answer), "cameras");
+	g_autoptr(GList) names = json_object_get_members(cameras);
+	for (GList *n = names; n; n = n->next) {
+		JsonObject *streams = json_object_get_object_member(cameras, n->data);
+		g_autoptr(GList) stream_names = json_object_get_members(streams);
+		for (GList *s = stream_names; s; s = s->next) {
+			JsonArray *gaps =
+			    json_object_get_array_member(json_object_get_object_member(streams, s->data), "gaps");
+			for (guint i = 0; i < json_array_get_length(gaps); i++)
+				print_gap(n->data, s->data, json_array_get_object_element(gaps, i));
+		}
+	}
+	return PT_EXIT_DONE;
+}
+
+/* ---- keep, release ---- */
+
+static int keep(const char *camera, const char *from, const char *to, const char *until, const char *why) {
+	if (!camera) {
+		g_autoptr(JsonNode) answer = pt_cli_call("GET", "/api/keep", NULL);
+		if (!answer)
+			return PT_EXIT_FAILED;
+		JsonArray *kept = json_object_get_array_member(json_node_get_object(answer), "kept");
+		for (guint i = 0; i < json_array_get_length(kept); i++) {
+			JsonObject *k = json_array_get_object_element(kept, i);
+			printf("%s  %-12s %s – %s  until %s  %s: %s\n", pt_cli_member(k, "id"), pt_cli_member(k, "camera"),
+			       pt_cli_member(k, "from"), pt_cli_member(k, "to"),
+			       pt_cli_member(k, "until")[0] ? pt_cli_member(k, "until") : "released",
+			       pt_cli_member(k, "who"), pt_cli_member(k, "why"));
+		}
+		return PT_EXIT_DONE;
+	}
+	if (!from || !to)
+		return usage();
+	const char *names[] = {"camera", "from", "to", "until", "why"}, *values[] = {camera, from, to, until, why};
+	g_autoptr(JsonBuilder) b = json_builder_new();
+	json_builder_begin_object(b);
+	for (unsigned i = 0; i < G_N_ELEMENTS(names); i++)
+		if (values[i]) {
+			json_builder_set_member_name(b, names[i]);
+			json_builder_add_string_value(b, values[i]);
+		}
+	json_builder_end_object(b);
+	g_autoptr(JsonNode) root = json_builder_get_root(b);
+	g_autofree char *body = json_to_string(root, FALSE);
+	g_autoptr(JsonNode) answer = pt_cli_call("POST", "/api/keep", body);
+	if (!answer)
+		return PT_EXIT_FAILED;
+	printf("%s\n", pt_cli_member(json_node_get_object(answer), "id"));
+	return PT_EXIT_DONE;
+}
+
+static int release(const char *id) {
+	g_autofree char *escaped = pt_cli_escape(id), *path = g_strconcat("/api/keep/", escaped, NULL);
+	g_autoptr(JsonNode) answer = pt_cli_call("DELETE", path, NULL);
+	return answer ? PT_EXIT_DONE : PT_EXIT_FAILED;
+}
+
+/* ---- export ---- */
+
+static int export(const char *camera, const char *stream, const char *from, const char *to, const char *output, bool exact,
+                  bool h264, bool no_sound) {
+	if (!camera || !from || !to)
+		return usage();
+	g_autofree char *escaped = pt_cli_escape(camera);
+	g_autoptr(GString) path = g_string_new(NULL);
+	g_string_printf(path, "/api/cameras/%s/clip.mp4", escaped);
+	add_query(path, "from", from);
+	add_query(path, "to", to);
+	add_query(path, "stream", stream);
+	add_query(path, "exact", exact ? "1" : NULL);
+	add_query(path, "h264", h264 ? "1" : NULL);
+	add_query(path, "sound", no_sound ? "0" : NULL);
+	g_autofree char *stamp = g_strdup(from), *file = NULL;
+	g_strdelimit(stamp, ":/ ", '-');
+	file = output ? g_strdup(output) : g_strdup_printf("%s_%s.mp4", camera, stamp);
+	g_autofree char *partial = g_strconcat(file, ".partial", NULL);
+	int fd = open(partial, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	if (fd < 0) {
+		fprintf(stderr, "pigtail archive export: %s: %s\n", file, g_strerror(errno));
+		return PT_EXIT_FAILED;
+	}
+	g_autoptr(GError) error = NULL;
+	uint64_t bytes = 0;
+	g_autofree char *first = NULL;
+	bool ok = pt_cli_download(path->str, fd, &bytes, "Pigtail-First-Frame:", &first, &error);
+	close(fd);
+	if (!ok || rename(partial, file)) {
+		fprintf(stderr, "pigtail archive export: %s\n", ok ? g_strerror(errno) : error->message);
+		unlink(partial);
+		return PT_EXIT_FAILED;
+	}
+	g_autofree char *size = pt_units_format_size(bytes);
+	printf("%s (%s)%s%s%s\n", file, size, first ? "; the file holds frames from " : "", first ? first : "",
+	       first ? " on" : "");
+	return PT_EXIT_DONE;
+}
+
+/* ---- check ---- */
+
+/* A site file stands for the archive it names. NULL: it is not right, and why was printed. Caller frees. */
+static char *root_of(const char *path) {
+	if (!g_str_has_suffix(path, ".yaml") && !g_str_has_suffix(path, ".yml"))
+		return g_strdup(path);
+	g_autoptr(GPtrArray) problems = pt_problems_new();
+	g_autoptr(PtSite) site = NULL;
+	if (pt_site_load(path, &site, problems))
+		return g_strdup(site->archive_path);
+	for (guint i = 0; i < problems->len; i++)
+		fprintf(stderr, "%s\n", (char *)g_ptr_array_index(problems, i));
+	return NULL;
+}
+
+/* The lock of a running recorder; -1 when one holds it, or the directory is not there. */
+static int take_lock(const char *root) {
+	g_autofree char *path = g_build_filename(root, ".lock", NULL);
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
+	if (fd >= 0 && !flock(fd, LOCK_EX | LOCK_NB))
+		return fd;
+	fprintf(stderr, "pigtail archive check: %s: %s\n", root,
+	        fd < 0 ? g_strerror(errno) : "a daemon records into it; stop it for a rebuild");
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
+static int check(const char *path, bool rebuild, bool json) {
+	g_autofree char *root = path ? root_of(path) : NULL;
+	if (!path)
+		return usage();
+	if (!root)
+		return PT_EXIT_SITE;
+	if (!g_file_test(root, G_FILE_TEST_IS_DIR)) {
+		fprintf(stderr, "pigtail archive check: %s is not a directory\n", root);
+		return PT_EXIT_FAILED;
+	}
+	int lock = rebuild ? take_lock(root) : -1;
+	if (rebuild && lock < 0)
+		return PT_EXIT_FAILED;
+	PtCheck c;
+	g_autoptr(GError) error = NULL;
+	bool ok = pt_archive_check(root, rebuild, &c, &error);
+	if (lock >= 0)
+		close(lock);
+	if (!ok) {
+		fprintf(stderr, "pigtail archive check: %s\n", error->message);
+		pt_check_clear(&c);
+		return PT_EXIT_FAILED;
+	}
+	unsigned bad = c.missing + c.torn + c.unreadable + c.unknown;
+	if (json)
+		printf("{\"segments\":%u,\"files\":%u,\"missing\":%u,\"torn\":%u,\"unreadable\":%u,\"unknown\":%u}\n",
+		       c.segments, c.files, c.missing, c.torn, c.unreadable, c.unknown);
+	for (guint i = 0; !json && i < c.problems->len; i++)
+		printf("%s\n", (char *)g_ptr_array_index(c.problems, i));
+	if (!json)
+		printf("%u segments in the index, %u files: %u missing, %u torn, %u unreadable, %u not in the index\n",
+		       c.segments, c.files, c.missing, c.torn, c.unreadable, c.unknown);
+	pt_check_clear(&c);
+	return bad ? PT_EXIT_FAILED : PT_EXIT_DONE;
+}
+
+int pt_cli_archive(int argc, char **argv) {
+	bool json = pt_cli_flag(&argc, argv, "--json"), rebuild = pt_cli_flag(&argc, argv, "--rebuild");
+	bool exact = pt_cli_flag(&argc, argv, "--exact"), h264 = pt_cli_flag(&argc, argv, "--h264");
+	bool no_sound = pt_cli_flag(&argc, argv, "--no-sound");
+	const char *from = pt_cli_option(&argc, argv, "--from"), *to = pt_cli_option(&argc, argv, "--to");
+	const char *output = pt_cli_option(&argc, argv, "--output"), *stream = pt_cli_option(&argc, argv, "--stream");
+	const char *until = pt_cli_option(&argc, argv, "--until"), *why = pt_cli_option(&argc, argv, "--why");
+	const char *site = pt_cli_option(&argc, argv, "--site");
+	if (argc < 2 || argc > 3 || !pt_cli_no_more_options(argc, argv))
+		return usage();
+	const char *what = argv[1], *name = argv[2];
+	if (!strcmp(what, "check"))
+		return check(name, rebuild, json);
+	if (site)
+		g_setenv("PIGTAIL_SITE", site, TRUE);
+	int none = 1;
+	if (!pt_cli_connect(&none, argv))
+		return PT_EXIT_FAILED;
+	if (!strcmp(what, "ls"))
+		return list(name, stream, from, to, json);
+	if (!strcmp(what, "gaps"))
+		return list_gaps(name, from, to, json);
+	if (!strcmp(what, "keep"))
+		return keep(name, from, to, until, why);
+	if (!strcmp(what, "release") && name)
+		return release(name);
+	if (!strcmp(what, "export"))
+		return export(name, stream, from, to, output, exact, h264, no_sound);
+	return usage();
+}

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/cli.h"
+#include <stdio.h>
+#include <string.h>
+
+static const PtCommand commands[] = {
+    {"demo", "[--dir DIR] [--port N]", "a virtual camera and a hub, as two processes", pt_cli_demo},
+    {"config", "check SITE.yaml", "is the site file right?", pt_cli_config},
+    {"state", "[--json]", "what runs and how well", pt_cli_state},
+    {"events", "[--follow] [--since TIME] [--topic T] [--json]", "what happened", pt_cli_events},
+    {"relay", "NAME on|off|pulse [--for TIME]", "switch a relay", pt_cli_relay},
+    {"input", "NAME [--json]", "how an input stands", pt_cli_input},
+    {"snapshot", "CAMERA [--output FILE] [--stream main|sub]", "a JPEG of what it sees", pt_cli_snapshot},
+    {"archive", "ls|gaps|export|check|keep|release …", "the footage", pt_cli_archive},
+    {"rules", "ls|explain NAME", "the rules and why they fired or not", pt_cli_rules},
+    {"user", "add NAME ROLE | password", "a line for users.yaml, the password asked for", pt_cli_user},
+    {"parse", "KIND FILE", "what a parser makes of a file: sdp, rtsp, rtp, mp4, site", pt_cli_parse},
+};
+
+static void help(FILE *out, const PtCommand *more, size_t n_more) {
+	fprintf(out, "usage: pigtail COMMAND …\n\n");
+	for (size_t i = 0; i < n_more; i++)
+		fprintf(out, "  %-9s %-40s %s\n", more[i].name, more[i].arguments, more[i].about);
+	for (size_t i = 0; i < G_N_ELEMENTS(commands); i++)
+		fprintf(out, "  %-9s %-40s %s\n", commands[i].name, commands[i].arguments, commands[i].about);
+	fprintf(out,
+	        "\nCommands that ask a running daemon take --site SITE.yaml when more than one runs on this machine.\n");
+}
+
+int pt_cli_main(int argc, char **argv, const PtCommand *more, size_t n_more) {
+	if (argc > 1 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "help") || !strcmp(argv[1], "-h"))) {
+		help(stdout, more, n_more);
+		return PT_EXIT_DONE;
+	}
+	if (argc > 1 && !strcmp(argv[1], "--version")) {
+		printf("pigtail %s\n", PT_VERSION);
+		return PT_EXIT_DONE;
+	}
+	for (size_t i = 0; argc > 1 && i < G_N_ELEMENTS(commands); i++)
+		if (!strcmp(argv[1], commands[i].name))
+			return commands[i].run(argc - 1, argv + 1);
+	if (argc > 1)
+		fprintf(stderr, "pigtail: there is no command '%s'\n", argv[1]);
+	help(stderr, more, n_more);
+	return PT_EXIT_USAGE;
+}
+
+/* ---- arguments ---- */
+
+static void take_out(int *argc, char **argv, int at, int n) {
+	memmove(argv + at, argv + at + n, (size_t)(*argc - at - n + 1) * sizeof *argv);
+	*argc -= n;
+}
+
+bool pt_cli_flag(int *argc, char **argv, const char *name) {
+	for (int i = 1; i < *argc; i++)
+		if (!strcmp(argv[i], name)) {
+			take_out(argc, argv, i, 1);
+			return true;
+		}
+	return false;
+}
+
+const char *pt_cli_option(int *argc, char **argv, const char *name) {
+	size_t n = strlen(name);
+	for (int i = 1; i < *argc; i++) {
+		if (!strncmp(argv[i], name, n) && argv[i][n] == '=') {
+			const char *value = argv[i] + n + 1;
+			take_out(argc, argv, i, 1);
+			return value;
+		}
+		if (!strcmp(argv[i], name) && i + 1 < *argc) {
+			const char *value = argv[i + 1];
+			take_out(argc, argv, i, 2);
+			return value;
+		}
+	}
+	return NULL;
+}
+
+bool pt_cli_no_more_options(int argc, char **argv) {
+	for (int i = 1; i < argc; i++)
+		if (g_str_has_prefix(argv[i], "--")) {
+			fprintf(stderr, "pigtail %s: unknown or incomplete option %s\n", argv[0], argv[i]);
+			return false;
+		}
+	return true;
+}
+
+/* ---- printing ---- */
+
+void pt_cli_print_json(JsonNode *node) {
+	g_autofree char *text = json_to_string(node, TRUE);
+	puts(text);
+}
+
+const char *pt_cli_member(JsonObject *object, const char *name) {
+	JsonNode *node = json_object_get_member(object, name);
+	if (!node || !JSON_NODE_HOLDS_VALUE(node) || json_node_get_value_type(node) != G_TYPE_STRING)
+		return "";
+	return json_node_get_string(node);
+}

@@ -1,0 +1,282 @@
+/* pigtail state, events, relay, input, snapshot, rules: short questions and orders to the daemon. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/clock.h"
+#include "base/units.h"
+#include "cli/cli.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/* ---- state ---- */
+
+static double number(JsonObject *o, const char *name) {
+	return json_object_has_member(o, name) ? json_object_get_double_member(o, name) : 0;
+}
+
+static void print_stream(const char *camera, const char *name, JsonObject *stream) {
+	JsonArray *tracks = json_object_get_array_member(stream, "tracks");
+	g_autoptr(GString) text = g_string_new(NULL);
+	double lost = 0;
+	for (guint i = 0; i < json_array_get_length(tracks); i++) {
+		JsonObject *t = json_array_get_object_element(tracks, i);
+		g_string_append_printf(text, "%s%s", i ? " + " : "", pt_cli_member(t, "codec"));
+		if (json_object_has_member(t, "width"))
+			g_string_append_printf(text, " %dx%d@%.1f", (int)number(t, "width"), (int)number(t, "height"),
+			                       number(t, "fps"));
+		g_string_append_printf(text, " %.2f Mbit/s", number(t, "bitrate") / 1e6);
+		lost += number(t, "lost_packets");
+	}
+	printf("%-14s %-5s %-11s %s%s", camera, name, pt_cli_member(stream, "state"), text->str, lost > 0 ? "" : "\n");
+	if (lost > 0)
+		printf(", %.0f packets lost\n", lost);
+	if (pt_cli_member(stream, "reason")[0])
+		printf("%-14s       %s\n", "", pt_cli_member(stream, "reason"));
+}
+
+int pt_cli_state(int argc, char **argv) {
+	bool json = pt_cli_flag(&argc, argv, "--json");
+	if (!pt_cli_connect(&argc, argv))
+		return PT_EXIT_FAILED;
+	if (argc != 1) {
+		fprintf(stderr, "usage: pigtail state [--json]\n");
+		return PT_EXIT_USAGE;
+	}
+	g_autoptr(JsonNode) root = pt_cli_call("GET", "/api/state", NULL);
+	if (!root)
+		return PT_EXIT_FAILED;
+	if (json) {
+		pt_cli_print_json(root);
+		return PT_EXIT_DONE;
+	}
+	JsonObject *o = json_node_get_object(root);
+	JsonArray *cameras = json_object_get_array_member(o, "cameras");
+	for (guint i = 0; i < json_array_get_length(cameras); i++) {
+		JsonObject *c = json_array_get_object_element(cameras, i),
+		           *streams = json_object_get_object_member(c, "streams");
+		static const char *const names[] = {"main", "sub"};
+		for (int k = 0; k < 2; k++)
+			if (json_object_has_member(streams, names[k]))
+				print_stream(pt_cli_member(c, "name"), names[k],
+				             json_object_get_object_member(streams, names[k]));
+	}
+	JsonObject *archive = json_object_get_object_member(o, "archive"),
+	           *daemon = json_object_get_object_member(o, "daemon");
+	g_autofree char *size = pt_units_format_size((uint64_t)number(archive, "bytes"));
+	g_autofree char *room = pt_units_format_size((uint64_t)number(archive, "free_bytes"));
+	g_autofree char *memory = pt_units_format_size((uint64_t)number(daemon, "memory_bytes"));
+	printf("archive        %s of footage, %s free at %s\n", size, room, pt_cli_member(archive, "path"));
+	if (pt_cli_member(archive, "problem")[0])
+		printf("               %s\n", pt_cli_member(archive, "problem"));
+	printf("daemon         process %.0f, %s of memory, %.1f s of CPU\n", number(daemon, "pid"), memory,
+	       number(daemon, "cpu_s"));
+	return PT_EXIT_DONE;
+}
+
+/* ---- events ---- */
+
+static void print_event(JsonObject *e, bool json, JsonNode *node) {
+	if (json) {
+		g_autofree char *line = json_to_string(node, FALSE);
+		puts(line);
+		return;
+	}
+	bool told = !strcmp(pt_cli_member(e, "topic"), "command");
+	printf("%s  %-22s %s%-9s %s%s%s%s%s\n", pt_cli_member(e, "time"), pt_cli_member(e, "source"), told ? "told " : "",
+	       pt_cli_member(e, "state"), pt_cli_member(e, "actor")[0] ? "by " : "", pt_cli_member(e, "actor"),
+	       pt_cli_member(e, "detail")[0] ? "  " : "", pt_cli_member(e, "detail"),
+	       json_object_has_member(e, "late") ? "  (late)" : "");
+}
+
+/* Prints what came since the cursor; oldest first. Returns false when the daemon is gone. */
+static bool print_events(const char *filter, GString *cursor, bool json) {
+	g_autofree char *path =
+	    g_strdup_printf("/api/events?order=oldest&limit=1000%s%s%s", filter, cursor->len ? "&before=" : "", cursor->str);
+	g_autoptr(JsonNode) root = pt_cli_call("GET", path, NULL);
+	if (!root)
+		return false;
+	JsonArray *events = json_object_get_array_member(json_node_get_object(root), "events");
+	for (guint i = 0; i < json_array_get_length(events); i++) {
+		JsonNode *node = json_array_get_element(events, i);
+		print_event(json_node_get_object(node), json, node);
+		g_string_assign(cursor, pt_cli_member(json_node_get_object(node), "id"));
+	}
+	fflush(stdout);
+	return true;
+}
+
+int pt_cli_events(int argc, char **argv) {
+	bool json = pt_cli_flag(&argc, argv, "--json"), follow = pt_cli_flag(&argc, argv, "--follow");
+	const char *since = pt_cli_option(&argc, argv, "--since"), *topic = pt_cli_option(&argc, argv, "--topic");
+	const char *source = pt_cli_option(&argc, argv, "--source");
+	if (!pt_cli_connect(&argc, argv))
+		return PT_EXIT_FAILED;
+	if (argc != 1) {
+		fprintf(stderr,
+		        "usage: pigtail events [--follow] [--since TIME] [--topic TOPIC] [--source SOURCE] [--json]\n");
+		return PT_EXIT_USAGE;
+	}
+	int64_t from = pt_wall_ns(pt_clock_system()) - (follow ? 0 : 86400 * PT_NS_PER_S);
+	g_autoptr(GError) error = NULL;
+	if (since && !pt_time_parse(since, &from, &error)) {
+		fprintf(stderr, "pigtail events: --since: %s\n", error->message);
+		return PT_EXIT_USAGE;
+	}
+	g_autofree char *time = pt_time_format(from);
+	g_autoptr(GString) filter = g_string_new(NULL), cursor = g_string_new(NULL);
+	g_string_append_printf(filter, "&since=%s", time);
+	g_autofree char *t = topic ? pt_cli_escape(topic) : NULL, *s = source ? pt_cli_escape(source) : NULL;
+	if (t)
+		g_string_append_printf(filter, "&topic=%s", t);
+	if (s)
+		g_string_append_printf(filter, "&source=%s", s);
+	for (bool again = true; again; again = follow) {
+		size_t before;
+		do { /* pages of a thousand until there is nothing more */
+			before = cursor->len;
+			g_autofree char *old = g_strdup(cursor->str);
+			if (!print_events(filter->str, cursor, json))
+				return PT_EXIT_FAILED;
+			if (!strcmp(old, cursor->str))
+				break;
+		} while (before || cursor->len);
+		if (follow)
+			g_usleep(300000);
+	}
+	return PT_EXIT_DONE;
+}
+
+/* ---- plugs ---- */
+
+static void print_relay(JsonObject *o) {
+	printf("%s: %s", pt_cli_member(o, "name"), pt_cli_member(o, "state"));
+	if (strcmp(pt_cli_member(o, "state"), pt_cli_member(o, "commanded")))
+		printf(" (commanded %s)", pt_cli_member(o, "commanded"));
+	if (json_object_has_member(o, "off_in_s"))
+		printf(", goes off in %.1f s", json_object_get_double_member(o, "off_in_s"));
+	if (pt_cli_member(o, "error")[0])
+		printf(", %s", pt_cli_member(o, "error"));
+	putchar('\n');
+}
+
+int pt_cli_relay(int argc, char **argv) {
+	bool json = pt_cli_flag(&argc, argv, "--json");
+	const char *how_long = pt_cli_option(&argc, argv, "--for");
+	if (!pt_cli_connect(&argc, argv))
+		return PT_EXIT_FAILED;
+	if (argc < 2 || !pt_cli_no_more_options(argc, argv) || argc > 3) {
+		fprintf(stderr, "usage: pigtail relay NAME [on|off|pulse [--for TIME]] [--json]\n");
+		return PT_EXIT_USAGE;
+	}
+	g_autofree char *name = pt_cli_escape(argv[1]), *path = g_strconcat("/api/relays/", name, NULL), *body = NULL;
+	if (argc == 3) {
+		g_autoptr(JsonBuilder) b = json_builder_new();
+		json_builder_begin_object(b);
+		json_builder_set_member_name(b, "state");
+		json_builder_add_string_value(b, argv[2]);
+		if (how_long) {
+			json_builder_set_member_name(b, "for");
+			json_builder_add_string_value(b, how_long);
+		}
+		json_builder_end_object(b);
+		g_autoptr(JsonNode) root = json_builder_get_root(b);
+		body = json_to_string(root, FALSE);
+	}
+	g_autoptr(JsonNode) answer = pt_cli_call(body ? "POST" : "GET", path, body);
+	if (!answer)
+		return PT_EXIT_FAILED;
+	if (json)
+		pt_cli_print_json(answer);
+	else
+		print_relay(json_node_get_object(answer));
+	return PT_EXIT_DONE;
+}
+
+int pt_cli_input(int argc, char **argv) {
+	bool json = pt_cli_flag(&argc, argv, "--json");
+	if (!pt_cli_connect(&argc, argv))
+		return PT_EXIT_FAILED;
+	if (argc != 2) {
+		fprintf(stderr, "usage: pigtail input NAME [--json]\n");
+		return PT_EXIT_USAGE;
+	}
+	g_autofree char *name = pt_cli_escape(argv[1]), *path = g_strconcat("/api/inputs/", name, NULL);
+	g_autoptr(JsonNode) answer = pt_cli_call("GET", path, NULL);
+	if (!answer)
+		return PT_EXIT_FAILED;
+	JsonObject *o = json_node_get_object(answer);
+	if (json)
+		pt_cli_print_json(answer);
+	else
+		printf("%s: %s since %s%s%s\n", pt_cli_member(o, "name"), pt_cli_member(o, "state"),
+		       pt_cli_member(o, "since")[0] ? pt_cli_member(o, "since") : "the start",
+		       pt_cli_member(o, "error")[0] ? ", " : "", pt_cli_member(o, "error"));
+	return PT_EXIT_DONE;
+}
+
+/* ---- snapshot ---- */
+
+int pt_cli_snapshot(int argc, char **argv) {
+	const char *output = pt_cli_option(&argc, argv, "--output"), *stream = pt_cli_option(&argc, argv, "--stream");
+	if (!pt_cli_connect(&argc, argv))
+		return PT_EXIT_FAILED;
+	if (argc != 2) {
+		fprintf(stderr, "usage: pigtail snapshot CAMERA [--output FILE.jpg] [--stream main|sub]\n");
+		return PT_EXIT_USAGE;
+	}
+	g_autofree char *camera = pt_cli_escape(argv[1]), *which = pt_cli_escape(stream ? stream : "main");
+	g_autofree char *path = g_strdup_printf("/api/cameras/%s/snapshot.jpg?stream=%s", camera, which);
+	g_autofree char *file = output ? g_strdup(output) : g_strconcat(argv[1], ".jpg", NULL);
+	g_autofree char *partial = g_strconcat(file, ".partial", NULL);
+	g_autoptr(GError) error = NULL;
+	uint64_t bytes;
+	int fd = open(partial, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	if (fd < 0) {
+		fprintf(stderr, "pigtail snapshot: %s: %s\n", file, g_strerror(errno));
+		return PT_EXIT_FAILED;
+	}
+	bool ok = pt_cli_download(path, fd, &bytes, NULL, NULL, &error);
+	close(fd);
+	if (!ok || rename(partial, file)) {
+		fprintf(stderr, "pigtail snapshot: %s\n", ok ? g_strerror(errno) : error->message);
+		unlink(partial);
+		return PT_EXIT_FAILED;
+	}
+	printf("%s\n", file);
+	return PT_EXIT_DONE;
+}
+
+/* ---- rules ---- */
+
+int pt_cli_rules(int argc, char **argv) {
+	bool json = pt_cli_flag(&argc, argv, "--json");
+	if (!pt_cli_connect(&argc, argv))
+		return PT_EXIT_FAILED;
+	bool all = argc == 2 && !strcmp(argv[1], "ls"), one = argc == 3 && !strcmp(argv[1], "explain");
+	if (!all && !one) {
+		fprintf(stderr, "usage: pigtail rules ls | explain NAME [--json]\n");
+		return PT_EXIT_USAGE;
+	}
+	g_autoptr(JsonNode) answer = pt_cli_call("GET", "/api/rules", NULL);
+	if (!answer)
+		return PT_EXIT_FAILED;
+	JsonArray *rules = json_object_get_array_member(json_node_get_object(answer), "rules");
+	bool found = all;
+	for (guint i = 0; i < json_array_get_length(rules); i++) {
+		JsonObject *r = json_array_get_object_element(rules, i);
+		if (one && strcmp(pt_cli_member(r, "name"), argv[2]))
+			continue;
+		found = true;
+		if (json) {
+			pt_cli_print_json(json_array_get_element(rules, i));
+			continue;
+		}
+		const char *why = pt_cli_member(r, "why");
+		printf("%-24s fired %d times%s%s%s%s\n", pt_cli_member(r, "name"), (int)number(r, "count"),
+		       why[0] ? "; last: " : "", why, why[0] ? " at " : "", why[0] ? pt_cli_member(r, "at") : "");
+	}
+	if (!found)
+		fprintf(stderr, "pigtail rules: there is no rule '%s'\n", argv[2]);
+	return found ? PT_EXIT_DONE : PT_EXIT_FAILED;
+}

@@ -1,0 +1,21 @@
+/* What rules do to the rest of the house: relays, footage that is kept, messages. Main thread. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+#include "archive/archive.h"
+#include "daemon/plugs.h"
+#include "notify/notify.h"
+#include "rules/engine.h"
+
+typedef struct PtActions PtActions;
+
+typedef struct {
+	PtClock *clock;
+	PtBus *bus;
+	PtPlugs *plugs;
+	PtArchive *archive; /* NULL: nothing can be kept */
+} PtActionsEnv;
+
+PtActions *pt_actions_new(const PtActionsEnv *env);         /* copied; what it names outlives this */
+void pt_actions_apply(PtActions *actions, PtSite *site);    /* whom to notify; keeps a reference */
+void pt_actions_free(PtActions *actions);                   /* takes NULL */
+const PtRulesActions *pt_actions_table(PtActions *actions); /* for the rules' engine */

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/cameras.h"
+#include "base/clock.h"
+#include <string.h>
+
+#define RING_SPARE_NS (90 * PT_NS_PER_S) /* segments are a minute long and go whole */
+
+/* One stream of a camera with all that hangs on it. */
+typedef struct {
+	PtStream *stream;
+	PtSource *source;
+	PtRecorder *recorder;
+	PtSink watch; /* tells the bus when it is lost and when it is back */
+	PtCameras *owner;
+	char *camera;
+	PtStreamState told; /* pushing thread only */
+} Feed;
+
+typedef struct {
+	char *name;
+	PtLoop *loop;
+	PtSite *site; /* of the settings it was started with */
+	const PtSiteCamera *settings;
+	Feed *main, *sub;
+} Camera;
+
+struct PtCameras {
+	PtCamerasEnv env;
+	PtSite *site;
+	unsigned next_loop;
+	GMutex lock;
+	GPtrArray *list; /* under lock: the RTSP server looks for streams on its own thread */
+};
+
+/* ---- what the bus hears of a stream ---- */
+
+static void on_sample(PtSink *sink, PtSample *sample) {}
+
+static void on_state(PtSink *sink, PtStreamState state, const char *reason, int64_t wall_ns) {
+	Feed *feed = (Feed *)((char *)sink - G_STRUCT_OFFSET(Feed, watch));
+	if (state == feed->told || (state != PT_STREAM_LIVE && state != PT_STREAM_LOST))
+		return;
+	feed->told = state;
+	g_autofree char *source = g_strconcat("camera/", feed->camera, NULL);
+	g_autoptr(PtEvent) event = pt_event_now(pt_clock_system(), source, PT_TOPIC_STREAM,
+	                                        state == PT_STREAM_LIVE ? "live" : "lost", NULL, reason);
+	pt_bus_publish(feed->owner->env.bus, event);
+}
+
+static const PtSinkOps watch_ops = {"watch", on_sample, on_state};
+
+/* ---- starting and stopping ---- */
+
+static PtRecordMode record_mode(const PtSiteCamera *s, bool main) { return main ? s->record_main : s->record_sub; }
+
+static Feed *feed_start(PtCameras *c, const Camera *camera, const char *name, const char *location, bool main) {
+	const PtSiteCamera *s = camera->settings;
+	Feed *feed = g_new0(Feed, 1);
+	g_autofree char *stream_name = g_strdup_printf("%s/%s", camera->name, name);
+	feed->owner = c;
+	feed->camera = g_strdup(camera->name);
+	feed->stream = pt_stream_new(stream_name);
+	feed->watch.ops = &watch_ops;
+	if (main)
+		pt_stream_add_sink(feed->stream, &feed->watch);
+	bool record = record_mode(s, main) != PT_RECORD_NEVER && c->env.archive;
+	bool record_sound = main && (s->sound == PT_SOUND_ALWAYS || s->sound == PT_SOUND_EVENTS);
+	if (record) {
+		g_autoptr(GError) error = NULL;
+		feed->recorder = pt_archive_record(c->env.archive, feed->stream,
+		                                   &(PtRecorderParams){.camera = camera->name,
+		                                                       .video = name,
+		                                                       .audio = record_sound ? "audio" : NULL,
+		                                                       .metadata = main ? "metadata" : NULL},
+		                                   &error);
+		if (!feed->recorder)
+			g_warning("camera %s is not recorded: %s", camera->name, error->message);
+	}
+	g_autoptr(GError) error = NULL;
+	PtSourceParams params = {
+	    .camera = camera->name,
+	    .location = location,
+	    .user = s->login ? s->login->user : NULL,
+	    .password = s->login ? s->login->password : NULL,
+	    .transport = s->transport == PT_SITE_TRANSPORT_UDP ? PT_TRANSPORT_UDP : PT_TRANSPORT_TCP,
+	    .video = true,
+	    .audio = main && (record_sound || s->listen != PT_LISTEN_NEVER),
+	    .metadata = main,
+	    .loop = camera->loop,
+	    .stream = feed->stream,
+	};
+	feed->source = pt_source_start(&params, &error);
+	if (!feed->source)
+		pt_stream_set_state(feed->stream, PT_STREAM_LOST, error->message, pt_wall_ns(pt_clock_system()));
+	return feed;
+}
+
+static void feed_stop(PtCameras *c, Feed *feed, const char *reason) {
+	if (!feed)
+		return;
+	/* the recorder first: what the source says while it ends is not the reason of the gap */
+	pt_archive_stop(c->env.archive, feed->recorder, reason);
+	pt_source_stop(feed->source);
+	pt_stream_remove_sink(&feed->watch);
+	pt_stream_unref(feed->stream);
+	g_free(feed->camera);
+	g_free(feed);
+}
+
+static void set_policies(PtCameras *c, const PtSite *site, const PtSiteCamera *s) {
+	int64_t before = 0;
+	if (!c->env.archive)
+		return;
+	for (guint i = 0; site->rules && i < site->rules->list->len; i++) {
+		const PtRule *rule = g_ptr_array_index(site->rules->list, i);
+		for (guint k = 0; k < rule->actions->len; k++) {
+			const PtAction *a = g_ptr_array_index(rule->actions, k);
+			if (a->kind == PT_DO_RECORD && !g_strcmp0(a->target, s->name))
+				before = MAX(before, a->before_ns);
+		}
+	}
+	static const char *const names[] = {"main", "sub", "audio", "metadata"};
+	for (unsigned i = 0; i < G_N_ELEMENTS(names); i++) {
+		bool ring = i == 2   ? s->sound == PT_SOUND_EVENTS || s->record_main == PT_RECORD_EVENTS
+		            : i == 1 ? s->record_sub == PT_RECORD_EVENTS
+		                     : s->record_main == PT_RECORD_EVENTS;
+		PtKeepPolicy policy = {.age_ns = s->keep_ns ? s->keep_ns : site->archive_keep_ns,
+		                       .max_age_ns = s->max_keep_ns,
+		                       .ring_ns = ring ? before + RING_SPARE_NS : 0};
+		pt_archive_set_policy(c->env.archive, s->name, names[i], &policy);
+	}
+}
+
+static Camera *camera_start(PtCameras *c, PtSite *site, const PtSiteCamera *settings) {
+	Camera *camera = g_new0(Camera, 1);
+	camera->name = g_strdup(settings->name);
+	camera->loop = c->env.loops[c->next_loop++ % c->env.n_loops];
+	camera->site = pt_site_ref(site);
+	camera->settings = settings;
+	camera->main = feed_start(c, camera, "main", settings->source, true);
+	if (settings->sub)
+		camera->sub = feed_start(c, camera, "sub", settings->sub, false);
+	return camera;
+}
+
+static void camera_stop(PtCameras *c, Camera *camera, const char *reason) {
+	feed_stop(c, camera->main, reason);
+	feed_stop(c, camera->sub, reason);
+	pt_site_unref(camera->site);
+	g_free(camera->name);
+	g_free(camera);
+}
+
+static Camera *find(PtCameras *c, const char *name) {
+	for (guint i = 0; i < c->list->len; i++) {
+		Camera *camera = g_ptr_array_index(c->list, i);
+		if (!strcmp(camera->name, name))
+			return camera;
+	}
+	return NULL;
+}
+
+PtCameras *pt_cameras_new(const PtCamerasEnv *env) {
+	PtCameras *c = g_new0(PtCameras, 1);
+	c->env = *env;
+	g_mutex_init(&c->lock);
+	c->list = g_ptr_array_new();
+	return c;
+}
+
+void pt_cameras_apply(PtCameras *c, PtSite *site) {
+	g_autoptr(PtSiteDiff) diff = c->site ? pt_site_diff(c->site, site) : NULL;
+	for (guint i = 0; diff && i < diff->cameras_gone->len; i++) {
+		Camera *camera = find(c, g_ptr_array_index(diff->cameras_gone, i));
+		if (camera) {
+			g_mutex_lock(&c->lock);
+			g_ptr_array_remove(c->list, camera);
+			g_mutex_unlock(&c->lock);
+			camera_stop(c, camera, "its settings were changed");
+		}
+	}
+	if (c->env.archive)
+		pt_archive_set_fallback_policy(c->env.archive, &(PtKeepPolicy){.age_ns = site->archive_keep_ns});
+	for (guint i = 0; i < site->cameras->len; i++) {
+		const PtSiteCamera *settings = g_ptr_array_index(site->cameras, i);
+		set_policies(c, site, settings);
+		if (find(c, settings->name))
+			continue;
+		Camera *camera = camera_start(c, site, settings);
+		g_mutex_lock(&c->lock);
+		g_ptr_array_add(c->list, camera);
+		g_mutex_unlock(&c->lock);
+	}
+	PtSite *old = c->site;
+	c->site = pt_site_ref(site);
+	pt_site_unref(old);
+}
+
+void pt_cameras_free(PtCameras *c, const char *reason) {
+	if (!c)
+		return;
+	for (guint i = 0; i < c->list->len; i++)
+		camera_stop(c, g_ptr_array_index(c->list, i), reason);
+	g_ptr_array_unref(c->list);
+	g_mutex_clear(&c->lock);
+	pt_site_unref(c->site);
+	g_free(c);
+}
+
+PtStream *pt_cameras_stream(PtCameras *c, const char *camera, const char *stream) {
+	g_mutex_lock(&c->lock);
+	const Camera *found = find(c, camera);
+	const Feed *feed = !found                    ? NULL
+	                   : !strcmp(stream, "main") ? found->main
+	                   : !strcmp(stream, "sub")  ? found->sub
+	                                             : NULL;
+	PtStream *ref = feed ? pt_stream_ref(feed->stream) : NULL;
+	g_mutex_unlock(&c->lock);
+	return ref;
+}

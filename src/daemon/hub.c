@@ -1,0 +1,413 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/hub.h"
+#include "archive/eventlog.h"
+#include "archive/journal.h"
+#include "daemon/actions.h"
+#include "daemon/cameras.h"
+#include "daemon/plugs.h"
+#include "daemon/serve.h"
+#include "plugs/virtual/virtual.h"
+#include "web/host.h"
+#include <errno.h>
+#include <glib-unix.h>
+#include <malloc.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#define WORKERS_MAX 8
+#define GATHER_NS (4 * PT_NS_PER_MS) /* what arrives within it is handled together; see pt_loop_set_gather() */
+#define LOG_ROWS_MAX 5000000
+
+typedef struct {
+	PtHubOptions options;
+	GMainLoop *main;
+	PtSite *site;
+	PtClock *clock;
+	PtBus *bus;
+	PtLoop *workers[WORKERS_MAX];
+	unsigned n_workers;
+	PtLoop *serving; /* the RTSP server's and the viewers' conversions */
+	char *runtime_dir;
+	PtEventlog *log;
+	PtBusSubscription *logged;
+	PtArchive *archive;
+	char *archive_error;
+	PtPlugs *plugs;
+	PtVirtualHand *hand;
+	PtActions *actions;
+	PtRulesEngine *rules;
+	PtCameras *cameras;
+	PtServe *serve;
+	PtServer *server;
+	PtLogin *login;
+	PtHost host;
+	int exit_code;
+} Hub;
+
+static void say(const char *format, ...) G_GNUC_PRINTF(1, 2);
+static void say(const char *format, ...) {
+	va_list args;
+	va_start(args, format);
+	g_autofree char *text = g_strdup_vprintf(format, args);
+	va_end(args);
+	fprintf(stderr, "%s\n", text);
+}
+
+static void publish(Hub *h, const char *source, const char *topic, const char *state, const char *actor,
+                    const char *detail) {
+	g_autoptr(PtEvent) event = pt_event_now(h->clock, source, topic, state, actor, detail);
+	pt_bus_publish(h->bus, event);
+}
+
+/* ---- the log and the archive ---- */
+
+static void log_event(PtEvent *event, void *data) {
+	Hub *h = data;
+	/* intents of relays are there already: they were written before the act (P6) */
+	if (strcmp(event->topic, PT_TOPIC_COMMAND))
+		pt_eventlog_append(h->log, event, false, NULL);
+}
+
+static gboolean journal(void *user, PtEvent *intent, GError **error) {
+	return pt_eventlog_append(((Hub *)user)->log, intent, true, error);
+}
+
+static gboolean note_off(void *user, const char *relay, int64_t due_mono_ns, GError **error) {
+	return pt_eventlog_note_off(((Hub *)user)->log, relay, due_mono_ns, error);
+}
+
+static int64_t off_due(void *user, const char *relay) { return pt_eventlog_off_due(((Hub *)user)->log, relay); }
+
+static void archive_problem(void *user, const char *what) {
+	Hub *h = user;
+	publish(h, "archive", PT_TOPIC_ARCHIVE, what ? "problem" : "well", NULL, what);
+	if (what)
+		say("archive: %s", what);
+	else
+		say("archive: recording goes on");
+}
+
+static bool open_log(Hub *h, GError **error) {
+	if (g_mkdir_with_parents(h->site->archive_path, 0750)) {
+		say("archive: create %s: %s", h->site->archive_path, g_strerror(errno));
+		return false;
+	}
+	h->runtime_dir = pt_journal_dir(h->site->archive_path, error);
+	if (!h->runtime_dir)
+		return false;
+	g_autofree char *path = g_build_filename(h->site->archive_path, "events.db", NULL);
+	h->log = pt_eventlog_new(&(PtEventlogSettings){.path = path,
+	                                               .journal_dir = h->runtime_dir,
+	                                               .keep_ns = INT64_C(366) * 86400 * PT_NS_PER_S,
+	                                               .keep_rows = LOG_ROWS_MAX},
+	                         error);
+	if (!h->log)
+		return false;
+	pt_event_set_hub((uint16_t)g_str_hash(h->site->archive_path), pt_eventlog_last_id(h->log));
+	h->logged = pt_bus_subscribe_direct(h->bus, NULL, log_event, h);
+	return true;
+}
+
+static bool open_archive(Hub *h, GError **error) {
+	PtRecovery recovery;
+	PtSite *s = h->site;
+	h->archive = pt_archive_open(&(PtArchiveParams){.path = s->archive_path,
+	                                                .sync_ns = s->archive_sync_ns,
+	                                                .max_bytes = (int64_t)s->archive_keep_bytes,
+	                                                .free_bytes = (int64_t)s->archive_free_bytes,
+	                                                .free_percent = s->archive_free_percent,
+	                                                .user = h,
+	                                                .problem = archive_problem},
+	                             &recovery, error);
+	if (!h->archive)
+		return false;
+	if (recovery.recovered || recovery.adopted || recovery.removed) {
+		g_autofree char *text =
+		    g_strdup_printf("after an unclean end: %u open segments made whole, %u found, %u without a whole "
+		                    "fragment removed, %" G_GINT64_FORMAT " torn bytes cut",
+		                    recovery.recovered, recovery.adopted, recovery.removed, recovery.cut_bytes);
+		say("archive: %s", text);
+		publish(h, "archive", PT_TOPIC_ARCHIVE, "recovered", NULL, text);
+	}
+	return true;
+}
+
+/* ---- the host of the web room ---- */
+
+static PtSite *host_site(void *user) { return ((Hub *)user)->site; }
+static PtStream *host_stream(void *user, const char *camera, const char *stream) {
+	return pt_cameras_stream(((Hub *)user)->cameras, camera, stream);
+}
+static GPtrArray *host_inputs(void *user) { return pt_plugs_inputs(((Hub *)user)->plugs); }
+static GPtrArray *host_relays(void *user) { return pt_plugs_relays(((Hub *)user)->plugs); }
+
+static PtRulesEngine *host_rules(void *user) { return ((Hub *)user)->rules; }
+
+static void host_describe(void *user, JsonBuilder *b) {
+	Hub *h = user;
+	pt_json_array(b, "workers_cpu_s");
+	for (unsigned i = 0; i < h->n_workers; i++)
+		json_builder_add_double_value(b, (double)pt_loop_cpu_ns(h->workers[i]) / PT_NS_PER_S);
+	json_builder_end_array(b);
+	PtEventlogCounters log;
+	pt_eventlog_counters(h->log, &log);
+	pt_json_object(b, "log");
+	pt_json_int(b, "appended", (int64_t)log.appended);
+	pt_json_int(b, "dropped", (int64_t)log.dropped);
+	pt_json_int(b, "waiting", log.waiting);
+	pt_json_text(b, "error", log.error[0] ? log.error : NULL);
+	json_builder_end_object(b);
+	pt_serve_describe(h->serve, b);
+}
+
+static void apply_site(Hub *h) {
+	pt_cameras_apply(h->cameras, h->site);
+	pt_plugs_apply(h->plugs, h->site);
+	pt_actions_apply(h->actions, h->site);
+	pt_rules_engine_set(h->rules, h->site->rules,
+	                    &(PtRulesPlace){h->site->located, h->site->latitude, h->site->longitude, h->site->zone});
+	pt_serve_apply(h->serve, h->site);
+	g_autofree PtLoginUser *users = g_new0(PtLoginUser, h->site->users->len);
+	size_t n = 0;
+	for (guint i = 0; i < h->site->users->len; i++) {
+		const PtSiteUser *u = g_ptr_array_index(h->site->users, i);
+		if (u->password)
+			users[n++] = (PtLoginUser){
+			    .name = u->name, .role = (PtRole)(u->role + 1), .cameras = u->cameras, .password = u->password};
+	}
+	pt_login_set_users(h->login, users, n);
+}
+
+/* A site file with problems changes nothing: what runs goes on. */
+static bool reload(void *user, GPtrArray *problems) {
+	Hub *h = user;
+	PtSite *site = NULL;
+	if (!pt_site_load(h->options.site_path, &site, problems)) {
+		publish(h, "system/site", PT_TOPIC_SYSTEM, "refused", NULL,
+		        "the site file has problems; what ran before goes on");
+		return false;
+	}
+	g_autoptr(PtSite) old = h->site;
+	g_autoptr(PtSiteDiff) diff = pt_site_diff(old, site);
+	h->site = site;
+	/* the new rules know the old plugs only once these are in place, so the engine is set within */
+	apply_site(h);
+	if (diff->web || diff->archive)
+		say("site: changes under web: and archive: are taken up at the next start");
+	publish(h, "system/site", PT_TOPIC_SYSTEM, "reloaded", NULL, NULL);
+	return true;
+}
+
+/* ---- the web ---- */
+
+static void login_observed(const char *user, const char *remote, const char *what, void *data) {
+	g_autofree char *source = g_strconcat("user/", user, NULL);
+	g_autofree char *detail = g_strdup_printf("%s from %s", what, remote);
+	publish(data, source, PT_TOPIC_LOGIN, strcmp(what, "logged in") ? "refused" : "in", NULL, detail);
+}
+
+static GTlsCertificate *load_certificate(Hub *h, GError **error) {
+	if (h->site->tls_cert)
+		return g_tls_certificate_new_from_files(h->site->tls_cert, h->site->tls_key, error);
+	return pt_serve_own_certificate(h->site->archive_path, error);
+}
+
+static bool is_loopback(const char *listen) {
+	return g_str_has_prefix(listen, "127.") || g_str_has_prefix(listen, "[::1]") ||
+	       g_str_has_prefix(listen, "localhost:");
+}
+
+static bool open_web(Hub *h, GError **error) {
+	g_autofree char *sessions = g_build_filename(h->site->archive_path, "sessions", NULL);
+	h->login = pt_login_new(sessions);
+	pt_login_set_observer(h->login, login_observed, h);
+	h->server = pt_server_new(&(PtServerParams){.login = pt_login_hook,
+	                                            .user = h->login,
+	                                            .names = h->site->web_names,
+	                                            .max_connections = (unsigned)MAX(h->site->web_max_connections, 0)});
+	h->host = (PtHost){.clock = h->clock,
+	                   .bus = h->bus,
+	                   .archive = h->archive,
+	                   .archive_error = h->archive_error,
+	                   .log = h->log,
+	                   .loop = h->serving,
+	                   .login = h->login,
+	                   .server = h->server,
+	                   .user = h,
+	                   .site = host_site,
+	                   .stream = host_stream,
+	                   .inputs = host_inputs,
+	                   .relays = host_relays,
+	                   .rules = host_rules,
+	                   .describe = host_describe,
+	                   .reload = reload};
+	pt_api_add_routes(&h->host);
+	return true;
+}
+
+/* The port opens last, when everything behind it is there. */
+static bool listen_web(Hub *h, GError **error) {
+	g_autofree char *socket = g_build_filename(h->runtime_dir, "control.sock", NULL);
+	if (!pt_server_listen_unix(h->server, socket, error))
+		return false;
+	/* P7: beyond loopback only TLS */
+	bool tls = h->site->tls_cert || !is_loopback(h->site->web_listen);
+	g_autoptr(GTlsCertificate) certificate = tls ? load_certificate(h, error) : NULL;
+	if (tls && !certificate) {
+		g_prefix_error(error, "web.tls: ");
+		return false;
+	}
+	guint16 port = pt_server_listen(h->server, h->site->web_listen, certificate, error);
+	if (!port)
+		return false;
+	g_autofree char *host =
+	    g_strndup(h->site->web_listen, (gsize)(strrchr(h->site->web_listen, ':') - h->site->web_listen));
+	const char *shown = !host[0] || !strcmp(host, "0.0.0.0") || !strcmp(host, "[::]") ? g_get_host_name() : host;
+	g_autofree char *url = g_strdup_printf("%s://%s:%u/", tls ? "https" : "http", shown, port);
+	if (h->options.print_link && (h->options.link_to_stdout || isatty(STDOUT_FILENO))) {
+		g_autofree char *token = pt_login_make_link_token(h->login);
+		printf("%s#login=%s\n", url, token);
+		fflush(stdout);
+	}
+	say("pages at %s", url);
+	return true;
+}
+
+/* ---- start, signals, stop ---- */
+
+static gboolean on_stop(gpointer data) {
+	Hub *h = data;
+	g_main_loop_quit(h->main);
+	return G_SOURCE_REMOVE;
+}
+
+static gboolean on_hangup(gpointer data) {
+	g_autoptr(GPtrArray) problems = pt_problems_new();
+	sd_notify(0, "RELOADING=1");
+	bool ok = reload(data, problems);
+	for (guint i = 0; i < problems->len; i++)
+		say("%s", (char *)g_ptr_array_index(problems, i));
+	say(ok ? "site file reloaded" : "site file not taken: what ran before goes on");
+	sd_notify(0, "READY=1");
+	return G_SOURCE_CONTINUE;
+}
+
+static gboolean watchdog(gpointer data) {
+	sd_notify(0, "WATCHDOG=1");
+	return G_SOURCE_CONTINUE;
+}
+
+static void start_workers(Hub *h) {
+	h->n_workers = CLAMP(g_get_num_processors(), 1, WORKERS_MAX);
+	for (unsigned i = 0; i < h->n_workers; i++) {
+		g_autofree char *name = g_strdup_printf("pt-ingest-%u", i);
+		h->workers[i] = pt_loop_new(name);
+		pt_loop_set_gather(h->workers[i], GATHER_NS);
+	}
+	h->serving = pt_loop_new("pt-serve");
+}
+
+static bool start(Hub *h, GError **error) {
+	start_workers(h);
+	if (!open_log(h, error) || !open_archive(h, error))
+		return false;
+	PtPlugEnv env = {.clock = h->clock, .bus = h->bus, .journal = journal, .note_off = note_off, .user = h};
+	h->plugs = pt_plugs_new(&env, off_due, h);
+	h->actions = pt_actions_new(&(PtActionsEnv){h->clock, h->bus, h->plugs, h->archive});
+	h->rules = pt_rules_engine_new(h->clock, h->bus, NULL, pt_actions_table(h->actions));
+	h->cameras = pt_cameras_new(&(PtCamerasEnv){h->archive, h->bus, h->workers, h->n_workers});
+	h->serve = pt_serve_new(h->serving, h->cameras);
+	if (!open_web(h, error))
+		return false;
+	/* P5: overdue offs and safe states before anything else; the rules know the site before inputs report */
+	pt_rules_engine_set(h->rules, h->site->rules,
+	                    &(PtRulesPlace){h->site->located, h->site->latitude, h->site->longitude, h->site->zone});
+	pt_plugs_apply(h->plugs, h->site);
+	apply_site(h);
+	if (!pt_serve_start(h->serve, h->site, error))
+		return false;
+	g_autoptr(PtVirtualBoard) board = pt_virtual_board_get(PT_VIRTUAL_BOARD);
+	g_autofree char *hand = g_build_filename(h->runtime_dir, "board.sock", NULL);
+	h->hand = pt_virtual_hand_new(board, hand, NULL, error);
+	if (!h->hand)
+		return false;
+	pt_rules_engine_start(h->rules);
+	return listen_web(h, error);
+}
+
+static void stop(Hub *h) {
+	pt_serve_free(h->serve);
+	/* viewers go before what they look at, rules before the plugs they switch */
+	pt_server_free(h->server);
+	pt_api_free_clips(&h->host);
+	pt_login_free(h->login);
+	pt_rules_engine_free(h->rules);
+	pt_actions_free(h->actions);
+	pt_virtual_hand_free(h->hand);
+	pt_plugs_free(h->plugs);
+	pt_cameras_free(h->cameras, "pigtail was stopped");
+	pt_archive_free(h->archive);
+	pt_bus_unsubscribe(h->logged);
+	pt_eventlog_free(h->log);
+	for (unsigned i = 0; i < h->n_workers; i++)
+		pt_loop_free(h->workers[i]);
+	pt_loop_free(h->serving);
+	pt_bus_free(h->bus);
+	pt_site_unref(h->site);
+	g_free(h->archive_error);
+	g_free(h->runtime_dir);
+}
+
+static bool load_site(Hub *h) {
+	g_autoptr(GPtrArray) problems = pt_problems_new();
+	bool ok = pt_site_load(h->options.site_path, &h->site, problems);
+	for (guint i = 0; i < problems->len; i++)
+		say("%s", (char *)g_ptr_array_index(problems, i));
+	for (guint i = 0; ok && i < h->site->notes->len; i++)
+		say("note: %s", (char *)g_ptr_array_index(h->site->notes, i));
+	return ok;
+}
+
+int pt_hub_run(const PtHubOptions *options) {
+	Hub h = {.options = *options, .clock = pt_clock_system()};
+	struct rlimit files;
+	if (!getrlimit(RLIMIT_NOFILE, &files)) { /* several descriptors per stream */
+		files.rlim_cur = files.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &files);
+	}
+	umask(0027); /* footage, log and index are nobody else's */
+	mallopt(M_ARENA_MAX, 4);
+	mallopt(M_MMAP_THRESHOLD, 256 * 1024); /* fixed: fragments of it must not grow with the largest frame ever seen */
+	if (!load_site(&h))
+		return 3;
+	h.bus = pt_bus_new();
+	h.main = g_main_loop_new(NULL, FALSE);
+	g_unix_signal_add(SIGTERM, on_stop, &h);
+	g_unix_signal_add(SIGINT, on_stop, &h);
+	guint hangup = g_unix_signal_add(SIGHUP, on_hangup, &h);
+	g_autoptr(GError) error = NULL;
+	if (start(&h, &error)) {
+		uint64_t watchdog_us = 0;
+		guint dog = sd_watchdog_enabled(0, &watchdog_us) > 0
+		                ? g_timeout_add((guint)(watchdog_us / 3000), watchdog, NULL)
+		                : 0;
+		say("ready");
+		sd_notify(0, "READY=1");
+		publish(&h, "system/daemon", PT_TOPIC_SYSTEM, "started", NULL, NULL);
+		g_main_loop_run(h.main);
+		sd_notify(0, "STOPPING=1");
+		publish(&h, "system/daemon", PT_TOPIC_SYSTEM, "stopped", NULL, NULL);
+		g_clear_handle_id(&dog, g_source_remove);
+	} else {
+		say("%s", error ? error->message : "could not start");
+		h.exit_code = 1;
+	}
+	g_source_remove(hangup);
+	stop(&h);
+	g_main_loop_unref(h.main);
+	return h.exit_code;
+}

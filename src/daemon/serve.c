@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/serve.h"
+#include "base/error.h"
+#include "media/rtsp/server.h"
+#include <string.h>
+
+struct PtServe {
+	PtLoop *loop;
+	PtCameras *cameras;
+	PtRtspServer *rtsp;
+
+	GMutex lock;
+	PtSite *site; /* under lock: the server asks on its own thread */
+};
+
+static PtSite *take_site(PtServe *s) {
+	g_mutex_lock(&s->lock);
+	PtSite *site = s->site ? pt_site_ref(s->site) : NULL;
+	g_mutex_unlock(&s->lock);
+	return site;
+}
+
+static PtStream *find(void *data, const char *path, const char *user, GError **error) {
+	PtServe *s = data;
+	g_autoptr(PtSite) site = take_site(s);
+	g_auto(GStrv) parts = g_strsplit(path, "/", 3);
+	if (g_strv_length(parts) != 2 || !pt_site_camera(site, parts[0])) {
+		pt_error_set(error, NOT_FOUND, "there is no stream at '%s' (CAMERA/main or CAMERA/sub)", path);
+		return NULL;
+	}
+	const PtSiteUser *who = user ? pt_site_user(site, user) : NULL;
+	if (who && who->cameras && !g_strv_contains((const char *const *)who->cameras, parts[0])) {
+		pt_error_set(error, DENIED, "%s may not see camera %s", user, parts[0]);
+		return NULL;
+	}
+	PtStream *stream = pt_cameras_stream(s->cameras, parts[0], parts[1]);
+	if (!stream)
+		pt_error_set(error, NOT_FOUND, "camera %s has no stream '%s'", parts[0], parts[1]);
+	return stream;
+}
+
+static char *password(void *data, const char *user) {
+	g_autoptr(PtSite) site = take_site(data);
+	for (guint i = 0; i < site->app_passwords->len; i++) {
+		const PtSiteLogin *app = g_ptr_array_index(site->app_passwords, i);
+		if (!strcmp(app->user, user))
+			return g_strdup(app->password);
+	}
+	return NULL;
+}
+
+static const PtRtspServerOps rtsp_ops = {find, password};
+
+PtServe *pt_serve_new(PtLoop *loop, PtCameras *cameras) {
+	PtServe *s = g_new0(PtServe, 1);
+	s->loop = loop;
+	s->cameras = cameras;
+	g_mutex_init(&s->lock);
+	return s;
+}
+
+void pt_serve_apply(PtServe *s, PtSite *site) {
+	g_mutex_lock(&s->lock);
+	PtSite *old = s->site;
+	s->site = pt_site_ref(site);
+	g_mutex_unlock(&s->lock);
+	pt_site_unref(old);
+}
+
+bool pt_serve_start(PtServe *s, PtSite *site, GError **error) {
+	const char *where = site->serve_rtsp;
+	if (!where)
+		return true;
+	bool loopback =
+	    g_str_has_prefix(where, "127.") || g_str_has_prefix(where, "[::1]") || g_str_has_prefix(where, "localhost:");
+	if (!loopback && !site->serve_plain) {
+		pt_error_set(
+		    error, DENIED,
+		    "serve.rtsp: %s is beyond this machine and RTSP is not encrypted: write 'plain: lan' under serve if "
+		    "the network can be trusted",
+		    where);
+		return false;
+	}
+	s->rtsp = pt_rtsp_server_new(s->loop, where, &rtsp_ops, s, error);
+	return s->rtsp != NULL;
+}
+
+void pt_serve_describe(PtServe *s, JsonBuilder *b) {
+	if (!s->rtsp)
+		return;
+	PtRtspServerStats stats;
+	pt_rtsp_server_get_stats(s->rtsp, &stats);
+	const struct {
+		const char *name;
+		uint64_t value;
+	} members[] = {
+	    {"port", pt_rtsp_server_port(s->rtsp)},
+	    {"connections", stats.connections},
+	    {"playing", stats.playing},
+	    {"refused", stats.refused},
+	    {"bad_requests", stats.bad_requests},
+	    {"failed_logins", stats.failed_logins},
+	    {"timeouts", stats.timeouts},
+	    {"packets", stats.packets},
+	    {"dropped_samples", stats.dropped_samples},
+	};
+	json_builder_set_member_name(b, "rtsp");
+	json_builder_begin_object(b);
+	for (unsigned i = 0; i < G_N_ELEMENTS(members); i++) {
+		json_builder_set_member_name(b, members[i].name);
+		json_builder_add_int_value(b, (int64_t)members[i].value);
+	}
+	json_builder_end_object(b);
+}
+
+void pt_serve_free(PtServe *s) {
+	if (!s)
+		return;
+	pt_rtsp_server_free(s->rtsp);
+	pt_site_unref(s->site);
+	g_mutex_clear(&s->lock);
+	g_free(s);
+}

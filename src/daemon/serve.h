@@ -1,0 +1,19 @@
+/* What this Pigtail offers to other programs: its streams over RTSP. Follows the site file. Main thread. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+#include "daemon/cameras.h"
+#include "site/config.h"
+#include <gio/gio.h>
+#include <json-glib/json-glib.h>
+
+typedef struct PtServe PtServe;
+
+PtServe *pt_serve_new(PtLoop *loop, PtCameras *cameras); /* both outlive it */
+void pt_serve_apply(PtServe *serve, PtSite *site);       /* who may; keeps a reference */
+/* Opens what the site asks for; nothing is no error. */
+bool pt_serve_start(PtServe *serve, PtSite *site, GError **error);
+void pt_serve_describe(PtServe *serve, JsonBuilder *builder); /* the member "rtsp" of /api/state */
+void pt_serve_free(PtServe *serve);                           /* takes NULL */
+
+/* certificate.c: the certificate that Pigtail made for itself, made now when there is none (tls.crt, tls.key, mode 0600). */
+GTlsCertificate *pt_serve_own_certificate(const char *directory, GError **error);
