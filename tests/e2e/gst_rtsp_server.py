@@ -1,0 +1,81 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""GStreamer's RTSP server with one stream, for the tests of our client.
+
+usage: gst_rtsp_server.py LAUNCH [basic|digest USER PASSWORD]
+
+Prints "port N", then "K MD5" for every buffer that passes an identity element named probeK, before it is packetised."""
+import hashlib
+import os
+import sys
+
+import gi
+
+gi.require_version("Gst", "1.0")
+gi.require_version("GstRtspServer", "1.0")
+from gi.repository import GLib, Gst, GstRtspServer  # noqa: E402
+
+
+def without_parameter_sets(data, is_set):
+    out, at = b"", 0
+    while at + 4 <= len(data):
+        end = at + 4 + int.from_bytes(data[at:at + 4], "big")
+        if not is_set(data[at + 4]):
+            out += data[at:end]
+        at = end
+    return out
+
+
+def on_handoff(element, buffer, k):
+    data = buffer.extract_dup(0, buffer.get_size())
+    kind = element.get_static_pad("sink").get_current_caps().get_structure(0).get_name()
+    if kind == "video/x-h264":
+        data = without_parameter_sets(data, lambda head: head & 31 in (7, 8, 9))
+    elif kind == "video/x-h265":
+        data = without_parameter_sets(data, lambda head: head >> 1 & 63 in (32, 33, 34, 35))
+    # one write: the probes of picture and sound run on threads of their own
+    os.write(1, f"{k} {hashlib.md5(data).hexdigest()}\n".encode())
+
+
+def on_configure(factory, media):
+    for k in range(4):
+        probe = media.get_element().get_by_name(f"probe{k}")
+        if probe:
+            probe.set_property("signal-handoffs", True)
+            probe.connect("handoff", on_handoff, k)
+
+
+def main():
+    Gst.init(None)
+    server = GstRtspServer.RTSPServer()
+    server.set_address("127.0.0.1")
+    server.set_service("0")
+    factory = GstRtspServer.RTSPMediaFactory()
+    factory.set_launch(sys.argv[1])
+    factory.set_shared(True)
+    factory.connect("media-configure", on_configure)
+    if len(sys.argv) > 2:
+        from gi.repository import GstRtsp
+
+        kind, user, password = sys.argv[2:5]
+        auth = GstRtspServer.RTSPAuth()
+        token = GstRtspServer.RTSPToken()
+        token.set_string("media.factory.role", "user")
+        if kind == "basic":
+            auth.set_supported_methods(GstRtsp.RTSPAuthMethod.BASIC)
+            auth.add_basic(GstRtspServer.RTSPAuth.make_basic(user, password), token)
+        else:
+            auth.set_supported_methods(GstRtsp.RTSPAuthMethod.DIGEST)
+            auth.add_digest(user, password, token)
+        role = Gst.Structure.new_empty("user")
+        for permission in ("media.factory.access", "media.factory.construct"):
+            role.set_value(permission, True)
+        factory.add_role_from_structure(role)
+        server.set_auth(auth)
+    server.get_mount_points().add_factory("/a", factory)
+    server.attach(None)
+    print("port", server.get_bound_port(), flush=True)
+    GLib.MainLoop().run()
+
+
+main()

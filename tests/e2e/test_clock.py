@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The hub's clock is set by an hour, both ways, while it records: no overlap, no lost frame, order kept; the way forward leaves
+a gap that says what it is. The clock is shifted by shift_clock.c, preloaded; the monotonic clock stays true."""
+import pathlib
+import shutil
+import struct
+import subprocess
+import time
+
+import pytest
+
+import hub
+from hub import Farm, Hub, wait_for
+
+SOURCE = pathlib.Path(__file__).with_name("shift_clock.c")
+CC = shutil.which("cc") or shutil.which("gcc") or shutil.which("clang")
+pytestmark = pytest.mark.skipif(CC is None, reason="no C compiler for the shifted clock")
+
+
+class Clock:
+    def __init__(self, folder):
+        self.file, self.library = folder / "clock", folder / "shift_clock.so"
+        subprocess.run([CC, "-shared", "-fPIC", "-O1", "-o", self.library, SOURCE], check=True)
+        self.file.write_bytes(struct.pack("=q", 0))
+
+    def set(self, seconds):
+        with open(self.file, "r+b", buffering=0) as f:
+            f.write(struct.pack("=q", seconds))
+
+    def env(self):
+        return {"LD_PRELOAD": str(self.library), "CLOCK_SHIFT_FILE": str(self.file)}
+
+
+def shifted_hub(farm):
+    h = Hub(f"cameras:\n  gate: {{ source: {farm.url()} }}\n", start=False)
+    clock = Clock(h.dir)
+    h.env.update({**clock.env(), "ASAN_OPTIONS": h.env["ASAN_OPTIONS"] + ":verify_asan_link_order=0"})
+    return h, clock
+
+
+@pytest.mark.parametrize("shift", [3600, -3600])
+def test_step_while_recording(shift):
+    with Farm() as farm:
+        h, clock = shifted_hub(farm)
+        with h:
+            h.start()
+            wait_for("footage", lambda: h.segments("gate"))
+            time.sleep(3)
+            clock.set(shift)
+            time.sleep(5)
+            sent = farm.sent()
+            h.stop()
+            order = h.samples("gate")
+            assert len(order) >= sent - 1, (len(order), sent)
+            walls = [s[0] for s in order]
+            assert walls == sorted(walls), "the order is not kept"
+            spans = [(x[0][0], x[-1][0]) for f in h.segments("gate") if (x := hub.samples(f))]
+            assert all(b[0] > a[1] for a, b in zip(spans, spans[1:])), spans
+            jumps = [b - a for a, b in zip(walls, walls[1:]) if b - a > 1]
+            assert len(jumps) == (1 if shift > 0 else 0), jumps
+            if shift > 0:
+                assert abs(jumps[0] - shift) < 2
+            clock.set(0)
+            h.env.pop("LD_PRELOAD")
+            h.start()  # for +1 h: the archive ends in the future
+            time.sleep(3)
+            begin = hub.format_time(time.time() - 600)
+            end = hub.format_time(time.time() + 7200)
+            gaps = h.get(f"/api/timeline?detail=1&camera=gate&from={begin}&to={end}")["cameras"]["gate"]["main"]["gaps"]
+            if shift > 0:
+                assert any("clock was set forward" in g["reason"] and 3590 < (g["end"] - g["start"]) / 1000 < 3610 for g in gaps), gaps
+            h.stop()
+            walls = [s[0] for s in h.samples("gate")]
+            assert len(walls) > len(order) and walls == sorted(walls)
+            h.assert_sound()

@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Beyond loopback there is TLS, with a certificate of our own when nobody gave one; RTSP only when the site file trusts the
+network. The start link is for the terminal alone."""
+import http.client
+import os
+import pathlib
+import socket
+import ssl
+import stat
+import subprocess
+
+import pytest
+
+BUILD = pathlib.Path(os.environ.get("PIGTAIL_BUILD", pathlib.Path(__file__).resolve().parents[2] / "build"))
+PIGTAIL = BUILD / "src/daemon/pigtail"
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def start(folder, text):
+    (folder / "site.yaml").write_text(text)
+    env = {k: v for k, v in os.environ.items() if k != "PIGTAIL_LINK"}
+    return subprocess.Popen([PIGTAIL, "run", folder / "site.yaml"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env)
+
+
+@pytest.fixture
+def hub(tmp_path):
+    port = free_port()
+    process = start(tmp_path, f"site: {{ name: TLS }}\nweb: {{ listen: 0.0.0.0:{port} }}\narchive: {{ path: archive }}\n")
+    for line in process.stderr:
+        if line == "ready\n":
+            break
+    process.port = port
+    yield process
+    process.terminate()
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 0, err
+    assert "login=" not in out + err, "the link went where it can be read later"
+
+
+def get(port, path, context):
+    connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=10, context=context)
+    connection.request("GET", path)
+    return connection.getresponse()
+
+
+def test_own_certificate_beyond_loopback(hub, tmp_path):
+    pem = tmp_path / "archive/tls.crt"
+    key = tmp_path / "archive/tls.key"
+    assert stat.S_IMODE(key.stat().st_mode) == 0o600
+    trusting = ssl.create_default_context(cafile=pem)  # checks the name too: 127.0.0.1 is in it
+    assert get(hub.port, "/", trusting).status == 200
+    assert get(hub.port, "/api/state", trusting).status == 401
+    with pytest.raises(ssl.SSLError):
+        get(hub.port, "/", ssl.create_default_context())
+    with socket.create_connection(("127.0.0.1", hub.port), 5) as plain:
+        plain.sendall(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        plain.settimeout(5)
+        try:
+            answer = plain.recv(100)
+        except ConnectionError:
+            answer = b""
+        assert b"HTTP/" not in answer
+
+
+def test_rtsp_beyond_loopback_needs_a_trusted_network(tmp_path):
+    process = start(tmp_path, f"site: {{ name: R }}\nweb: {{ listen: 127.0.0.1:{free_port()} }}\narchive: {{ path: archive }}\n"
+                              f"serve: {{ rtsp: 0.0.0.0:{free_port()} }}\n")
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert "plain: lan" in err

@@ -1,0 +1,172 @@
+/* Runs each scenario of a directory through the pure evaluator in virtual time and compares what it decides.
+ * A scenario: place {location, offset}, names {inputs, relays, cameras}, rules, start (RFC 3339), feedback (orders to
+ * relays come back as their states; default on), steps: each {at: since start, event: "input door active [initial|late]",
+ * expect: [what was decided since the step before], why: part of an explanation}. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/clock.h"
+#include "base/units.h"
+#include "rules/eval.h"
+#include "rules/parse.h"
+#include "site/yaml.h"
+#include <string.h>
+
+typedef struct {
+	PtRulesState *state;
+	PtRulesNow now;
+	int64_t start_wall;
+	bool feedback;
+	GPtrArray *said;     /* of char *: decisions since the last step */
+	GPtrArray *explains; /* of the last event */
+} Run;
+
+static char **names(const PtNode *node, const char *key) {
+	const PtNode *list = pt_node_get(pt_node_get(node, "names"), key);
+	char **out = g_new0(char *, pt_node_count(list) + 1);
+	for (unsigned i = 0; i < pt_node_count(list); i++)
+		out[i] = g_strdup(pt_node_at(list, i)->text);
+	return out;
+}
+
+static char *decision_text(const PtDecision *d) {
+	static const char *const orders[] = {"off", "on", "pulse"};
+	const PtAction *a = d->action;
+	if (!a)
+		return g_strdup_printf("%s: %s", d->rule->name, d->reason);
+	if (a->kind == PT_DO_RELAY) {
+		g_autofree char *span = a->for_ns ? pt_units_format_duration(a->for_ns) : NULL;
+		return g_strdup_printf("%s: relay %s %s%s%s", d->rule->name, a->target, orders[a->order],
+		                       span ? " for " : "", span ? span : "");
+	}
+	if (a->kind == PT_DO_RECORD)
+		return g_strdup_printf("%s: record %s", d->rule->name, a->target);
+	return g_strdup_printf("%s: %s %s", d->rule->name, a->kind == PT_DO_LOG ? "log" : "notify", a->text);
+}
+
+static void eval(Run *run, const PtRulesEvent *event) {
+	g_autoptr(GPtrArray) decisions = pt_decisions_new();
+	g_ptr_array_set_size(run->explains, 0);
+	pt_rules_eval(run->state, event, &run->now, decisions, run->explains);
+	for (guint i = 0; i < decisions->len; i++)
+		g_ptr_array_add(run->said, decision_text(decisions->pdata[i]));
+	for (guint i = 0; i < decisions->len && run->feedback && run->said->len < 1000; i++) {
+		const PtDecision *d = decisions->pdata[i];
+		if (!d->action || d->action->kind != PT_DO_RELAY)
+			continue;
+		PtRulesEvent back = {.kind = PT_SUBJECT_RELAY,
+		                     .name = d->action->target,
+		                     .state = d->action->order == PT_RULE_OFF ? "off" : "on"};
+		eval(run, &back);
+	}
+}
+
+static void go_to(Run *run, int64_t mono) {
+	int64_t due;
+	while ((due = pt_rules_due(run->state)) >= 0 && due <= mono) {
+		run->now.mono_ns = due;
+		run->now.wall_ns = run->start_wall + due;
+		eval(run, NULL);
+	}
+	run->now.mono_ns = mono;
+	run->now.wall_ns = run->start_wall + mono;
+}
+
+static void feed(Run *run, const char *text) {
+	g_auto(GStrv) w = g_strsplit(text, " ", 5);
+	guint n = g_strv_length(w);
+	PtRulesEvent event = {.kind = PT_SUBJECT_START, .state = "start"};
+	if (n > 1) {
+		g_assert_cmpuint(n, >=, 3);
+		while (event.kind > 0 && strcmp(w[0], pt_subject_words[event.kind]))
+			event.kind--;
+		event.kind = !strcmp(w[0], "input") ? PT_SUBJECT_INPUT : event.kind;
+		event.name = w[1];
+		event.state = w[2];
+		event.initial = n > 3 && !strcmp(w[3], "initial");
+		event.late = n > 3 && !strcmp(w[3], "late");
+	}
+	eval(run, &event);
+}
+
+static void step(Run *run, const PtNode *node) {
+	static const char *const known[] = {"at", "event", "expect", "why", NULL};
+	g_autoptr(GPtrArray) problems = pt_problems_new();
+	int64_t at = 0;
+	pt_node_check_keys(node, known, problems);
+	pt_node_read_duration(pt_node_get(node, "at"), 0, INT64_MAX, &at, problems);
+	g_assert_cmpuint(problems->len, ==, 0);
+	go_to(run, at);
+	if (pt_node_get(node, "event"))
+		feed(run, pt_node_get(node, "event")->text);
+	g_ptr_array_add(run->said, NULL);
+	g_autofree char *got = g_strjoinv("\n", (char **)run->said->pdata);
+	g_ptr_array_set_size(run->said, 0);
+	const PtNode *expect = pt_node_get(node, "expect");
+	g_autoptr(GString) want = g_string_new(NULL);
+	for (unsigned i = 0; i < pt_node_count(expect); i++)
+		g_string_append_printf(want, "%s%s", i ? "\n" : "", pt_node_at(expect, i)->text);
+	if (strcmp(got, want->str))
+		g_test_message("%s:%d", pt_node_file(node), node->line);
+	g_assert_cmpstr(got, ==, want->str);
+	const PtNode *why = pt_node_get(node, "why");
+	bool found = !why;
+	for (guint i = 0; i < run->explains->len && !found; i++) {
+		const PtExplain *e = run->explains->pdata[i];
+		g_test_message("%s %s: %s", e->rule->name, e->fired ? "fired" : "did not fire", e->why);
+		found = strstr(e->why, why->text) != NULL;
+	}
+	g_assert_true(found);
+}
+
+static void read_place(Run *run, const PtNode *root, GPtrArray *problems) {
+	const PtNode *place = pt_node_get(root, "place"), *location = pt_node_get(place, "location");
+	int64_t offset = 0;
+	if (location) {
+		run->now.located = pt_node_read_number(pt_node_at(location, 0), -90, 90, &run->now.latitude, problems) &&
+		                   pt_node_read_number(pt_node_at(location, 1), -180, 180, &run->now.longitude, problems);
+	}
+	pt_node_read_duration(pt_node_get(place, "offset"), 0, INT64_MAX, &offset, problems);
+	run->now.utc_offset_s = (int)(offset / PT_NS_PER_S);
+	pt_node_read_switch(pt_node_get(root, "feedback"), &run->feedback, problems);
+	g_assert_true(pt_time_parse(pt_node_get(root, "start")->text, &run->start_wall, NULL));
+	run->now.wall_ns = run->start_wall;
+}
+
+static void scenario(const void *data) {
+	g_autoptr(GError) error = NULL;
+	g_autoptr(GPtrArray) problems = pt_problems_new();
+	g_autoptr(PtNode) root = pt_yaml_load(data, &error);
+	g_assert_no_error(error);
+	Run run = {.feedback = true, .said = g_ptr_array_new_with_free_func(g_free), .explains = pt_explains_new()};
+	g_auto(GStrv) inputs = names(root, "inputs"), relays = names(root, "relays"), cameras = names(root, "cameras");
+	read_place(&run, root, problems);
+	PtRuleNames known = {.inputs = (const char *const *)inputs,
+	                     .relays = (const char *const *)relays,
+	                     .cameras = (const char *const *)cameras,
+	                     .located = run.now.located};
+	g_autoptr(PtRules) rules = pt_rules_parse(pt_node_get(root, "rules"), &known, problems);
+	for (guint i = 0; i < problems->len; i++)
+		g_test_message("%s", (char *)problems->pdata[i]);
+	g_assert_cmpuint(problems->len, ==, 0);
+	run.state = pt_rules_state_new(rules);
+	const PtNode *steps = pt_node_get(root, "steps");
+	g_assert_cmpuint(pt_node_count(steps), >, 0);
+	for (unsigned i = 0; i < pt_node_count(steps); i++)
+		step(&run, pt_node_at(steps, i));
+	pt_rules_state_free(run.state);
+	g_ptr_array_unref(run.said);
+	g_ptr_array_unref(run.explains);
+}
+
+int main(int argc, char **argv) {
+	g_test_init(&argc, &argv, NULL);
+	g_assert_cmpint(argc, ==, 2);
+	g_autoptr(GDir) dir = g_dir_open(argv[1], 0, NULL);
+	const char *name;
+	while (dir && (name = g_dir_read_name(dir))) {
+		if (!g_str_has_suffix(name, ".yaml"))
+			continue;
+		g_autofree char *path = g_strconcat("/scenario/", name, NULL);
+		g_test_add_data_func_full(path, g_build_filename(argv[1], name, NULL), scenario, g_free);
+	}
+	return g_test_run();
+}
