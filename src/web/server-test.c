@@ -158,6 +158,39 @@ static void test_kept_alive(Fixture *f, gconstpointer unused) {
 	g_assert_nonnull(strstr(reply, "b|"));
 }
 
+/* What the peer ends, before, between and in the middle of requests, is let go at once: eight are allowed, fifty come. */
+static void test_let_go(Fixture *f, gconstpointer unused) {
+	static const char *const ends[] = {
+	    "",
+	    "GET /hel",
+	    "GET /hello/a HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
+	    "POST /api/login HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 100\r\n\r\n{",
+	    "GET /hello/a HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\nGET /big HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n",
+	};
+	for (unsigned i = 0; i < 50; i++) {
+		const char *send = ends[i % G_N_ELEMENTS(ends)];
+		g_autoptr(GSocketClient) client = g_socket_client_new();
+		g_socket_client_set_enable_proxy(client, FALSE);
+		GSocketConnection *c = g_socket_client_connect_to_host(client, "127.0.0.1", f->port, NULL, NULL);
+		g_assert_nonnull(c);
+		g_assert_true(g_output_stream_write_all(g_io_stream_get_output_stream(G_IO_STREAM(c)), send, strlen(send),
+		                                        NULL, NULL, NULL));
+		for (int k = 0; k < 20; k++) {
+			g_main_context_iteration(NULL, FALSE);
+			g_usleep(100);
+		}
+		g_object_unref(c);
+		gint64 until = g_get_monotonic_time() + 5 * G_USEC_PER_SEC;
+		PtServerStats stats;
+		do {
+			g_main_context_iteration(NULL, FALSE);
+			pt_server_get_stats(f->server, &stats);
+			g_assert_cmpint(g_get_monotonic_time(), <, until);
+		} while (stats.connections);
+		g_assert_cmpuint(stats.refused, ==, 0);
+	}
+}
+
 static void test_login(Fixture *f, gconstpointer unused) {
 	g_autofree char *hash = pt_login_hash_password("correct horse", NULL);
 	PtLoginUser users[] = {{.name = "anna", .role = PT_ROLE_OPERATOR, .password = hash}};
@@ -201,6 +234,7 @@ int main(int argc, char **argv) {
 	ADD("refusals", test_refusals);
 	ADD("bodies", test_bodies);
 	ADD("kept-alive", test_kept_alive);
+	ADD("let-go", test_let_go);
 	ADD("login", test_login);
 	ADD("link", test_link);
 	return g_test_run();

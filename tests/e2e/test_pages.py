@@ -203,7 +203,7 @@ def test_live_is_less_than_half_a_second_behind(hub, browser):
     browser.execute_script(READ_CLOCK)
     seen = browser.execute_async_script("watchClock(document.querySelector('video'), 5000).then(arguments[0])")
     good = [s for s in seen if s["burnt"]]
-    assert len(good) > 30 and len(good) > 0.8 * len(seen), (len(good), len(seen))
+    assert len(good) > 10 and len(good) > 0.8 * len(seen), (len(good), len(seen))
     late = sorted(s["at"] - s["burnt"] for s in good)
     print(f"live: {len(good)} frames, latency p50 {late[len(late) // 2]:.0f} ms, p90 {late[len(late) * 9 // 10]:.0f} ms")
     assert late[len(late) // 2] < 500

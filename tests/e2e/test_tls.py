@@ -48,6 +48,19 @@ def get(port, path, context):
     return connection.getresponse()
 
 
+def test_connections_that_their_peer_ends_are_let_go(hub):
+    """More than the limit of 256, one after the other, each kept alive by the hub and left by its client."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    for _ in range(300):
+        connection = http.client.HTTPSConnection("127.0.0.1", hub.port, timeout=10, context=context)
+        connection.request("GET", "/")
+        answer = connection.getresponse()
+        answer.read()
+        assert answer.status == 200 and not answer.will_close
+        connection.close()
+
+
 def test_own_certificate_beyond_loopback(hub, tmp_path):
     pem = tmp_path / "archive/tls.crt"
     key = tmp_path / "archive/tls.key"
