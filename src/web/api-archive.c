@@ -280,13 +280,8 @@ static Ask *ask_camera(PtHost *host, PtRequest *r) {
 		pt_request_fail(r, 400, "stream: '%s' is not one of main, sub, audio, metadata", stream);
 		return NULL;
 	}
-	bool listen = camera->listen == PT_LISTEN_ALL ||
-	              (camera->listen == PT_LISTEN_OPERATOR && pt_request_caller(r)->role >= PT_ROLE_OPERATOR);
-	if (!g_strcmp0(stream, "audio") && !listen) {
-		pt_request_fail(r, 403, "camera %s: listening is not allowed to you (audio.listen in the site file)",
-		                camera->name);
+	if (!g_strcmp0(stream, "audio") && !pt_api_may_listen(r, camera))
 		return NULL;
-	}
 	Ask *a = ask_new(host, r);
 	if (a) {
 		a->camera = g_strdup(camera->name);

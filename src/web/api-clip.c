@@ -236,6 +236,7 @@ void pt_api_add_clip(PtHost *host) {
 }
 
 void pt_api_free_clips(PtHost *host) {
+	pt_hls_free(host);
 	if (!host->clips)
 		return;
 	for (guint i = 0; i < host->clips->running->len; i++)

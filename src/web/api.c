@@ -96,6 +96,15 @@ const PtSiteCamera *pt_api_camera(PtHost *host, PtRequest *request) {
 	return camera;
 }
 
+bool pt_api_may_listen(PtRequest *request, const PtSiteCamera *camera) {
+	if (camera->listen == PT_LISTEN_ALL ||
+	    (camera->listen == PT_LISTEN_OPERATOR && pt_request_caller(request)->role >= PT_ROLE_OPERATOR))
+		return true;
+	pt_request_fail(request, 403, "camera %s: listening is not allowed to you (audio.listen in the site file)",
+	                camera->name);
+	return false;
+}
+
 void pt_api_add_routes(PtHost *host) {
 	pt_login_add_routes(host->login, host->server);
 	pt_api_add_state(host);
@@ -104,5 +113,6 @@ void pt_api_add_routes(PtHost *host) {
 	pt_api_add_archive(host);
 	pt_api_add_clip(host);
 	pt_live_add_routes(host);
+	pt_hls_add_routes(host);
 	pt_pages_add_routes(host);
 }

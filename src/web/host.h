@@ -16,6 +16,7 @@
 #include <json-glib/json-glib.h>
 
 typedef struct PtClips PtClips; /* api-clip.c */
+typedef struct PtHls PtHls;     /* hls.c */
 
 typedef struct {
 	PtClock *clock;
@@ -37,11 +38,13 @@ typedef struct {
 	bool (*reload)(void *user, GPtrArray *problems);    /* as SIGHUP does */
 
 	PtClips *clips; /* made with the routes, freed with pt_api_free_clips() */
+	PtHls *hls;     /* likewise */
 } PtHost;
 
 /* All routes of the API and the pages. The host outlives the server. */
 void pt_api_add_routes(PtHost *host);
-/* Ends what is being prepared and lets go of what is kept of the archive: between pt_server_free() and pt_archive_free(). */
+/* Ends what is being prepared or sent, and lets go of what is kept of the archive and of the streams: between
+ * pt_server_free() and the end of cameras and archive. */
 void pt_api_free_clips(PtHost *host);
 
 /* ---- shared by the api-*.c files ---- */
@@ -51,6 +54,8 @@ void pt_api_add_events(PtHost *host);
 void pt_api_add_archive(PtHost *host);
 void pt_api_add_clip(PtHost *host);
 void pt_live_add_routes(PtHost *host);
+void pt_hls_add_routes(PtHost *host);
+void pt_hls_free(PtHost *host);
 void pt_pages_add_routes(PtHost *host);
 
 /* Answers with what the builder holds. */
@@ -63,6 +68,8 @@ const char *pt_api_text(JsonObject *object, const char *name);
 bool pt_api_time(PtRequest *request, const char *name, int64_t fallback_ns, int64_t *ret_ns);
 /* The camera that the first '*' of the path names, when there is one and the caller may see it; else answers, NULL. */
 const PtSiteCamera *pt_api_camera(PtHost *host, PtRequest *request);
+/* Whether audio.listen of the camera allows the caller to listen; else answers, false. */
+bool pt_api_may_listen(PtRequest *request, const PtSiteCamera *camera);
 
 void pt_json_text(JsonBuilder *builder, const char *name, const char *text); /* null for NULL */
 void pt_json_int(JsonBuilder *builder, const char *name, int64_t value);

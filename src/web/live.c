@@ -8,6 +8,7 @@
 #include "base/error.h"
 #include "media/codec/job.h"
 #include "media/fmp4/write.h"
+#include "web/ear.h"
 #include "web/host.h"
 #include <string.h>
 
@@ -27,11 +28,11 @@ typedef struct {
 
 typedef struct {
 	PtSink sink;
-	int refs; /* atomic: the socket, a scheduled drain, the audio job */
+	int refs; /* atomic: the socket, a scheduled drain */
 	PtHost *host;
 	PtStream *stream;
 	PtSocket *socket; /* main thread; NULL once closed */
-	bool with_audio;
+	PtEar *ear;       /* NULL: without sound */
 
 	GMutex lock;
 	/* under lock */
@@ -44,10 +45,6 @@ typedef struct {
 	int64_t epoch_ns; /* capture time that is zero for the page */
 	uint64_t dropped, dropped_told;
 	int64_t dropped_told_at;
-
-	/* sound that browsers cannot play: converted on the loop's thread */
-	PtCodecJob *job;
-	bool job_failed;
 } Viewer;
 
 static Viewer *viewer_ref(Viewer *v) {
@@ -241,58 +238,15 @@ static void enqueue(Viewer *v, PtSample *sample) {
 	}
 }
 
-/* ---- sound for listening (the loop's thread) ---- */
-
-typedef struct {
-	Viewer *viewer;
-	PtSample *sample; /* NULL: end the job */
-} Sound;
-
-static void sound_ready(PtCodecJob *job, PtSample *sample, void *data) { enqueue(data, sample); }
-
-static void sound_ended(PtCodecJob *job, const GError *error, void *data) {
-	Viewer *v = data;
-	pt_codec_job_free(job);
-	v->job = NULL;
-	v->job_failed = true;
-}
-
-static void sound_on_loop(void *data) {
-	static const PtCodecJobOps ops = {sound_ready, sound_ended};
-	Sound *sound = data;
-	Viewer *v = sound->viewer;
-	if (!sound->sample) {
-		pt_codec_job_free(v->job);
-		v->job = NULL;
-		v->job_failed = true;
-	} else if (!v->job_failed) {
-		if (!v->job)
-			v->job = pt_codec_job_start(v->host->loop,
-			                            &(PtCodecJobParams){.kind = PT_CODEC_JOB_AUDIO, .audio = PT_CODEC_AAC},
-			                            &ops, v, NULL);
-		if (v->job)
-			pt_codec_job_push(v->job, sound->sample);
-		else
-			v->job_failed = true;
-	}
-	pt_sample_unref(sound->sample);
-	viewer_unref(v);
-	g_free(sound);
-}
-
-static void post_sound(Viewer *v, PtSample *sample) {
-	Sound *sound = g_new(Sound, 1);
-	*sound = (Sound){viewer_ref(v), sample ? pt_sample_ref(sample) : NULL};
-	pt_loop_post(v->host->loop, sound_on_loop, sound);
-}
+static void heard(PtSample *sample, void *data) { enqueue(data, sample); }
 
 static void on_sample(PtSink *sink, PtSample *sample) {
 	Viewer *v = (Viewer *)sink;
 	PtKind kind = pt_codec_kind(sample->format->codec);
-	if (kind == PT_KIND_VIDEO || (kind == PT_KIND_AUDIO && v->with_audio && sample->format->codec == PT_CODEC_AAC))
+	if (kind == PT_KIND_VIDEO)
 		enqueue(v, sample);
-	else if (kind == PT_KIND_AUDIO && v->with_audio)
-		post_sound(v, sample);
+	else if (kind == PT_KIND_AUDIO && v->ear)
+		pt_ear_push(v->ear, sample);
 }
 
 static const PtSinkOps viewer_ops = {"viewer", on_sample, NULL};
@@ -317,8 +271,7 @@ static void live_closed(PtSocket *socket, void *data) {
 	Viewer *v = data;
 	pt_stream_remove_sink(&v->sink);
 	v->socket = NULL;
-	if (v->with_audio)
-		post_sound(v, NULL);
+	g_clear_pointer(&v->ear, pt_ear_free);
 	viewer_unref(v);
 }
 
@@ -334,12 +287,8 @@ static void get_live(PtRequest *r, void *data) {
 		pt_request_fail(r, 404, "camera %s has no stream '%s'", camera->name, name);
 		return;
 	}
-	bool listen = camera->listen == PT_LISTEN_ALL ||
-	              (camera->listen == PT_LISTEN_OPERATOR && pt_request_caller(r)->role >= PT_ROLE_OPERATOR);
-	if (audio && !listen) {
+	if (audio && !pt_api_may_listen(r, camera)) {
 		pt_stream_unref(stream);
-		pt_request_fail(r, 403, "camera %s: listening is not allowed to you (audio.listen in the site file)",
-		                camera->name);
 		return;
 	}
 	Viewer *v = g_new0(Viewer, 1);
@@ -347,11 +296,13 @@ static void get_live(PtRequest *r, void *data) {
 	v->sink.ops = &viewer_ops;
 	v->host = host;
 	v->stream = stream;
-	v->with_audio = audio != NULL;
+	v->ear = audio ? pt_ear_new(host->loop, heard, v) : NULL;
 	g_mutex_init(&v->lock);
 	g_queue_init(&v->queue);
-	if (!pt_request_upgrade(r, &ops, v))
+	if (!pt_request_upgrade(r, &ops, v)) {
+		g_clear_pointer(&v->ear, pt_ear_free);
 		viewer_unref(v);
+	}
 }
 
 /* ---- a still picture ---- */
