@@ -26,7 +26,7 @@ static void test_text(void) {
 	g_autofree char *text = pt_hls_list_text(list, "?audio=1");
 	g_assert_cmpstr(text, ==,
 	                "#EXTM3U\n#EXT-X-VERSION:7\n#EXT-X-TARGETDURATION:2\n#EXT-X-MEDIA-SEQUENCE:100\n"
-	                "#EXT-X-DISCONTINUITY-SEQUENCE:100\n#EXT-X-INDEPENDENT-SEGMENTS\n"
+	                "#EXT-X-DISCONTINUITY-SEQUENCE:100\n"
 	                "#EXT-X-MAP:URI=\"100.mp4?audio=1\"\n"
 	                "#EXT-X-PROGRAM-DATE-TIME:2025-11-22T11:00:00.000Z\n#EXTINF:2.000000,\n100.m4s?audio=1\n"
 	                "#EXT-X-DISCONTINUITY\n#EXT-X-MAP:URI=\"101.mp4?audio=1\"\n"

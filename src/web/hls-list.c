@@ -139,7 +139,7 @@ char *pt_hls_list_text(const PtHlsList *list, const char *query) {
 	uint64_t map = 0;
 	g_string_append_printf(text,
 	                       "#EXT-X-TARGETDURATION:%u\n#EXT-X-MEDIA-SEQUENCE:%" G_GUINT64_FORMAT
-	                       "\n#EXT-X-DISCONTINUITY-SEQUENCE:%" G_GUINT64_FORMAT "\n#EXT-X-INDEPENDENT-SEGMENTS\n",
+	                       "\n#EXT-X-DISCONTINUITY-SEQUENCE:%" G_GUINT64_FORMAT "\n",
 	                       list->target, l ? ((const Segment *)l->data)->number : list->next, list->discontinuities);
 	for (const GList *first = l; l; l = l->next) {
 		const Segment *s = l->data;

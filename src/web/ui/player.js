@@ -4,7 +4,7 @@
 import {get, query, request} from "./api.js";
 import {frameTimes} from "./mp4.js";
 import {FrameTable} from "./frames.js";
-import {BufferQueue, MediaSourceClass, canPlay, closeSource, openSource} from "./mse.js";
+import {BufferQueue, canPlay, closeSource, openSource} from "./mse.js";
 
 const WINDOW_S = 10, WINDOW_MAX_S = 60;
 const KEEP_S = 45;           // behind the place, for stepping back
@@ -109,8 +109,6 @@ export class Player {
 			epoch: Math.floor(ms / 1000) - EPOCH_BACK_S, queue: null, next: ms / 1000, target: ms / 1000, failed: false,
 			sound: this.sound ? {queue: null, next: ms / 1000 - SOUND_EARLY_S} : null,
 		};
-		if (!MediaSourceClass)
-			return this.#fail("this browser cannot play footage piece by piece: save it as MP4 instead, or use a newer browser");
 		this.#say("loading");
 		s.source = await openSource(this.video);
 		if (this.generation === generation)

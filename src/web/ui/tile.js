@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import {fill, h, icon, say, state} from "./dom.js";
 import * as format from "./format.js";
+import {HlsPlayer, needsHls} from "./hls.js";
 import {LivePlayer} from "./live.js";
 import {camera, now, stateOf, video} from "./site.js";
 
@@ -25,11 +26,13 @@ export class Tile {
 		if (this.player)
 			return;
 		const width = Math.min(1280, Math.max(320, Math.round(this.element.clientWidth * (devicePixelRatio || 1))));
-		if (video(camera(this.name)?.streams[stream])) // else there has been no picture yet
+		const track = video(camera(this.name)?.streams[stream]);
+		if (track) // else there has been no picture yet
 			this.poster.src = `/api/cameras/${encodeURIComponent(this.name)}/snapshot.jpg?stream=${stream}&width=${width}`;
 		this.poster.onerror = () => this.poster.removeAttribute("src");
 		this.playing = stream;
-		this.player = new LivePlayer(this.video, this.canvas, {camera: this.name, stream, sound: this.sound}, {
+		const Kind = needsHls(this.video) && track?.codec.toLowerCase() !== "mjpeg" ? HlsPlayer : LivePlayer;
+		this.player = new Kind(this.video, this.canvas, {camera: this.name, stream, sound: this.sound, codec: track?.codec}, {
 			state: (word, why) => this.#said(word, why),
 			time: ms => this.on.time?.(ms),
 			tracks: tracks => this.on.tracks?.(tracks),

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import {empty, fill, h, icon, problem, say} from "../dom.js";
 import * as format from "../format.js";
+import {MediaSourceClass} from "../mse.js";
+import {PiecePlayer} from "../pieces.js";
 import {Player} from "../player.js";
 import {go, replace} from "../router.js";
 import {camera, every, now, site} from "../site.js";
@@ -25,11 +27,12 @@ class TimePage {
 		this.camera = camera(name) ? name : site.cameras[0].name;
 		this.stream = "main";
 		this.#build(root);
-		this.player = new Player(this.video, {
+		this.player = new (MediaSourceClass ? Player : PiecePlayer)(this.video, {
 			time: ms => this.#shown(ms),
 			state: (word, why) => this.#state(word, why),
 			jumped: (from, to) => this.#jumped(from, to),
 			unplayable: (codec, stream) => this.#unplayable(codec, stream),
+			cannot: why => this.controls.tell(why),
 			silent: why => { this.controls.setSound(false); this.controls.tell(why); },
 		});
 		this.keys = event => this.controls.key(event);
