@@ -7,6 +7,7 @@
 #include "web/hls-list.h"
 #include "web/hls-mux.h"
 #include "web/host.h"
+#include <malloc.h>
 #include <string.h>
 
 #define SESSIONS_MAX 16
@@ -297,6 +298,7 @@ static gboolean tick(gpointer data) {
 	if (hls->sessions->len)
 		return G_SOURCE_CONTINUE;
 	hls->tick = 0;
+	malloc_trim(0); /* segments leave holes that only this gives back */
 	return G_SOURCE_REMOVE;
 }
 
