@@ -4,7 +4,9 @@
 #include "base/error.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 struct PtArchive {
@@ -36,11 +38,28 @@ static void on_problem(void *user, const char *what) {
 
 static void on_disk_full(void *user) { pt_retention_kick(((PtArchive *)user)->retention); }
 
-static bool take_directory(PtArchive *a, GError **error) {
-	if (g_mkdir_with_parents(a->path, 0750)) {
-		pt_error_set(error, DISK, "archive: create %s: %s", a->path, g_strerror(errno));
-		return false;
+bool pt_archive_make_directory(const char *path, GError **error) {
+	g_autofree char *parent = g_path_get_dirname(path);
+	bool made = !mkdir(path, 0750);
+	if (!made && errno == ENOENT && strcmp(parent, path)) {
+		if (!pt_archive_make_directory(parent, error))
+			return false;
+		made = !mkdir(path, 0750);
 	}
+	if (!made && errno == EEXIST)
+		return true;
+	int fd = made ? open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+	bool ok = fd >= 0 && !fsync(fd);
+	if (!ok)
+		pt_error_set(error, DISK, "archive: create %s: %s", path, g_strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	return ok;
+}
+
+static bool take_directory(PtArchive *a, GError **error) {
+	if (!pt_archive_make_directory(a->path, error))
+		return false;
 	g_autofree char *lock = g_build_filename(a->path, ".lock", NULL);
 	a->lock_fd = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
 	if (a->lock_fd < 0) {

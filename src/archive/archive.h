@@ -32,6 +32,9 @@ typedef struct {
 	int64_t cut_bytes;  /* of torn tails */
 } PtRecovery;
 
+/* mkdir -p, and on the medium when it returns: the footage in it is worth no more than its name. */
+bool pt_archive_make_directory(const char *path, GError **error);
+
 /* Takes the directory (BUSY when another process has it), recovers what a crash left. Blocks on the disk. */
 PtArchive *pt_archive_open(const PtArchiveParams *params, PtRecovery *ret_recovery, GError **error);
 void pt_archive_free(PtArchive *archive); /* all recorders must be stopped; takes NULL */

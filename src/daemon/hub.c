@@ -8,7 +8,6 @@
 #include "daemon/serve.h"
 #include "plugs/virtual/virtual.h"
 #include "web/host.h"
-#include <errno.h>
 #include <glib-unix.h>
 #include <malloc.h>
 #include <stdio.h>
@@ -92,10 +91,8 @@ static void archive_problem(void *user, const char *what) {
 }
 
 static bool open_log(Hub *h, GError **error) {
-	if (g_mkdir_with_parents(h->site->archive_path, 0750)) {
-		say("archive: create %s: %s", h->site->archive_path, g_strerror(errno));
+	if (!pt_archive_make_directory(h->site->archive_path, error))
 		return false;
-	}
 	h->runtime_dir = pt_journal_dir(h->site->archive_path, error);
 	if (!h->runtime_dir)
 		return false;

@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: Apache-2.0
+"""P1 against the power cut, and a disk that is slow or fails. The archive lies on a file system of the tests' own
+(power_fs.py) that forgets at the cut what was not synced, or only half of it. Needs root and /dev/fuse."""
+import collections
+import json
+import os
+import pathlib
+import pickle
+import random
+import shutil
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import time
+
+import pytest
+
+import hub
+from hub import Farm, Hub, wait_for
+
+SYNC = 2  # archive.sync
+FRAME = 1 / 25
+
+
+def can_mount():
+    try:
+        import pyfuse3, trio  # noqa: F401
+        with Disk():
+            return True
+    except (ImportError, OSError, ValueError):
+        return False
+
+
+class Disk:
+    """power_fs.py, mounted."""
+
+    def __init__(self):
+        self.dir = pathlib.Path(tempfile.mkdtemp(prefix="pigtail-power-", dir=hub.SCRATCH))
+        self.path = self.dir / "mount"
+        self.image = self.dir / "image"
+        self.path.mkdir()
+        self.process = None
+        try:
+            self.mount()
+        except Exception:
+            self.__exit__()
+            raise
+
+    def mount(self):
+        image = [self.image] if self.image.exists() else []
+        self.process = subprocess.Popen([sys.executable, pathlib.Path(__file__).parent / "power_fs.py", self.path, *image],
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        json.loads(self.process.stdout.readline())
+
+    def unmount(self):
+        if self.process:
+            self.process.stdin.close()  # it unmounts
+            self.process.wait(20)
+            self.process.stdout.close()
+            self.process = None
+        subprocess.run(["umount", "-l", self.path], capture_output=True)
+
+    def command(self, **what):
+        self.process.stdin.write(json.dumps(what) + "\n")
+        self.process.stdin.flush()
+        return json.loads(self.process.stdout.readline())
+
+    def faults(self, *faults):
+        self.command(faults=faults)
+
+    def cut(self, seed):
+        """No power from now on. The last instant at which there was some."""
+        at = time.time()
+        self.command(cut=seed, image=str(self.image))
+        return at
+
+    def found(self):
+        """path -> (what is found of it, what had been written), of the files that are found after the cut."""
+        return dict(files(pickle.loads(self.image.read_bytes())))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *what):
+        try:
+            self.unmount()
+        finally:
+            shutil.rmtree(self.dir, ignore_errors=True)
+
+
+def files(image, path=""):
+    kind, _, content, *written = image
+    if kind == "file":
+        yield path, (content, *written)
+    else:
+        for name, inner in content.items():
+            yield from files(inner, f"{path}/{name.decode()}".lstrip("/"))
+
+
+needs_fuse = pytest.mark.skipif(os.getuid() != 0 or not os.path.exists("/dev/fuse") or not can_mount(),
+                                reason="a file system of one's own needs root, /dev/fuse and python3-pyfuse3")
+pytestmark = needs_fuse
+
+
+def farm_site(farm, n):
+    return "cameras:\n" + "".join(f"  cam{i}: {{ source: {farm.url(i)} }}\n" for i in range(n))
+
+
+# ---- what must be there after a cut ----
+
+def fragment_ends(data):
+    """Where the head and each fragment of a segment end (ISO 14496-12 §4.2)."""
+    at = 0
+    while at + 8 <= len(data):
+        size, kind = int.from_bytes(data[at:at + 4], "big"), data[at + 4:at + 8]
+        if size < 8 or at + size > len(data):
+            return
+        at += size
+        if kind in (b"moov", b"mdat"):
+            yield at
+
+
+def whole(found, written):
+    """The bytes of a segment up to its last whole fragment, and whether there is one."""
+    ends = [e for e in fragment_ends(written) if found[:e] == written[:e]]
+    return written[:ends[-1]] if ends else b"", len(ends) > 1
+
+
+def assert_promises_are_kept(h):
+    """What the index says, read without our own code: of open segments, too."""
+    if not (h.archive / "index.db").exists():
+        return
+    db = sqlite3.connect(h.archive / "index.db")
+    try:
+        if not db.execute("SELECT 1 FROM sqlite_schema WHERE name='segment'").fetchall():
+            return
+        for path, end_ns, size in db.execute("SELECT path, end_ns, bytes FROM segment"):
+            assert (h.archive / path).exists(), f"{path} is in the index and not there"
+            assert (h.archive / path).stat().st_size >= size, f"{path} is shorter than the index says"
+            last = max(s[0] for s in hub.samples(h.archive / path))
+            assert last > end_ns / 1e9 - 0.2, f"{path} ends at {hub.format_time(last)}, the index says {hub.format_time(end_ns / 1e9)}"
+    finally:
+        db.close()
+
+
+def cut_and_check(h, disk, seed, series):
+    """One cut and the start after it. Seconds lost of each series, and when the power went."""
+    at = disk.cut(seed)
+    h.kill()
+    ready_at = h.ready_at
+    shutil.rmtree(h.runtime, ignore_errors=True)  # what was in memory is gone as well
+    disk.unmount()
+    disk.mount()
+    counts, text = h.check()
+    assert not counts["missing"] and not counts["torn"] and not counts["unreadable"], text
+    assert_promises_are_kept(h)
+    expected = {path.partition("/")[2]: whole(*both) for path, both in disk.found().items() if path.endswith(".mp4")}
+    h.start()
+    for path, (data, any_fragment) in expected.items():
+        assert (h.archive / path).exists() == any_fragment, path
+        assert not any_fragment or (h.archive / path).read_bytes() == data, f"{path} was not recovered as it should be"
+    lost = {}
+    for camera, stream in series:
+        recovered = [h.archive / p for p, (_, any_fragment) in expected.items() if any_fragment and p.startswith(f"{camera}/{stream}/")]
+        newest = sorted(recovered, key=hub.segment_order)[-2:]
+        last = max((s[0] for f in newest for s in hub.samples(f)), default=0)
+        lost[f"{camera}/{stream}"] = at - max(last, ready_at)
+    return lost, at
+
+
+def record_and_cut(site, series, cuts, seed):
+    chance = random.Random(seed)
+    cameras = sorted({camera for camera, _ in series})
+    worst = collections.Counter()
+    with Disk() as disk, Hub(site, archive=disk.path / "archive") as h:
+        instants = []
+        for _ in range(cuts):
+            # some within the first second, when nothing is known to the index yet
+            if chance.random() < 0.8:
+                h.wait_recording(*cameras)
+            time.sleep(chance.uniform(0.2, 3.5))
+            lost, at = cut_and_check(h, disk, chance.random(), series)
+            instants.append(at)
+            for name, seconds in lost.items():
+                worst[name] = max(worst[name], seconds)
+            assert max(lost.values()) <= SYNC + FRAME, lost
+        h.wait_recording(*cameras)
+        time.sleep(1.5)
+        for camera in cameras:
+            gaps = h.gaps(camera)
+            for at in instants:
+                assert any(g[0] <= at <= (g[1] or at) for g in gaps), (at, gaps)
+            h.assert_nothing_silent(camera)
+        h.stop()
+        h.assert_sound()
+    print(f"{cuts} cuts, at most lost: {dict(worst)}")
+
+
+@pytest.mark.parametrize("seed", range(6 if hub.LONG else 1))
+def test_power_cut(seed):
+    """A camera with a key frame a second, one with ten seconds between them, and sound."""
+    with Farm() as farm:
+        record_and_cut(f"cameras:\n  gate: {{ source: {farm.url()} }}\n"
+                       f"  hall: {{ source: 'file:{hub.long_gop()}', audio: {{ record: always, listen: all }} }}\n",
+                       [("gate", "main"), ("hall", "main"), ("hall", "audio")], 20 if hub.LONG else 3, seed)
+
+
+@pytest.mark.parametrize("seed", range(4 if hub.LONG else 1))
+def test_power_cut_with_many_streams(seed):
+    """As many as are synced together where the file system can do that; here each is synced, since FUSE cannot."""
+    with Farm() as farm:
+        record_and_cut(farm_site(farm, 10), [(f"cam{i}", "main") for i in range(10)], 10 if hub.LONG else 2, seed)
