@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #define PROBLEMS_MAX 1000
+#define SECTOR 512
 
 static int64_t sample_duration(const PtMp4Track *t, size_t i) {
 	int64_t ticks = t->n_samples < 2       ? t->format->timescale / 25
@@ -42,6 +43,39 @@ static bool measure(const PtMp4 *mp4, PtSegmentRow *row) {
 	return t->samples[0].wall_ns > 0;
 }
 
+/* After a power cut a file may be as long as it was and yet lack what never reached the medium: that reads as zeros, a sector
+ * at least, which no coded picture or sound has. Where in [from, to) it begins; to: nowhere. */
+static int64_t find_hole(int fd, int64_t from, int64_t to) {
+	static const uint8_t zeros[SECTOR];
+	uint8_t data[64 * SECTOR];
+	for (int64_t at = from / SECTOR * SECTOR; at < to;) {
+		ssize_t n = pread(fd, data, (size_t)MIN((int64_t)sizeof data, to - at), at);
+		for (ssize_t i = 0; i < n; i += SECTOR)
+			if (!memcmp(data + i, zeros, (size_t)MIN(SECTOR, n - i)))
+				return at + i;
+		if (n <= 0)
+			break;
+		at += n;
+	}
+	return to;
+}
+
+/* What is whole of a segment of ours. What its row promises is not doubted; what stands behind that may never have been
+ * synced: cut ends the file before the first hole in it. */
+static PtMp4 *read_whole(int fd, int64_t promised, bool cut, PtSegmentRow *row, GError **error) {
+	g_autoptr(PtMp4) mp4 = pt_mp4_read(fd, error);
+	if (!cut || !mp4 || !mp4->fragmented || !measure(mp4, row))
+		return g_steal_pointer(&mp4);
+	int64_t whole = (int64_t)mp4->whole_size, hole = find_hole(fd, promised, whole);
+	if (hole == whole)
+		return g_steal_pointer(&mp4);
+	if (ftruncate(fd, hole)) {
+		pt_error_set(error, DISK, "%s: cut what was not written: %s", row->path, g_strerror(errno));
+		return NULL;
+	}
+	return pt_mp4_read(fd, error);
+}
+
 /* Reads a segment; cut: cuts a torn tail off. PT_ERROR_CLOSED: it is ours, but nothing whole was ever written to it. */
 static bool inspect(const char *root, const char *path, bool cut, PtSegmentRow *row, int64_t *ret_torn, GError **error) {
 	g_autofree char *full = g_build_filename(root, path, NULL);
@@ -53,9 +87,11 @@ static bool inspect(const char *root, const char *path, bool cut, PtSegmentRow *
 			close(fd);
 		return false;
 	}
-	g_autoptr(PtMp4) mp4 = pt_mp4_read(fd, error);
+	g_strlcpy(row->path, path, sizeof row->path);
+	g_autoptr(PtMp4) mp4 = read_whole(fd, row->bytes, cut, row, error);
 	bool ok = mp4 != NULL;
-	if (st.st_size == 0 || (ok && mp4->fragmented && !(mp4->n_tracks && mp4->tracks[0].n_samples))) {
+	bool blank = !ok && find_hole(fd, 0, MIN(st.st_size, SECTOR)) == 0; /* or empty */
+	if (blank || (ok && mp4->fragmented && !(mp4->n_tracks && mp4->tracks[0].n_samples))) {
 		g_clear_error(error);
 		pt_error_set(error, CLOSED, "%s: holds no whole fragment", path);
 		ok = false;
@@ -65,7 +101,6 @@ static bool inspect(const char *root, const char *path, bool cut, PtSegmentRow *
 	}
 	if (ok) {
 		*ret_torn = st.st_size - (int64_t)mp4->whole_size;
-		g_strlcpy(row->path, path, sizeof row->path);
 		if (cut && *ret_torn > 0 && (ftruncate(fd, (off_t)mp4->whole_size) || fdatasync(fd))) {
 			pt_error_set(error, DISK, "%s: cut the torn tail: %s", path, g_strerror(errno));
 			ok = false;
@@ -211,10 +246,10 @@ static void adopt(void *user, const char *path, const char *camera, const char *
 }
 
 bool pt_archive_recover(PtStore *store, const char *root, PtRecovery *ret, GError **error) {
-	if (!pt_store_begin(store, error))
+	if (!pt_store_begin(store, true, error))
 		return false;
 	bool ok = recover_open(store, root, ret, error);
-	if (!pt_store_commit(store, true, ok ? error : NULL))
+	if (!pt_store_commit(store, ok ? error : NULL))
 		return false;
 	if (!ok)
 		return false;
@@ -307,13 +342,13 @@ static bool add_unknown_gaps(PtStore *store, GError **error) {
 static bool rebuild(PtStore *store, const char *root, PtCheck *check, GError **error) {
 	PtRecovery recovery = {0};
 	Adoption a = {.store = store, .root = root, .recovery = &recovery, .check = check};
-	if (!pt_store_begin(store, error))
+	if (!pt_store_begin(store, true, error))
 		return false;
 	if (!pt_store_forget_everything(store, error)) {
 		pt_store_rollback(store);
 		return false;
 	}
-	if (!pt_store_commit(store, true, error))
+	if (!pt_store_commit(store, error))
 		return false;
 	walk(&(Walk){.store = store, .root = root, .found = adopt, .user = &a});
 	if (a.error) {

@@ -123,7 +123,7 @@ static bool release_reserve(PtRetention *r) {
 }
 
 static bool forget_segments(PtRetention *r, GArray *rows) {
-	if (!pt_store_begin(r->store, NULL))
+	if (!pt_store_begin(r->store, true, NULL))
 		return false;
 	bool ok = true;
 	for (guint i = 0; ok && i < rows->len; i++)
@@ -132,7 +132,7 @@ static bool forget_segments(PtRetention *r, GArray *rows) {
 		pt_store_rollback(r->store);
 		return false;
 	}
-	return pt_store_commit(r->store, true, NULL);
+	return pt_store_commit(r->store, NULL);
 }
 
 /* The index forgets first, and durably, so that it never promises what is gone; then the files go. */

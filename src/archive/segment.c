@@ -14,8 +14,8 @@
 struct PtSegment {
 	int fd, dir_fd;
 	char *path, *full;
-	int64_t size, synced;
-	bool entry_synced;
+	int64_t size, synced, synced_end_ns;
+	bool entry_synced, failed;
 	GPtrArray *parents; /* directories that got an entry for it and are not synced yet */
 };
 
@@ -152,15 +152,21 @@ void pt_segment_start_sync(PtSegment *s, int64_t size) {
 	sync_file_range(s->fd, s->synced, size - s->synced, SYNC_FILE_RANGE_WRITE);
 }
 
-bool pt_segment_sync(PtSegment *s, int64_t size, GError **error) {
+static bool sync_all_of(PtSegment *s, GError **error) {
 	if (fdatasync(s->fd))
 		return disk_error(error, "sync", s->path);
-	if (!s->entry_synced && s->dir_fd >= 0 && fsync(s->dir_fd))
+	if (!s->entry_synced && (s->dir_fd < 0 || fsync(s->dir_fd)))
 		return disk_error(error, "sync the directory of", s->path);
-	if (!sync_parents(s, error))
+	return sync_parents(s, error);
+}
+
+bool pt_segment_sync(PtSegment *s, int64_t size, int64_t end_ns, GError **error) {
+	if (s->failed)
+		return true;
+	s->failed = !sync_all_of(s, error);
+	if (s->failed)
 		return false;
-	s->entry_synced = true;
-	s->synced = size;
+	pt_segment_was_synced(s, size, end_ns);
 	return true;
 }
 
@@ -179,17 +185,23 @@ bool pt_segment_sync_all(const PtSegment *any) {
 	return false;
 }
 
-void pt_segment_was_synced(PtSegment *s, int64_t size) {
+void pt_segment_was_synced(PtSegment *s, int64_t size, int64_t end_ns) {
+	if (s->failed)
+		return;
 	g_ptr_array_set_size(s->parents, 0);
 	s->entry_synced = true;
 	s->synced = size;
+	s->synced_end_ns = end_ns;
 }
 
 int64_t pt_segment_synced_size(const PtSegment *s) { return s->synced; }
+int64_t pt_segment_synced_end_ns(const PtSegment *s) { return s->synced_end_ns; }
 
 void pt_segment_cut_to_synced(PtSegment *s) {
 	if (!ftruncate(s->fd, s->synced))
 		s->size = s->synced;
+	if (!s->synced)
+		unlink(s->full);
 }
 
 bool pt_segment_still_there(const PtSegment *s) {

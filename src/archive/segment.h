@@ -18,15 +18,18 @@ int64_t pt_segment_size(const PtSegment *segment);     /* bytes written whole */
 bool pt_segment_append(PtSegment *segment, struct iovec *iov, size_t n, GError **error);
 /* Starts writing back without waiting, so that the syncs of many files overlap. */
 void pt_segment_start_sync(PtSegment *segment, int64_t size);
-/* Waits until the first size bytes (and, the first time, the directory entry) are on the medium. It may be appended to
- * meanwhile. */
-bool pt_segment_sync(PtSegment *segment, int64_t size, GError **error);
+/* Waits until the first size bytes (and, the first time, the directory entry) are on the medium; end_ns: how far the footage
+ * in them reaches. It may be appended to meanwhile. What failed once is never taken for synced later: the system may have
+ * thrown away what it could not write. Such a segment stays as it was last synced, and further calls succeed at that. */
+bool pt_segment_sync(PtSegment *segment, int64_t size, int64_t end_ns, GError **error);
 /* The same for all segments of one file system at once, where that one is known to do it: then each is to be told with
  * pt_segment_was_synced. False: it cannot, or it failed and each has to be asked. */
 bool pt_segment_sync_all(const PtSegment *any);
-void pt_segment_was_synced(PtSegment *segment, int64_t size);
-int64_t pt_segment_synced_size(const PtSegment *segment); /* what the last good sync covered */
-/* Cuts the file back to what the last good sync covered, as far as that still works; for when syncing fails. */
+void pt_segment_was_synced(PtSegment *segment, int64_t size, int64_t end_ns);
+int64_t pt_segment_synced_size(const PtSegment *segment);   /* what the last good sync covered; 0: there was none */
+int64_t pt_segment_synced_end_ns(const PtSegment *segment); /* and how far it reaches */
+/* Cuts the file back to what the last good sync covered, as far as that still works; for when syncing fails. What never was
+ * synced is removed. */
 void pt_segment_cut_to_synced(PtSegment *segment);
 /* False when the file has been unlinked or its directory has vanished. */
 bool pt_segment_still_there(const PtSegment *segment);

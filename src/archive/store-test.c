@@ -49,11 +49,11 @@ static void test_segments(void) {
 static void test_coarse(void) {
 	PtStore *store = open_store("b.db");
 	int64_t id = pt_store_series(store, "gate", "main", NULL);
-	g_assert_true(pt_store_begin(store, NULL));
+	g_assert_true(pt_store_begin(store, false, NULL));
 	for (int64_t m = 0; m < 30 * 1440; m++)
 		if (m < 10000 || m >= 20000)
 			put(store, id, m * 60, m * 60 + 60);
-	g_assert_true(pt_store_commit(store, false, NULL));
+	g_assert_true(pt_store_commit(store, NULL));
 	g_autoptr(GArray) spans = pt_store_coverage(store, id, 0, INT64_C(30) * 86400 * S, 0, NULL);
 	g_assert_cmpuint(spans->len, ==, 2);
 	int64_t *v = (int64_t *)(void *)spans->data;

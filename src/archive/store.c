@@ -50,10 +50,12 @@ struct PtStore {
 	int64_t hub;
 
 	GRecMutex lock;
-	/* under lock */
+	/* under lock, which a slow disk holds up */
 	sqlite3 *db;
 	sqlite3_stmt *writes[N_WRITES];
 	int depth;
+
+	_Atomic int64_t total_bytes; /* of what is committed; written under lock */
 
 	GMutex id_lock; /* of its own: who needs an id must not wait for a transaction */
 	int64_t last_ms;
@@ -91,6 +93,11 @@ static int64_t query_int(sqlite3 *db, const char *sql) {
 		v = sqlite3_column_int64(st, 0);
 	sqlite3_finalize(st);
 	return v;
+}
+
+/* Under the lock, after what may have changed it. */
+static void note_total(PtStore *store) {
+	store->total_bytes = MAX(query_int(store->db, "SELECT value FROM meta WHERE key='bytes'"), 0);
 }
 
 static bool create_schema(PtStore *store, GError **error) {
@@ -139,6 +146,7 @@ PtStore *pt_store_open(const char *path, GError **error) {
 			fail(store->db, "prepare", error);
 			goto failed;
 		}
+	note_total(store);
 	return store;
 failed:
 	pt_store_free(store);
@@ -177,9 +185,11 @@ int64_t pt_store_new_id(PtStore *store) {
 
 /* ---- writing ---- */
 
-bool pt_store_begin(PtStore *store, GError **error) {
+bool pt_store_begin(PtStore *store, bool durable, GError **error) {
 	g_rec_mutex_lock(&store->lock);
-	if (store->depth++ == 0 && sqlite3_exec(store->db, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK) {
+	/* SQLite does not change this within a transaction */
+	const char *sql = durable ? "PRAGMA synchronous=FULL; BEGIN IMMEDIATE" : "PRAGMA synchronous=NORMAL; BEGIN IMMEDIATE";
+	if (store->depth++ == 0 && sqlite3_exec(store->db, sql, NULL, NULL, NULL) != SQLITE_OK) {
 		fail(store->db, "begin", error);
 		store->depth--;
 		g_rec_mutex_unlock(&store->lock);
@@ -188,18 +198,15 @@ bool pt_store_begin(PtStore *store, GError **error) {
 	return true;
 }
 
-bool pt_store_commit(PtStore *store, bool durable, GError **error) {
+bool pt_store_commit(PtStore *store, GError **error) {
 	bool ok = true;
 	if (--store->depth == 0) {
-		if (durable)
-			sqlite3_exec(store->db, "PRAGMA synchronous=FULL", NULL, NULL, NULL);
 		ok = sqlite3_exec(store->db, "COMMIT", NULL, NULL, NULL) == SQLITE_OK;
 		if (!ok) {
 			fail(store->db, "commit", error);
 			sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
 		}
-		if (durable)
-			sqlite3_exec(store->db, "PRAGMA synchronous=NORMAL", NULL, NULL, NULL);
+		note_total(store);
 	}
 	g_rec_mutex_unlock(&store->lock);
 	return ok;
@@ -228,6 +235,8 @@ static bool run(PtStore *store, int which, GError **error, const char *format, .
 	if (!ok)
 		fail(store->db, "write", error);
 	sqlite3_reset(st);
+	if (!store->depth)
+		note_total(store);
 	g_rec_mutex_unlock(&store->lock);
 	return ok;
 }
@@ -249,9 +258,16 @@ bool pt_store_delete_gaps_before(PtStore *store, int64_t series, int64_t end_ns,
 	return run(store, DELETE_GAPS, error, "ii", series, end_ns);
 }
 
+/* Durable: what somebody was told is kept must not go because the power did. */
 bool pt_store_put_keep(PtStore *store, const PtKeepRow *r, GError **error) {
-	return run(store, PUT_KEEP, error, "isiiiiiss", r->id, r->camera, r->start_ns, r->end_ns, r->until_ns,
-	           (int64_t)r->person, (int64_t)r->ring, r->who, r->why);
+	if (!pt_store_begin(store, true, error))
+		return false;
+	if (!run(store, PUT_KEEP, error, "isiiiiiss", r->id, r->camera, r->start_ns, r->end_ns, r->until_ns,
+	         (int64_t)r->person, (int64_t)r->ring, r->who, r->why)) {
+		pt_store_rollback(store);
+		return false;
+	}
+	return pt_store_commit(store, error);
 }
 
 bool pt_store_delete_keep(PtStore *store, int64_t id, GError **error) {
@@ -399,12 +415,7 @@ GArray *pt_store_oldest_segments(PtStore *store, int64_t series, int64_t from_ns
 	                   "iii", from_ns, before_ns, (int64_t)limit);
 }
 
-int64_t pt_store_total_bytes(PtStore *store) {
-	g_rec_mutex_lock(&store->lock);
-	int64_t bytes = query_int(store->db, "SELECT value FROM meta WHERE key='bytes'");
-	g_rec_mutex_unlock(&store->lock);
-	return MAX(bytes, 0);
-}
+int64_t pt_store_total_bytes(PtStore *store) { return store->total_bytes; }
 
 static void read_gap(sqlite3_stmt *st, GArray *rows) {
 	PtGapRow r = {.id = sqlite3_column_int64(st, 0),

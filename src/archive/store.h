@@ -44,9 +44,10 @@ typedef struct {
 	char who[72], why[200];
 } PtKeepRow;
 
-/* Writes between these are one transaction; they nest. The lock is held from begin to commit. */
-bool pt_store_begin(PtStore *store, GError **error);
-bool pt_store_commit(PtStore *store, bool durable, GError **error); /* durable: synced before it returns */
+/* Writes between these are one transaction; they nest, and the outermost counts. The lock is held from begin to commit.
+ * durable: on the medium when commit returns, and all that was committed before as well. */
+bool pt_store_begin(PtStore *store, bool durable, GError **error);
+bool pt_store_commit(PtStore *store, GError **error);
 void pt_store_rollback(PtStore *store);
 
 bool pt_store_put_segment(PtStore *store, const PtSegmentRow *row, GError **error);

@@ -53,21 +53,25 @@ static void sync_items(PtSyncBatch *b) {
 	for (guint i = 0; i < b->items->len; i++) {
 		PtSyncItem *item = item_at(b, i);
 		if (together)
-			pt_segment_was_synced(item->segment, item->size);
+			pt_segment_was_synced(item->segment, item->size, item->row.end_ns);
 		else
-			pt_segment_sync(item->segment, item->size, &item->error);
+			pt_segment_sync(item->segment, item->size, item->row.end_ns, &item->error);
 		if (!item->error && !pt_segment_still_there(item->segment))
 			pt_error_set(&item->error, DISK, "segment %s has vanished from the archive's directory",
 			             pt_segment_path(item->segment));
-		item->row.bytes = pt_segment_synced_size(item->segment);
-		g_array_append_val(b->rows, item->row);
+		PtSegmentRow row = item->row;
+		row.bytes = pt_segment_synced_size(item->segment);
+		row.end_ns = pt_segment_synced_end_ns(item->segment);
+		if (row.bytes)
+			g_array_append_val(b->rows, row);
 	}
 }
 
 static bool put_rows(PtStore *store, PtSyncBatch *b, GError **error) {
 	if (!b->rows->len && !b->gaps->len)
 		return true;
-	if (!pt_store_begin(store, error))
+	/* what a power cut takes of the segments' rows, their files tell again; of a gap nothing else tells */
+	if (!pt_store_begin(store, b->gaps->len > 0, error))
 		return false;
 	bool ok = true;
 	for (guint i = 0; ok && i < b->rows->len; i++)
@@ -78,7 +82,7 @@ static bool put_rows(PtStore *store, PtSyncBatch *b, GError **error) {
 		pt_store_rollback(store);
 		return false;
 	}
-	return pt_store_commit(store, false, error);
+	return pt_store_commit(store, error);
 }
 
 static void work(PtSyncer *s, PtSyncBatch *b) {

@@ -8,7 +8,7 @@
 typedef struct {
 	PtSegment *segment; /* while the batch is under way, its sync state belongs to the syncer */
 	int64_t size;       /* bytes of it that are to be synced and promised */
-	PtSegmentRow row;   /* as it is to stand in the index; bytes are filled in */
+	PtSegmentRow row;   /* as it is to stand in the index, but that it promises no more than was synced */
 	bool close;         /* nothing more comes: close it behind the sync */
 	/* the outcome */
 	GError *error; /* could not be synced, or is no longer there */

@@ -250,10 +250,7 @@ static void write_fragment(PtWriter *w, PtFragment *f) {
 		drop(w, s, f, error->message);
 		return;
 	}
-	if (w->broken) {
-		w->broken = false;
-		set_problem(w, NULL);
-	}
+	w->broken = false; /* the problem is over when a sync goes well, too */
 	if (prior_end && !s->gap_open &&
 	    (f->gap_reason ? f->wall_start_ns > prior_end : f->wall_start_ns - prior_end > PT_NS_PER_S)) {
 		open_gap(w, s, prior_end, f->gap_reason ? f->gap_reason : "the camera sent nothing");
@@ -290,24 +287,44 @@ static void begin_sync(PtWriter *w) {
 	pt_syncer_submit(w->syncer, batch);
 }
 
-static PtSeries *series_of(PtWriter *w, const PtSegment *segment) {
+static PtSeries *series_of(PtWriter *w, const PtSyncItem *item) {
 	PtSeries *s;
 	for (guint i = 0; (s = series_at(w, i)); i++)
-		if (s->segment == segment)
+		if (s->id == item->row.series)
 			return s;
 	return NULL;
+}
+
+/* How far the footage of a segment that was closed would have reached: the item of its closing may wait in the next batch. */
+static int64_t end_of_closed(PtWriter *w, const PtSyncItem *item) {
+	int64_t end = item->row.end_ns;
+	for (guint i = 0; i < w->next->items->len; i++) {
+		const PtSyncItem *other = &g_array_index(w->next->items, PtSyncItem, i);
+		if (other->segment == item->segment)
+			end = other->row.end_ns;
+	}
+	return end;
 }
 
 /* What was not synced may be gone from the cache, and what vanished is gone: promise no more than before, begin a new file.
  */
 static void item_failed(PtWriter *w, PtSyncItem *item) {
+	PtSeries *s = series_of(w, item);
+	int64_t kept_end = pt_segment_synced_end_ns(item->segment);
+	int64_t from = kept_end ? kept_end : item->row.start_ns;
 	disk_failed(w, item->error);
-	PtSeries *s = series_of(w, item->segment);
-	if (!s) /* closed meanwhile; its row stands in the next batch */
-		return;
-	pt_segment_cut_to_synced(s->segment);
-	close_segment(w, s);
-	open_gap(w, s, s->last_end, item->error->message);
+	pt_segment_cut_to_synced(item->segment);
+	if (s->segment == item->segment) {
+		close_segment(w, s);
+		g_mutex_lock(&w->lock);
+		s->last_end = from;
+		g_mutex_unlock(&w->lock);
+		open_gap(w, s, from, item->error->message);
+	} else if (end_of_closed(w, item) > from) { /* the series has gone on since */
+		PtGapRow gap = {.id = pt_store_new_id(w->store), .series = s->id, .start_ns = from, .end_ns = end_of_closed(w, item)};
+		g_strlcpy(gap.reason, item->error->message, sizeof gap.reason);
+		g_array_append_val(w->next->gaps, gap);
+	}
 }
 
 static void end_sync(PtWriter *w, PtSyncBatch *batch) {
