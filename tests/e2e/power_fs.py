@@ -14,6 +14,7 @@ import json
 import os
 import pickle
 import random
+import signal
 import stat
 import sys
 import time
@@ -283,8 +284,15 @@ class PowerFs(pyfuse3.Operations):
         return {"ok": True}
 
 
+async def end_by_signal(nursery):
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        async for _ in signals:
+            nursery.cancel_scope.cancel()
+
+
 async def serve(fs):
     async with trio.open_nursery() as nursery:
+        nursery.start_soon(end_by_signal, nursery)
         nursery.start_soon(pyfuse3.main)
         print(json.dumps({"ready": True}), flush=True)
         commands = trio.lowlevel.FdStream(os.dup(0))

@@ -8,10 +8,12 @@ import pathlib
 import pickle
 import random
 import shutil
+import socket
 import sqlite3
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 
 import pytest
@@ -211,3 +213,126 @@ def test_power_cut_with_many_streams(seed):
     """As many as are synced together where the file system can do that; here each is synced, since FUSE cannot."""
     with Farm() as farm:
         record_and_cut(farm_site(farm, 10), [(f"cam{i}", "main") for i in range(10)], 10 if hub.LONG else 2, seed)
+
+
+# ---- a slow disk ----
+
+PLUGS = """
+inputs:
+  button: { driver: virtual, channel: 1, kind: button, debounce: 0ms }
+relays:
+  lamp: { driver: virtual, channel: 1, kind: light, safe: off }
+rules:
+  follow on: { when: button active, do: [ { relay: { lamp: on } } ] }
+  follow off: { when: button inactive, do: [ { relay: { lamp: off } } ] }
+"""
+
+
+def edge_to_lamp(board, edges):
+    """Milliseconds from the switch of the board to its lamp, of each."""
+    times = []
+    for i in range(edges):
+        want = "closed" if i % 2 == 0 else "open"
+        begin = time.monotonic_ns()
+        board.send(f"input 1 {want} {begin}".encode())
+        while not board.recv(200).decode().startswith(f"relay 1 {want}"):
+            pass
+        times.append((time.monotonic_ns() - begin) / 1e6)
+        time.sleep(0.2)  # a rule that fires more often than five times a second is held back
+    return times
+
+
+class Viewer:
+    """One who looks at a live picture; .longest: seconds without anything new."""
+
+    def __init__(self, h, camera):
+        self.longest = self.bytes = 0
+        head = {"Host": f"127.0.0.1:{h.port}", "Cookie": h.login(), "Upgrade": "websocket", "Connection": "Upgrade",
+                "Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "AAAAAAAAAAAAAAAAAAAAAA==", "Origin": f"http://127.0.0.1:{h.port}"}
+        self.socket = socket.create_connection(("127.0.0.1", h.port))
+        self.socket.sendall((f"GET /api/live/{camera}/main HTTP/1.1\r\n" + "".join(f"{k}: {v}\r\n" for k, v in head.items()) + "\r\n").encode())
+        assert b" 101 " in self.socket.recv(4096).split(b"\r\n")[0]
+        threading.Thread(target=self.look, daemon=True).start()
+
+    def look(self):
+        last = time.monotonic()
+        try:
+            while data := self.socket.recv(65536):
+                now = time.monotonic()
+                if self.bytes:
+                    self.longest = max(self.longest, now - last)
+                last = now
+                self.bytes += len(data)
+        except OSError:
+            pass
+
+
+class Asker:
+    """One who asks for states and switches a relay, all the time; .times: milliseconds of each answer."""
+
+    def __init__(self, h):
+        self.h, self.times, self.wrong, self.over = h, [], [], threading.Event()
+        self.thread = threading.Thread(target=self.ask)
+        self.thread.start()
+
+    def ask(self):
+        i = 0
+        while not self.over.wait(0.1):
+            i += 1
+            begin = time.monotonic()
+            call = [("GET", "/api/state", None), ("GET", "/api/relays/lamp2", None),
+                    ("POST", "/api/relays/lamp2", {"state": "on" if i % 6 < 3 else "off"})][i % 3]
+            try:
+                status, answer = self.h.request(*call)
+                if status != 200:
+                    self.wrong.append((call, status, answer))
+            except OSError as error:
+                self.wrong.append((call, error))
+            self.times.append((time.monotonic() - begin) * 1000)
+
+    def end(self):
+        self.over.set()
+        self.thread.join()
+
+
+def quantile(values, q):
+    return sorted(values)[min(int(len(values) * q), len(values) - 1)]
+
+
+@pytest.mark.parametrize("seconds", [3, 5] if hub.LONG else [4])
+def test_slow_disk(seconds):
+    """Each write and each sync takes seconds: footage waits in memory, nothing else waits at all."""
+    site = PLUGS.replace("relays:\n", "relays:\n  lamp2: { driver: virtual, channel: 2, kind: light, safe: off }\n")
+    with Farm() as farm, Disk() as disk, Hub(farm_site(farm, 3) + site, archive=disk.path / "archive") as h, h.board() as board:
+        h.wait_recording("cam0", "cam1", "cam2")
+        viewer = Viewer(h, "cam0")
+        wait_for("a live picture", lambda: viewer.bytes > 100_000)
+        quick = edge_to_lamp(board, 5)
+        memory = h.pss_mib()
+        disk.faults({"op": "write", "seconds": seconds}, {"op": "fsync", "seconds": seconds})
+        viewer.longest = 0
+        asker = Asker(h)
+        try:
+            slow = edge_to_lamp(board, 100 if hub.LONG else 50)
+        finally:
+            asker.end()
+        seen, longest = viewer.bytes, viewer.longest
+        grown = h.pss_mib() - memory
+        disk.faults()
+        viewer.socket.close()
+        answers = asker.times
+        print(f"edge to lamp: {max(quick):.1f} ms before, p99 {quantile(slow, 0.99):.1f}, max {max(slow):.1f}; answers p50 {quantile(answers, 0.5):.0f} "
+              f"p99 {quantile(answers, 0.99):.0f} max {max(answers):.0f} ms of {len(answers)}; live stood still {longest:.2f} s; {grown:.1f} MiB more")
+        assert not asker.wrong, asker.wrong[:3]
+        assert quantile(slow, 0.99) < 50, slow
+        assert quantile(answers, 0.99) < 500, answers
+        assert longest < 0.5 and seen
+        assert grown < 3 * 8 + 24  # 8 MiB a stream may wait
+        back = time.time()
+        wait_for("footage from after", lambda: all(
+            any(hub.parse_time(s["end"]) > back + 1 for s in h.get(f"/api/cameras/cam{i}/segments")["segments"]) for i in range(3)), 40)
+        for i in range(3):
+            h.assert_nothing_silent(f"cam{i}")
+            print(h.gaps(f"cam{i}"))
+        h.stop()
+        h.assert_sound()
