@@ -43,8 +43,8 @@ static bool measure(const PtMp4 *mp4, PtSegmentRow *row) {
 	return t->samples[0].wall_ns > 0;
 }
 
-/* After a power cut a file may be as long as it was and yet lack what never reached the medium: that reads as zeros, a sector
- * at least, which no coded picture or sound has. Where in [from, to) it begins; to: nowhere. */
+/* After a power cut a file may be as long as it was and yet lack what never reached the medium: that reads as zeros, a
+ * sector at least, which no coded picture or sound has. Where in [from, to) it begins; to: nowhere. */
 static int64_t find_hole(int fd, int64_t from, int64_t to) {
 	static const uint8_t zeros[SECTOR];
 	uint8_t data[64 * SECTOR];
@@ -275,31 +275,39 @@ static void complain(PtCheck *check, const char *format, ...) {
 	va_end(args);
 }
 
+static void check_row(const char *root, const PtSegmentRow *row, PtCheck *check) {
+	PtSegmentRow seen = {0};
+	int64_t torn = 0;
+	g_autoptr(GError) why = NULL;
+	check->segments++;
+	if (!inspect(root, row->path, false, &seen, &torn, &why)) {
+		bool missing = g_error_matches(why, PT_ERROR, PT_ERROR_NOT_FOUND);
+		missing ? check->missing++ : check->unreadable++;
+		complain(check, "%s", why->message);
+	} else if (seen.bytes < row->bytes) {
+		check->torn++;
+		complain(check, "%s: %" G_GINT64_FORMAT " bytes are whole, the index promises %" G_GINT64_FORMAT, row->path,
+		         seen.bytes, row->bytes);
+	} else if (row->end_ns > seen.end_ns + PT_NS_PER_S) {
+		check->torn++;
+		complain(check, "%s: the index promises footage until later than the file holds", row->path);
+	}
+}
+
 static bool check_rows(PtStore *store, const char *root, PtCheck *check, GError **error) {
+	/* those that a hub left open, or is writing, are promised as well as far as their rows say */
+	g_autoptr(GArray) open = pt_store_open_segments(store, error);
+	for (guint i = 0; open && i < open->len; i++)
+		check_row(root, &g_array_index(open, PtSegmentRow, i), check);
+	if (!open)
+		return false;
 	for (int64_t from = INT64_MIN;;) {
 		g_autoptr(GArray) rows = pt_store_oldest_segments(store, 0, from, INT64_MAX, 1000, error);
 		if (!rows)
 			return false;
 		for (guint i = 0; i < rows->len; i++) {
-			const PtSegmentRow *row = &g_array_index(rows, PtSegmentRow, i);
-			PtSegmentRow seen = {0};
-			int64_t torn = 0;
-			g_autoptr(GError) why = NULL;
-			check->segments++;
-			from = row->start_ns + 1;
-			if (!inspect(root, row->path, false, &seen, &torn, &why)) {
-				bool missing = g_error_matches(why, PT_ERROR, PT_ERROR_NOT_FOUND);
-				missing ? check->missing++ : check->unreadable++;
-				complain(check, "%s", why->message);
-			} else if (seen.bytes < row->bytes) {
-				check->torn++;
-				complain(check,
-				         "%s: %" G_GINT64_FORMAT " bytes are whole, the index promises %" G_GINT64_FORMAT,
-				         row->path, seen.bytes, row->bytes);
-			} else if (row->end_ns > seen.end_ns + PT_NS_PER_S) {
-				check->torn++;
-				complain(check, "%s: the index promises footage until later than the file holds", row->path);
-			}
+			check_row(root, &g_array_index(rows, PtSegmentRow, i), check);
+			from = g_array_index(rows, PtSegmentRow, i).start_ns + 1;
 		}
 		if (rows->len < 1000)
 			return true;

@@ -161,8 +161,10 @@ static bool sync_all_of(PtSegment *s, GError **error) {
 }
 
 bool pt_segment_sync(PtSegment *s, int64_t size, int64_t end_ns, GError **error) {
-	if (s->failed)
+	if (s->failed) {
+		fdatasync(s->fd); /* that it was cut back, if that still works: what lies behind is promised by nobody */
 		return true;
+	}
 	s->failed = !sync_all_of(s, error);
 	if (s->failed)
 		return false;

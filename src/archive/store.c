@@ -188,7 +188,8 @@ int64_t pt_store_new_id(PtStore *store) {
 bool pt_store_begin(PtStore *store, bool durable, GError **error) {
 	g_rec_mutex_lock(&store->lock);
 	/* SQLite does not change this within a transaction */
-	const char *sql = durable ? "PRAGMA synchronous=FULL; BEGIN IMMEDIATE" : "PRAGMA synchronous=NORMAL; BEGIN IMMEDIATE";
+	const char *sql =
+	    durable ? "PRAGMA synchronous=FULL; BEGIN IMMEDIATE" : "PRAGMA synchronous=NORMAL; BEGIN IMMEDIATE";
 	if (store->depth++ == 0 && sqlite3_exec(store->db, sql, NULL, NULL, NULL) != SQLITE_OK) {
 		fail(store->db, "begin", error);
 		store->depth--;

@@ -295,7 +295,8 @@ static PtSeries *series_of(PtWriter *w, const PtSyncItem *item) {
 	return NULL;
 }
 
-/* How far the footage of a segment that was closed would have reached: the item of its closing may wait in the next batch. */
+/* How far the footage of a segment that was closed would have reached: the item of its closing may wait in the next batch.
+ */
 static int64_t end_of_closed(PtWriter *w, const PtSyncItem *item) {
 	int64_t end = item->row.end_ns;
 	for (guint i = 0; i < w->next->items->len; i++) {
@@ -321,7 +322,8 @@ static void item_failed(PtWriter *w, PtSyncItem *item) {
 		g_mutex_unlock(&w->lock);
 		open_gap(w, s, from, item->error->message);
 	} else if (end_of_closed(w, item) > from) { /* the series has gone on since */
-		PtGapRow gap = {.id = pt_store_new_id(w->store), .series = s->id, .start_ns = from, .end_ns = end_of_closed(w, item)};
+		PtGapRow gap = {
+		    .id = pt_store_new_id(w->store), .series = s->id, .start_ns = from, .end_ns = end_of_closed(w, item)};
 		g_strlcpy(gap.reason, item->error->message, sizeof gap.reason);
 		g_array_append_val(w->next->gaps, gap);
 	}
