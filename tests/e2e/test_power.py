@@ -192,8 +192,9 @@ def record_and_cut(site, series, cuts, seed):
         time.sleep(1.5)
         for camera in cameras:
             gaps = h.gaps(camera)
-            for at in instants:
-                assert any(g[0] <= at <= (g[1] or at) for g in gaps), (at, gaps)
+            begin = min(hub.parse_time(s["start"]) for s in h.get(f"/api/cameras/{camera}/segments")["segments"])
+            for at in instants:  # before the first footage ever nothing is owed
+                assert at < begin or any(g[0] <= at <= (g[1] or at) for g in gaps), (at, gaps)
             h.assert_nothing_silent(camera)
         h.stop()
         h.assert_sound()
@@ -213,7 +214,7 @@ def test_power_cut(seed):
 def test_power_cut_with_many_streams(seed):
     """As many as are synced together where the file system can do that; here each is synced, since FUSE cannot."""
     with Farm() as farm:
-        record_and_cut(farm_site(farm, 10), [(f"cam{i}", "main") for i in range(10)], 10 if hub.LONG else 2, seed)
+        record_and_cut(farm_site(farm, 9), [(f"cam{i}", "main") for i in range(9)], 10 if hub.LONG else 1, seed)
 
 
 # ---- a slow disk ----
@@ -300,7 +301,7 @@ def quantile(values, q):
     return sorted(values)[min(int(len(values) * q), len(values) - 1)]
 
 
-@pytest.mark.parametrize("seconds", [3, 5] if hub.LONG else [4])
+@pytest.mark.parametrize("seconds", [3, 5] if hub.LONG else [3])
 def test_slow_disk(seconds):
     """Each write and each sync takes seconds: footage waits in memory, nothing else waits at all."""
     site = PLUGS.replace("relays:\n", "relays:\n  lamp2: { driver: virtual, channel: 2, kind: light, safe: off }\n")
@@ -314,7 +315,7 @@ def test_slow_disk(seconds):
         viewer.longest = 0
         asker = Asker(h)
         try:
-            slow = edge_to_lamp(board, 100 if hub.LONG else 50)
+            slow = edge_to_lamp(board, 100 if hub.LONG else 30)
         finally:
             asker.end()
         seen, longest = viewer.bytes, viewer.longest
@@ -344,7 +345,10 @@ def test_slow_disk(seconds):
 LAMP = "relays:\n  flood: { driver: virtual, channel: 1, kind: light, safe: off }\n"
 
 
-@pytest.mark.parametrize("op, error, words", [("write", "EROFS", "Read-only"), ("write", "EIO", "Input/output"), ("fsync", "EIO", "Input/output")])
+FAILURES = [("write", "EROFS", "Read-only"), ("fsync", "EIO", "Input/output"), ("write", "EIO", "Input/output")]
+
+
+@pytest.mark.parametrize("op, error, words", FAILURES if hub.LONG else FAILURES[:2])
 def test_failing_disk(op, error, words):
     """Everything of a kind fails for some seconds, the index's own writes too. Recording pauses, says so, goes on by itself."""
     with Farm() as farm, Disk() as disk, Hub(farm_site(farm, 2).replace("cam0", "gate") + LAMP, archive=disk.path / "archive") as h:
@@ -368,11 +372,11 @@ def test_a_sync_that_failed_once_is_not_taken_for_done():
     cut shows what really was there."""
     with Farm() as farm, Disk() as disk, Hub(farm_site(farm, 2), archive=disk.path / "archive") as h:
         h.wait_recording("cam0", "cam1")
-        time.sleep(1.5)
+        time.sleep(0.5)
         disk.faults({"op": "fsync", "name": ".mp4", "errno": "EIO", "times": 1})
         gap = wait_for("a gap", lambda: [(f"cam{i}", g) for i in range(2) for g in h.gaps(f"cam{i}") if "Input/output" in g[2]])
         wait_for("footage again", lambda: all(g[1] for g in h.gaps(gap[0][0])))
-        time.sleep(2.2)
+        time.sleep(1.3)
         lost, _ = cut_and_check(h, disk, 1, [("cam0", "main"), ("cam1", "main")])
         assert max(lost.values()) <= SYNC + FRAME, lost
         h.wait_recording("cam0", "cam1")
