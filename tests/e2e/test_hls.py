@@ -236,10 +236,10 @@ def test_long_groups_of_pictures(hub, otto, tmp_path):
     viewer = Viewer(hub, otto, "/api/live/slow/main/index.m3u8")  # a key frame every 8 s
     viewer.look()
     assert time.monotonic() - begin < 20
-    assert viewer.targets == [8]
+    assert viewer.targets in ([8], [6])  # the clip's last group before it begins anew has six seconds
     assert len(viewer.pieces) == 1
     streams = probe("-count_frames", "-show_entries", "stream=nb_read_frames", viewer.file(tmp_path / "slow.mp4", list(viewer.pieces.values())))["streams"]
-    assert int(streams[0]["nb_read_frames"]) in range(195, 205)
+    assert abs(int(streams[0]["nb_read_frames"]) - 25 * viewer.targets[0]) <= 5
 
 
 # ---- who may, what there is not ----
