@@ -300,11 +300,17 @@ void pt_request_stream(PtRequest *r, const char *type, uint64_t size, PtBodyRead
 	put_standard_headers(r);
 	soup_message_headers_set_content_type(h, type, NULL);
 	soup_message_headers_replace(h, "Accept-Ranges", "bytes");
-	if (soup_message_headers_get_ranges(request, (goffset)size, &ranges, &n) && n == 1) {
+	bool asked = soup_message_headers_get_ranges(request, (goffset)size, &ranges, &n) && n == 1;
+	if (asked && (uint64_t)ranges[0].start >= size) {
+		g_autofree char *unsatisfied = g_strdup_printf("bytes */%" G_GUINT64_FORMAT, size);
+		soup_message_headers_replace(h, "Content-Range", unsatisfied);
+		r->end = 0;
+		status = 416;
+	} else if (asked) {
 		r->offset = (uint64_t)ranges[0].start;
-		r->end = (uint64_t)ranges[0].end + 1;
+		r->end = MIN((uint64_t)ranges[0].end + 1, size);
 		status = 206;
-		soup_message_headers_set_content_range(h, ranges[0].start, ranges[0].end, (goffset)size);
+		soup_message_headers_set_content_range(h, ranges[0].start, (goffset)r->end - 1, (goffset)size);
 	}
 	if (ranges)
 		soup_message_headers_free_ranges(request, ranges);

@@ -78,6 +78,8 @@ static gssize read_body(void *user, uint64_t offset, uint8_t *to, size_t size, G
 
 static void big(PtRequest *r, void *data) { pt_request_stream(r, "text/plain", 1000000, read_body, NULL, NULL); }
 
+static void whole(PtRequest *r, void *data) { pt_request_reply_text(r, 200, "text/plain", "abcdefghijklmnopqrstuvwxyz"); }
+
 static void set_up(Fixture *f, gconstpointer unused) {
 	f->login = pt_login_new(NULL);
 	f->server = pt_server_new(&(PtServerParams){.login = pt_login_hook, .user = f->login, .max_connections = 8});
@@ -85,6 +87,7 @@ static void set_up(Fixture *f, gconstpointer unused) {
 	pt_server_route(f->server, "GET", "/hello/*", PT_ROLE_NONE, hello, NULL);
 	pt_server_route(f->server, "GET", "/secret/*", PT_ROLE_OPERATOR, hello, NULL);
 	pt_server_route(f->server, "GET", "/big", PT_ROLE_NONE, big, NULL);
+	pt_server_route(f->server, "GET", "/whole", PT_ROLE_NONE, whole, NULL);
 	g_autoptr(GError) error = NULL;
 	f->port = pt_server_listen(f->server, "127.0.0.1:0", NULL, &error);
 	g_assert_no_error(error);
@@ -146,6 +149,39 @@ static void test_bodies(Fixture *f, gconstpointer unused) {
 	g_autofree char *part = exchange(f, "GET /big HTTP/1.1\r\nRange: bytes=999990-\r\n", NULL);
 	assert_status(part, 206);
 	g_assert_cmpuint(strlen(strstr(part, "\r\n\r\n") + 4), ==, 10);
+}
+
+/* Ranges of a body that comes piece by piece (/big, of a million) and of one that is there (/whole, of 26). */
+static void test_ranges(Fixture *f, gconstpointer unused) {
+	static const struct {
+		const char *path, *range;
+		unsigned status;
+		const char *header; /* NULL: any */
+	} cases[] = {
+	    {"/big", "bytes=5-9", 206, "Content-Range: bytes 5-9/1000000\r\n"},
+	    {"/big", "bytes=-5", 206, "Content-Range: bytes 999995-999999/1000000\r\n"},
+	    {"/big", "bytes=999999-2000000", 206, "Content-Range: bytes 999999-999999/1000000\r\n"},
+	    {"/big", "bytes=1000000-", 416, "Content-Range: bytes */1000000\r\n"},
+	    {"/big", "bytes=999999999-", 416, "Content-Length: 0\r\n"},
+	    {"/big", "bytes=-0", 416, "Content-Length: 0\r\n"},
+	    {"/big", "bytes=99999999999999999999-", 200, "Content-Length: 1000000\r\n"},
+	    {"/big", "bytes=-99999999999999999999", 200, "Content-Length: 1000000\r\n"},
+	    {"/big", "bytes=5-2", 200, "Content-Length: 1000000\r\n"},
+	    {"/big", "bytes=0-1,5-6", 200, "Content-Length: 1000000\r\n"},
+	    {"/big", "lines=5-9", 200, "Content-Length: 1000000\r\n"},
+	    {"/whole", "bytes=5-9", 206, "Content-Range: bytes 5-9/26\r\n"},
+	    {"/whole", "bytes=26-", 416, NULL},
+	    {"/whole", "bytes=99999999999999999999-", 200, "Content-Length: 26\r\n"},
+	    {"/whole", "bytes=0-,0-,0-", 200, "Content-Length: 26\r\n"},
+	};
+	for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {
+		g_autofree char *head = g_strdup_printf("GET %s HTTP/1.1\r\nRange: %s\r\n", cases[i].path, cases[i].range);
+		g_test_message("%s", head);
+		g_autofree char *reply = exchange(f, head, NULL);
+		assert_status(reply, cases[i].status);
+		if (cases[i].header && !strstr(reply, cases[i].header))
+			g_error("%s: expected %s in: %.500s", cases[i].range, cases[i].header, reply);
+	}
 }
 
 /* Two requests on one connection get two answers. */
@@ -233,6 +269,7 @@ int main(int argc, char **argv) {
 #define ADD(name, fn) g_test_add("/web/" name, Fixture, NULL, set_up, fn, tear_down)
 	ADD("refusals", test_refusals);
 	ADD("bodies", test_bodies);
+	ADD("ranges", test_ranges);
 	ADD("kept-alive", test_kept_alive);
 	ADD("let-go", test_let_go);
 	ADD("login", test_login);
