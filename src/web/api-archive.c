@@ -362,8 +362,9 @@ static void post_keep(PtRequest *r, void *data) {
 		ask_free(a);
 		return;
 	}
-	if (a->keep.end_ns <= a->keep.start_ns) {
-		pt_request_fail(r, 400, "to has to be later than from");
+	bool past = until && a->keep.until_ns <= pt_wall_ns(host->clock);
+	if (past || a->keep.end_ns <= a->keep.start_ns) {
+		pt_request_fail(r, 400, past ? "until has to be in the future" : "to has to be later than from");
 		ask_free(a);
 		return;
 	}
@@ -375,7 +376,18 @@ static void post_keep(PtRequest *r, void *data) {
 }
 
 static bool release_work(Ask *a, GError **error) {
-	if (!pt_store_delete_keep(pt_archive_store(a->host->archive), a->keep.id, error))
+	PtStore *store = pt_archive_store(a->host->archive);
+	g_autoptr(GArray) rows = pt_store_keeps(store, NULL, error);
+	if (!rows)
+		return false;
+	for (guint i = 0; i < rows->len; i++) {
+		const PtKeepRow *k = &g_array_index(rows, PtKeepRow, i);
+		if (k->id == a->keep.id && !pt_request_may_see(a->request, k->camera)) {
+			pt_error_set(error, NOT_FOUND, "nothing is kept under %" G_GINT64_FORMAT, k->id);
+			return false;
+		}
+	}
+	if (!pt_store_delete_keep(store, a->keep.id, error))
 		return false;
 	pt_json_object(a->json, NULL);
 	pt_json_bool(a->json, "ok", true);

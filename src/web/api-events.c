@@ -77,6 +77,10 @@ static void query_done(GObject *source, GAsyncResult *result, gpointer data) {
 		pt_request_fail_error(q->request, error);
 }
 
+static const char *const topics[] = {
+    PT_TOPIC_INPUT,  PT_TOPIC_RELAY, PT_TOPIC_COMMAND, PT_TOPIC_STREAM, PT_TOPIC_RULE, PT_TOPIC_TALK,
+    PT_TOPIC_SYSTEM, PT_TOPIC_LOGIN, PT_TOPIC_ARCHIVE, PT_TOPIC_NOTIFY, NULL};
+
 static void get_events(PtRequest *r, void *data) {
 	PtHost *host = data;
 	PtEventlogQuery query = {0};
@@ -94,6 +98,16 @@ static void get_events(PtRequest *r, void *data) {
 		pt_request_fail(r, 400, "before: %s", error->message);
 		return;
 	}
+	const char *topic = pt_request_query(r, "topic");
+	if (topic && !g_strv_contains(topics, topic)) {
+		g_autofree char *known = g_strjoinv(", ", (char **)topics);
+		pt_request_fail(r, 400, "topic: '%s' is not one of %s", topic, known);
+		return;
+	}
+	if (order && strcmp(order, "newest") && strcmp(order, "oldest")) {
+		pt_request_fail(r, 400, "order: '%s' is not one of newest, oldest", order);
+		return;
+	}
 	if (!host->log) {
 		pt_request_fail(r, 503, "the event log could not be opened");
 		return;
@@ -102,7 +116,7 @@ static void get_events(PtRequest *r, void *data) {
 	q->host = host;
 	q->request = pt_request_ref(r);
 	q->site = pt_site_ref(host->site(host->user));
-	q->topic = g_strdup(pt_request_query(r, "topic"));
+	q->topic = g_strdup(topic);
 	q->source = g_strdup(pt_request_query(r, "source"));
 	q->json = g_string_new(NULL);
 	q->query = query;

@@ -119,6 +119,11 @@ static void post_relay(PtRequest *r, void *data) {
 		pt_request_fail(r, 400, "for: %s", error->message);
 		return;
 	}
+	/* what is no time must not become an order without an end */
+	if (json_object_has_member(body, "for") && command.for_ns <= 0) {
+		pt_request_fail(r, 400, "for: write how long as a text, such as \"2min\"; leave it out for no end");
+		return;
+	}
 	if (!pt_relay_command(relay, &command, &error)) {
 		pt_request_fail(r, error->domain == PT_ERROR && error->code == PT_ERROR_INVALID ? 400 : 409, "%s",
 		                error->message);

@@ -179,13 +179,15 @@ static void metric(GString *out, const char *name, const char *type, const char 
 	g_string_append_printf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
 }
 
-static void camera_metric(PtHost *host, GString *out, const char *name, double (*value)(const PtStreamStats *)) {
+static void camera_metric(PtHost *host, PtRequest *r, GString *out, const char *name,
+                          double (*value)(const PtStreamStats *)) {
 	PtSite *site = host->site(host->user);
 	static const char *const names[] = {"main", "sub"};
 	for (guint i = 0; i < site->cameras->len; i++)
 		for (int k = 0; k < 2; k++) {
 			const PtSiteCamera *c = g_ptr_array_index(site->cameras, i);
-			PtStream *stream = host->stream(host->user, c->name, names[k]);
+			PtStream *stream =
+			    pt_request_may_see(r, c->name) ? host->stream(host->user, c->name, names[k]) : NULL;
 			if (!stream)
 				continue;
 			PtStreamStats stats;
@@ -226,7 +228,7 @@ static void get_metrics(PtRequest *r, void *data) {
 	g_autoptr(GString) out = g_string_new(NULL);
 	for (unsigned i = 0; i < G_N_ELEMENTS(streams); i++) {
 		metric(out, streams[i].name, streams[i].type, streams[i].help);
-		camera_metric(host, out, streams[i].name, streams[i].value);
+		camera_metric(host, r, out, streams[i].name, streams[i].value);
 	}
 	if (host->archive) {
 		PtWriterStats w;

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the API refuses: orders that are not understood, and what belongs to cameras that the caller may not see."""
+import json
+import urllib.error
+import urllib.request
+
+import pytest
+
+from pages_hub import PASSWORD, Hub
+
+
+class Caller:
+    def __init__(self, hub, user):
+        self.hub, self.cookie = hub, None
+        status, _, headers = self.ask("POST", "/api/login", {"user": user, "password": PASSWORD})
+        assert status == 200
+        self.cookie = headers["Set-Cookie"].split(";")[0]
+
+    def ask(self, method, path, body=None):
+        request = urllib.request.Request(self.hub.url + path, json.dumps(body).encode() if body is not None else None, method=method)
+        if self.cookie:
+            request.add_header("Cookie", self.cookie)
+        try:
+            with urllib.request.urlopen(request, timeout=10) as answer:
+                return answer.status, answer.read().decode(), answer.headers
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode(), error.headers
+
+
+@pytest.fixture(scope="module")
+def hub():
+    hub = Hub(users=("otto operator", "gustav operator"))
+    users = hub.dir / "users.yaml"
+    users.write_text(users.read_text().replace("gustav:\n", "gustav:\n  cameras: [gate]\n"))
+    hub.stop()
+    hub.start()
+    yield hub
+    assert hub.close() == 0
+
+
+@pytest.mark.parametrize("order", [{"state": "on", "for": 5}, {"state": "on", "for": None}, {"state": "on", "for": "0s"},
+                                   {"state": "on", "for": ["2min"]}, {"state": "on", "for": "5"}])
+def test_a_time_that_is_not_understood_is_no_order(hub, order):
+    otto = Caller(hub, "otto")
+    status, text, _ = otto.ask("POST", "/api/relays/flood", order)
+    assert status == 400 and "for: " in text
+    assert json.loads(otto.ask("GET", "/api/relays/flood")[1])["state"] == "off"
+
+
+def test_what_is_no_topic_or_order_is_not_taken_for_an_empty_log(hub):
+    otto = Caller(hub, "otto")
+    for query, word in (("topic=relais", "relay"), ("topic=", "relay"), ("order=down", "oldest")):
+        status, text, _ = otto.ask("GET", "/api/events?" + query)
+        assert status == 400 and word in text, query
+    assert otto.ask("GET", "/api/events?topic=relay&order=oldest")[0] == 200
+
+
+def test_other_cameras_stay_out_of_sight(hub):
+    gustav, otto = Caller(hub, "gustav"), Caller(hub, "otto")
+    for path in ("/api/state", "/api/cameras", "/api/events", "/api/timeline", "/api/archive", "/api/keep", "/metrics"):
+        assert "yard" in otto.ask("GET", path)[1] or path in ("/api/archive", "/api/keep"), path
+        status, text, _ = gustav.ask("GET", path)
+        assert status == 200 and "yard" not in text, path
+    for path in ("segments", "snapshot.jpg", "play.mp4", "clip.mp4"):
+        assert gustav.ask("GET", "/api/cameras/yard/" + path)[0] == 404, path
+
+
+def test_what_is_kept_of_other_cameras_is_not_released(hub):
+    gustav, otto = Caller(hub, "gustav"), Caller(hub, "otto")
+    span = {"camera": "yard", "from": "2026-11-22T12:00:00Z", "to": "2026-11-22T12:01:00Z"}
+    assert gustav.ask("POST", "/api/keep", span)[0] == 404
+    assert otto.ask("POST", "/api/keep", {**span, "until": "2020-01-01T00:00:00Z"})[0] == 400
+    status, text, _ = otto.ask("POST", "/api/keep", span)
+    assert status == 200
+    kept = json.loads(text)["id"]
+    assert gustav.ask("DELETE", f"/api/keep/{kept}")[0] == 404
+    assert kept in otto.ask("GET", "/api/keep")[1]
+    assert otto.ask("DELETE", f"/api/keep/{kept}")[0] == 200
+    assert otto.ask("DELETE", f"/api/keep/{kept}")[0] == 404
