@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "notify/notify.h"
 #include "base/json.h"
-#include "notify/http.h"
+#include "http/client.h"
 #include <string.h>
 
 typedef struct {
@@ -46,7 +46,7 @@ static Target *target_copy(const char *name, const char *url, const char *secret
 
 PtNotify *pt_notify_new(PtNotifyDoneFn done, void *user) {
 	PtNotify *n = g_new0(PtNotify, 1);
-	n->http = pt_http_new();
+	n->http = pt_http_new(0);
 	n->context = g_main_context_ref_thread_default();
 	n->targets = g_ptr_array_new_with_free_func(target_free);
 	n->jobs = g_ptr_array_new();

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "notify/http.h"
+#include "http/client.h"
 #include "base/error.h"
 #include <libsoup/soup.h>
 #include <string.h>
@@ -11,7 +11,7 @@ struct PtHttp {
 	GCancellable *all;
 };
 
-typedef struct {
+struct PtHttpCall {
 	PtHttp *http;
 	SoupMessage *message;
 	GInputStream *stream;
@@ -22,17 +22,23 @@ typedef struct {
 	GBytes *sent;
 	bool late, started;
 	unsigned redirects;
-	PtHttpFn fn;
+	PtDigestClient *login;
+	unsigned logins, timeout_s;
+	size_t body_max;
+	PtHttpFn fn; /* NULL: cancelled */
 	void *user;
-} Call;
+};
 
-PtHttp *pt_http_new(void) {
+PtHttp *pt_http_new(unsigned connections) {
 	PtHttp *http = g_new0(PtHttp, 1);
 	http->context = g_main_context_ref_thread_default();
 	http->all = g_cancellable_new();
+	int most = connections ? (int)connections : 16;
+	/* no timeout of its own: each request has its deadline, and a long poll may be silent for a minute */
 	http->session =
-	    soup_session_new_with_options("timeout", PT_HTTP_TIMEOUT_S, "idle-timeout", 30, "max-conns", 16,
-	                                  "max-conns-per-host", 4, "user-agent", "Pigtail", "proxy-resolver", NULL, NULL);
+	    soup_session_new_with_options("timeout", 0, "idle-timeout", 30, "max-conns", most, "max-conns-per-host", 4,
+	                                  "user-agent", "Pigtail", "proxy-resolver", NULL, NULL);
+	soup_session_remove_feature_by_type(http->session, SOUP_TYPE_AUTH_MANAGER); /* logins are ours */
 	return http;
 }
 
@@ -72,16 +78,17 @@ static const char *plain_reason(const GError *error) {
 	return "the connection broke before the answer";
 }
 
-static void finish(Call *call, unsigned status, GError *error) {
+static void finish(PtHttpCall *call, unsigned status, GError *error) {
 	PtHttp *http = call->http;
 	g_autoptr(GError) own = NULL;
 	if (error && call->late)
-		own = g_error_new(PT_ERROR, PT_ERROR_TIMEOUT, "no whole answer within %d s", PT_HTTP_TIMEOUT_S);
+		own = g_error_new(PT_ERROR, PT_ERROR_TIMEOUT, "no whole answer within %u s", call->timeout_s);
 	else if (error && error->domain != PT_ERROR)
 		own = g_error_new_literal(PT_ERROR, PT_ERROR_FAILED, plain_reason(error));
 	else if (error)
 		own = g_error_copy(error);
-	call->fn(call->user, own ? 0 : status, (const char *)call->body->data, call->body->len, own);
+	if (call->fn)
+		call->fn(call->user, own ? 0 : status, (const char *)call->body->data, call->body->len, own);
 	g_clear_error(&error);
 	g_cancellable_disconnect(http->all, call->all_id);
 	g_source_destroy(call->deadline);
@@ -96,16 +103,16 @@ static void finish(Call *call, unsigned status, GError *error) {
 }
 
 static gboolean deadline(void *data) {
-	Call *call = data;
+	PtHttpCall *call = data;
 	call->late = true;
 	g_cancellable_cancel(call->cancel);
 	return G_SOURCE_CONTINUE; /* destroyed by finish() */
 }
 
-static void read_some(Call *call);
+static void read_some(PtHttpCall *call);
 
 static void on_read(GObject *source, GAsyncResult *result, void *data) {
-	Call *call = data;
+	PtHttpCall *call = data;
 	GError *error = NULL;
 	g_autoptr(GBytes) bytes = g_input_stream_read_bytes_finish(G_INPUT_STREAM(source), result, &error);
 	if (!bytes) {
@@ -116,24 +123,24 @@ static void on_read(GObject *source, GAsyncResult *result, void *data) {
 	const void *p = g_bytes_get_data(bytes, &n);
 	if (!n) {
 		finish(call, soup_message_get_status(call->message), NULL);
-	} else if (call->body->len + n > PT_HTTP_BODY_MAX) {
+	} else if (call->body->len + n > call->body_max) {
 		finish(
 		    call, 0,
-		    g_error_new(PT_ERROR, PT_ERROR_TOO_LARGE, "the answer is larger than %d KiB", PT_HTTP_BODY_MAX / 1024));
+		    g_error_new(PT_ERROR, PT_ERROR_TOO_LARGE, "the answer is larger than %zu KiB", call->body_max / 1024));
 	} else {
 		g_byte_array_append(call->body, p, (guint)n);
 		read_some(call);
 	}
 }
 
-static void read_some(Call *call) {
+static void read_some(PtHttpCall *call) {
 	g_input_stream_read_bytes_async(call->stream, 8192, G_PRIORITY_DEFAULT, call->cancel, on_read, call);
 }
 
-static void start(Call *call);
+static void start(PtHttpCall *call);
 
 /* The same scheme and host, or the same host from http up to https: a token or a message goes nowhere else. */
-static GUri *redirect(Call *call, GError **error) {
+static GUri *redirect(PtHttpCall *call, GError **error) {
 	const char *location = soup_message_headers_get_one(soup_message_get_response_headers(call->message), "Location");
 	GUri *old = soup_message_get_uri(call->message);
 	g_autoptr(GUri) uri = location ? g_uri_parse_relative(old, location, SOUP_HTTP_URI_FLAGS, NULL) : NULL;
@@ -149,8 +156,36 @@ static GUri *redirect(Call *call, GError **error) {
 	return NULL;
 }
 
+/* The same request once more: with a login, or to another place, where no token is sent. */
+static void again(PtHttpCall *call, GUri *uri) {
+	SoupMessage *next = soup_message_new_from_uri(soup_message_get_method(call->message), uri);
+	SoupMessageHeadersIter iter;
+	const char *name, *value;
+	soup_message_headers_iter_init(&iter, soup_message_get_request_headers(call->message));
+	while (soup_message_headers_iter_next(&iter, &name, &value))
+		if (g_ascii_strcasecmp(name, "Authorization") && g_ascii_strcasecmp(name, "Host") &&
+		    g_ascii_strcasecmp(name, "Content-Length"))
+			soup_message_headers_append(soup_message_get_request_headers(next), name, value);
+	g_clear_object(&call->stream);
+	g_object_unref(call->message);
+	call->message = next;
+	start(call);
+}
+
+static bool answer_challenge(PtHttpCall *call) {
+	SoupMessageHeadersIter iter;
+	const char *name, *value;
+	pt_digest_client_begin(call->login);
+	soup_message_headers_iter_init(&iter, soup_message_get_response_headers(call->message));
+	while (soup_message_headers_iter_next(&iter, &name, &value))
+		if (!g_ascii_strcasecmp(name, "WWW-Authenticate"))
+			pt_digest_client_challenge(call->login, value);
+	call->logins++;
+	return pt_digest_client_choose(call->login) == PT_DIGEST_RETRY;
+}
+
 static void on_sent(GObject *source, GAsyncResult *result, void *data) {
-	Call *call = data;
+	PtHttpCall *call = data;
 	GError *error = NULL;
 	call->stream = soup_session_send_finish(SOUP_SESSION(source), result, &error);
 	if (!call->stream) {
@@ -158,6 +193,12 @@ static void on_sent(GObject *source, GAsyncResult *result, void *data) {
 		return;
 	}
 	unsigned status = soup_message_get_status(call->message);
+	if (call->login && status == 401 && call->logins < 2 && answer_challenge(call)) {
+		again(call, soup_message_get_uri(call->message));
+		return;
+	}
+	if (call->login && status != 401)
+		pt_digest_client_accepted(call->login);
 	if (status != 307 && status != 308) { /* the others would turn a POST into a GET: the status is the answer */
 		read_some(call);
 		return;
@@ -167,22 +208,25 @@ static void on_sent(GObject *source, GAsyncResult *result, void *data) {
 		finish(call, 0, error);
 		return;
 	}
-	SoupMessage *next = soup_message_new_from_uri(soup_message_get_method(call->message), uri);
+	again(call, uri);
 	g_uri_unref(uri);
-	SoupMessageHeadersIter iter;
-	const char *name, *value;
-	soup_message_headers_iter_init(&iter, soup_message_get_request_headers(call->message));
-	while (soup_message_headers_iter_next(&iter, &name, &value))
-		if (!g_ascii_strcasecmp(name, "Content-Type") || !g_ascii_strcasecmp(name, "Title") ||
-		    !g_ascii_strcasecmp(name, "Priority"))
-			soup_message_headers_append(soup_message_get_request_headers(next), name, value);
-	g_clear_object(&call->stream);
-	g_object_unref(call->message);
-	call->message = next;
-	start(call);
 }
 
-static void start(Call *call) {
+static void log_in(PtHttpCall *call) {
+	g_autofree char *path =
+	    g_uri_to_string_partial(soup_message_get_uri(call->message), G_URI_HIDE_FRAGMENT | G_URI_HIDE_AUTH_PARAMS);
+	/* the request target: what stands behind the authority */
+	const char *target = strstr(path, "://");
+	target = target ? strchr(target + 3, '/') : NULL;
+	g_autofree char *value =
+	    pt_digest_client_authorize(call->login, soup_message_get_method(call->message), target ? target : "/");
+	if (value)
+		soup_message_headers_replace(soup_message_get_request_headers(call->message), "Authorization", value);
+}
+
+static void start(PtHttpCall *call) {
+	if (call->login)
+		log_in(call);
 	soup_message_add_flags(call->message, SOUP_MESSAGE_NO_REDIRECT);
 	if (call->sent) {
 		SoupMessageHeaders *headers = soup_message_get_request_headers(call->message);
@@ -199,12 +243,27 @@ static gboolean refuse_later(void *data) {
 
 static void cancel_call(GCancellable *all, void *data) { g_cancellable_cancel(data); }
 
-void pt_http_send(PtHttp *http, const PtHttpRequest *r, PtHttpFn fn, void *user) {
-	Call *call = g_new0(Call, 1);
-	*call = (Call){.http = http, .cancel = g_cancellable_new(), .body = g_byte_array_new(), .fn = fn, .user = user};
+void pt_http_cancel(PtHttpCall *call) {
+	if (!call)
+		return;
+	call->fn = NULL;
+	call->login = NULL;
+	g_cancellable_cancel(call->cancel);
+}
+
+PtHttpCall *pt_http_send(PtHttp *http, const PtHttpRequest *r, PtHttpFn fn, void *user) {
+	PtHttpCall *call = g_new0(PtHttpCall, 1);
+	*call = (PtHttpCall){.http = http,
+	                     .cancel = g_cancellable_new(),
+	                     .body = g_byte_array_new(),
+	                     .login = r->login,
+	                     .timeout_s = r->timeout_s ? r->timeout_s : PT_HTTP_TIMEOUT_S,
+	                     .body_max = r->body_max ? r->body_max : PT_HTTP_BODY_MAX,
+	                     .fn = fn,
+	                     .user = user};
 	http->under_way++;
 	call->all_id = g_cancellable_connect(http->all, G_CALLBACK(cancel_call), call->cancel, NULL);
-	call->deadline = g_timeout_source_new_seconds(PT_HTTP_TIMEOUT_S);
+	call->deadline = g_timeout_source_new_seconds(call->timeout_s);
 	g_source_set_callback(call->deadline, deadline, call, NULL);
 	g_source_attach(call->deadline, http->context);
 	call->message = soup_message_new(r->method, r->url);
@@ -212,7 +271,7 @@ void pt_http_send(PtHttp *http, const PtHttpRequest *r, PtHttpFn fn, void *user)
 		g_autoptr(GSource) idle = g_idle_source_new();
 		g_source_set_callback(idle, refuse_later, call, NULL);
 		g_source_attach(idle, http->context);
-		return;
+		return call;
 	}
 	SoupMessageHeaders *headers = soup_message_get_request_headers(call->message);
 	if (r->token) {
@@ -226,4 +285,5 @@ void pt_http_send(PtHttp *http, const PtHttpRequest *r, PtHttpFn fn, void *user)
 		soup_message_headers_replace(headers, "Content-Type", r->content_type ? r->content_type : "text/plain");
 	}
 	start(call);
+	return call;
 }

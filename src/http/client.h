@@ -1,0 +1,36 @@
+/* The one HTTP client: requests with a deadline, a bound on what is read, Digest login, and no redirect to another scheme
+ * or host. On a GLib main context, asynchronous. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+#include "base/digest.h"
+#include <stdbool.h>
+#include <gio/gio.h>
+
+typedef struct PtHttp PtHttp;
+typedef struct PtHttpCall PtHttpCall; /* a request under way; gone once its fn was called */
+
+#define PT_HTTP_TIMEOUT_S 10         /* where a request names none */
+#define PT_HTTP_BODY_MAX (64 * 1024) /* where a request names none */
+#define PT_HTTP_REDIRECT_MAX 3       /* within http or within https, or from http up to https on the same host */
+
+/* Works on the thread-default context of the caller. connections: at a time, to all hosts together; 0: 16. */
+PtHttp *pt_http_new(unsigned connections);
+void pt_http_free(PtHttp *http); /* requests under way are cancelled and answered before it returns; takes NULL */
+
+typedef struct {
+	const char *method, *url;        /* GET, POST */
+	const char *content_type, *body; /* NULL: none */
+	size_t body_size;
+	const char *token;          /* Authorization: Bearer; NULL: none. Not sent on after a redirect */
+	const char *const *headers; /* name, value, name, value, NULL; NULL: none */
+	PtDigestClient *login; /* answers a 401, twice at most; borrowed until fn was called; NULL: a 401 is the answer */
+	unsigned timeout_s;    /* from the first byte to the last, all redirects and logins included; 0: PT_HTTP_TIMEOUT_S */
+	size_t body_max;       /* of an answer; more is an error; 0: PT_HTTP_BODY_MAX */
+} PtHttpRequest;
+
+/* status: of the answer; body: valid during the call. error: no answer (status 0). */
+typedef void (*PtHttpFn)(void *user, unsigned status, const char *body, size_t size, const GError *error);
+/* Copies what it needs. fn is called once, later. Errors carry no URL and no token. */
+PtHttpCall *pt_http_send(PtHttp *http, const PtHttpRequest *request, PtHttpFn fn, void *user);
+/* Before fn was called, which then never is. Takes NULL. */
+void pt_http_cancel(PtHttpCall *call);
