@@ -194,6 +194,7 @@ static bool next_challenge(const char **cursor, Params *ret) {
 
 struct PtDigestClient {
 	char *user, *password;
+	bool no_basic;
 	Params gathered, current; /* scheme OTHER: none */
 	bool tried;               /* the credentials went out and have not been accepted since */
 	unsigned nc;
@@ -215,6 +216,8 @@ void pt_digest_client_free(PtDigestClient *client) {
 	wipe(client->password);
 	g_free(client);
 }
+
+void pt_digest_client_allow_basic(PtDigestClient *client, bool allow) { client->no_basic = !allow; }
 
 void pt_digest_client_begin(PtDigestClient *client) { params_clear(&client->gathered); }
 
@@ -250,7 +253,7 @@ void pt_digest_client_challenge(PtDigestClient *client, const char *www_authenti
 
 PtDigestAnswer pt_digest_client_choose(PtDigestClient *client) {
 	Params *g = &client->gathered, *c = &client->current;
-	if (!strength(g))
+	if (!strength(g) || (client->no_basic && g->scheme == SCHEME_BASIC))
 		return PT_DIGEST_UNSUPPORTED;
 	if (!client->user)
 		return PT_DIGEST_NO_LOGIN;

@@ -21,6 +21,8 @@ typedef enum {
 /* user NULL: no login is known. Copies both. */
 PtDigestClient *pt_digest_client_new(const char *user, const char *password);
 void pt_digest_client_free(PtDigestClient *client); /* takes NULL */
+/* Whether the password may go out in clear when nothing better is offered; it may unless this says otherwise. */
+void pt_digest_client_allow_basic(PtDigestClient *client, bool allow);
 /* After a 401: begin, then challenge once per WWW-Authenticate header (each may hold several), then choose. */
 void pt_digest_client_begin(PtDigestClient *client);
 void pt_digest_client_challenge(PtDigestClient *client, const char *www_authenticate);

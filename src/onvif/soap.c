@@ -134,14 +134,21 @@ PtSoap *pt_soap_parse(const void *data, size_t size, bool tolerant, GError **err
 		return NULL;
 	}
 	PtSoap *s = g_new0(PtSoap, 1);
+	s->refs = 1;
 	s->doc = g_steal_pointer(&doc);
 	s->header = pt_xml_child(root, "s:Header");
 	s->body = pt_xml_child(body, "*");
 	return s;
 }
 
+PtSoap *pt_soap_ref(const PtSoap *soap) {
+	PtSoap *s = (PtSoap *)soap;
+	s->refs++;
+	return s;
+}
+
 void pt_soap_free(PtSoap *s) {
-	if (!s)
+	if (!s || --s->refs)
 		return;
 	pt_xml_doc_free(s->doc);
 	g_free(s);

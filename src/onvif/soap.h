@@ -35,6 +35,7 @@ char *pt_soap_new_id(void);
 /* ---- reading ---- */
 
 typedef struct {
+	int refs; /* private; one thread */
 	PtXmlDoc *doc;
 	const PtXmlNode *header; /* NULL: none */
 	const PtXmlNode *body;   /* the first element of the body; NULL: it is empty */
@@ -42,7 +43,8 @@ typedef struct {
 
 /* tolerant: as pt_xml_parse(). NULL: no XML, or no envelope. */
 PtSoap *pt_soap_parse(const void *data, size_t size, bool tolerant, GError **error);
-void pt_soap_free(PtSoap *soap); /* takes NULL */
+PtSoap *pt_soap_ref(const PtSoap *soap);
+void pt_soap_free(PtSoap *soap); /* gives up a reference; takes NULL */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(PtSoap, pt_soap_free)
 
 #define PT_FAULT_TEXT 128

@@ -224,6 +224,17 @@ void pt_xml_append(PtXml *x, PtXml *piece) {
 	pt_xml_free(piece);
 }
 
+PtXml *pt_xml_copy(const PtXml *x) {
+	PtXml *copy = pt_xml_new();
+	g_string_append_len(copy->text, x->text->str, (gssize)x->text->len);
+	for (guint i = 0; i < x->open->len; i++)
+		g_ptr_array_add(copy->open, g_strdup(g_ptr_array_index(x->open, i)));
+	copy->in_tag = x->in_tag;
+	copy->used = x->used;
+	copy->root_end = x->root_end;
+	return copy;
+}
+
 GBytes *pt_xml_finish(PtXml *x) {
 	while (x->open->len)
 		pt_xml_close(x);

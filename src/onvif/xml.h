@@ -40,6 +40,8 @@ void pt_xml_put_duration(PtXml *xml, const char *name, int64_t ns);  /* xs:durat
 void pt_xml_declare(PtXml *xml, const char *prefix);
 /* A well-formed piece written by another writer; it is emptied and freed. */
 void pt_xml_append(PtXml *xml, PtXml *piece);
+/* What was written so far, once more. */
+PtXml *pt_xml_copy(const PtXml *xml);
 /* The document: closes what is open, declares namespaces at the root, frees the writer. Caller unrefs. */
 GBytes *pt_xml_finish(PtXml *xml);
 
