@@ -59,6 +59,21 @@ static void test_read(void) {
 	g_assert_cmpstr(pt_xml_value_at(NULL, "a/b"), ==, "");
 }
 
+/* Reference parameters go back as they came, with namespaces that were declared far above them. */
+static void test_foreign(void) {
+	g_autoptr(PtXmlDoc) doc = parse("<a xmlns:v='urn:vendor' xmlns='urn:default'><b><v:Id q='1'>7<c/></v:Id></b></a>");
+	PtXml *x = pt_xml_new();
+	pt_xml_open(x, "s:Header");
+	pt_xml_append_node(x, pt_xml_at(pt_xml_root(doc), "b/Id"));
+	g_autoptr(GBytes) bytes = pt_xml_finish(x);
+	g_autofree char *text = g_strndup(g_bytes_get_data(bytes, NULL), g_bytes_get_size(bytes));
+	g_autoptr(PtXmlDoc) again = parse(text);
+	const PtXmlNode *id = pt_xml_child(pt_xml_root(again), "Id");
+	g_assert_cmpstr(pt_xml_get(id, "q"), ==, "1");
+	g_assert_cmpstr(pt_xml_uri_of(id, "v"), ==, "urn:vendor");
+	g_assert_nonnull(pt_xml_child(id, "c"));
+}
+
 static void test_refused(void) {
 	GString *deep = g_string_new(NULL);
 	for (int i = 0; i < 100; i++)
@@ -132,6 +147,7 @@ int main(int argc, char **argv) {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/xml/write", test_write);
 	g_test_add_func("/xml/read", test_read);
+	g_test_add_func("/xml/foreign", test_foreign);
 	g_test_add_func("/xml/refused", test_refused);
 	g_test_add_func("/xml/mended", test_mended);
 	g_test_add_func("/xml/values", test_values);

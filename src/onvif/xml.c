@@ -477,6 +477,19 @@ const char *pt_xml_uri_of(const PtXmlNode *node, const char *prefix) {
 	return NULL;
 }
 
+void pt_xml_append_node(PtXml *x, const PtXmlNode *node) {
+	xmlDoc *doc = xmlNewDoc((const xmlChar *)"1.0");
+	xmlNode *copy = xmlDocCopyNode((xmlNode *)raw(node), doc, 1);
+	xmlDocSetRootElement(doc, copy);
+	xmlReconciliateNs(doc, copy);
+	xmlBuffer *out = xmlBufferCreate();
+	xmlNodeDump(out, doc, copy, 0, 0);
+	end_tag(x);
+	g_string_append(x->text, (const char *)xmlBufferContent(out));
+	xmlBufferFree(out);
+	xmlFreeDoc(doc);
+}
+
 /* ---- values ---- */
 
 bool pt_xml_bool(const char *text, bool *ret) {

@@ -16,6 +16,7 @@ const char *pt_xml_prefix(const char *uri);
 /* ---- writing: aborts when memory is short, like all of GLib ---- */
 
 typedef struct PtXml PtXml;
+struct PtXmlNode; /* see reading */
 
 PtXml *pt_xml_new(void);
 void pt_xml_free(PtXml *xml); /* takes NULL */
@@ -40,6 +41,8 @@ void pt_xml_put_duration(PtXml *xml, const char *name, int64_t ns);  /* xs:durat
 void pt_xml_declare(PtXml *xml, const char *prefix);
 /* A well-formed piece written by another writer; it is emptied and freed. */
 void pt_xml_append(PtXml *xml, PtXml *piece);
+/* An element of somebody else's document with all that is in it, whatever its namespaces. */
+void pt_xml_append_node(PtXml *xml, const struct PtXmlNode *node);
 /* What was written so far, once more. */
 PtXml *pt_xml_copy(const PtXml *xml);
 /* The document: closes what is open, declares namespaces at the root, frees the writer. Caller unrefs. */

@@ -1,0 +1,414 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "onvif/client/camera.h"
+#include "base/error.h"
+#include "onvif/client/address.h"
+#include "onvif/client/describe.h"
+#include <string.h>
+
+#define RETRY_MIN_MS 1000
+#define RETRY_MAX_MS 60000
+
+struct PtOnvifCamera {
+	int refs;
+	char *name;
+	PtHttp *http;
+	PtClock *clock;
+	PtOnvifCameraHost host;
+	PtOnvifDevice *device; /* NULL: stopped */
+	PtOnvifCall *opening;
+	PtOnvifDescribe *describing;
+	PtOnvifFound *found;
+	PtOnvifEvents *events;
+	bool events_live;
+	PtOnvifState state;
+	char *reason;
+	GSource *retry;
+	unsigned failures;
+	GPtrArray *watches; /* of PtOnvifWatch *, borrowed */
+	GPtrArray *orders;  /* of Order * */
+};
+
+struct PtOnvifWatch {
+	PtOnvifCamera *camera; /* a reference */
+	PtOnvifPlugKind kind;
+	char *token;
+	int64_t pulse_ns;
+	PtOnvifLevelFn fn;
+	void *user;
+	PtOnvifLevel told;
+	bool told_once;
+};
+
+/* An order to a relay that has not been answered yet. */
+typedef struct {
+	PtOnvifCamera *camera;
+	char *token;
+	bool active, second; /* second: sent to Device IO */
+	PtOnvifCall *call;
+} Order;
+
+static void order_free(void *data);
+
+static GHashTable *cameras; /* name → PtOnvifCamera *, borrowed */
+static unsigned leaving;    /* subscriptions that are being given back */
+
+/* ---- the list ---- */
+
+PtOnvifCamera *pt_onvif_camera_get(const char *name) {
+	if (!cameras)
+		cameras = g_hash_table_new(g_str_hash, g_str_equal);
+	PtOnvifCamera *c = g_hash_table_lookup(cameras, name);
+	if (!c) {
+		c = g_new0(PtOnvifCamera, 1);
+		c->name = g_strdup(name);
+		c->reason = g_strdup("");
+		c->watches = g_ptr_array_new();
+		c->orders = g_ptr_array_new_with_free_func(order_free);
+		g_hash_table_insert(cameras, c->name, c);
+	}
+	c->refs++;
+	return c;
+}
+
+void pt_onvif_camera_unref(PtOnvifCamera *c) {
+	if (!c || --c->refs)
+		return;
+	pt_onvif_camera_stop(c);
+	g_hash_table_remove(cameras, c->name);
+	if (!g_hash_table_size(cameras))
+		g_clear_pointer(&cameras, g_hash_table_unref);
+	pt_onvif_found_free(c->found);
+	g_ptr_array_unref(c->watches);
+	g_ptr_array_unref(c->orders);
+	g_free(c->reason);
+	g_free(c->name);
+	g_free(c);
+}
+
+static void set_state(PtOnvifCamera *c, PtOnvifState state, const char *reason) {
+	if (c->state == state && !strcmp(c->reason, reason))
+		return;
+	c->state = state;
+	g_free(c->reason);
+	c->reason = g_strdup(reason);
+	if (c->host.state)
+		c->host.state(c->host.user, state, c->reason);
+}
+
+/* ---- levels ---- */
+
+static PtOnvifPlug *plug_of(const PtOnvifCamera *c, PtOnvifPlugKind kind, const char *token) {
+	for (guint i = 0; c->found && i < c->found->plugs->len; i++) {
+		PtOnvifPlug *p = g_ptr_array_index(c->found->plugs, i);
+		if (p->kind == kind && !strcmp(p->token, token))
+			return p;
+	}
+	return NULL;
+}
+
+/* Logical state to contact and back: inactive is what the contact idles at. */
+static bool closed_of(const PtOnvifPlug *p, bool active) { return active != p->idle_closed; }
+
+static void tell_watch(PtOnvifWatch *w, int64_t mono_ns, bool initial) {
+	const PtOnvifPlug *p = w->camera->state == PT_ONVIF_READY ? plug_of(w->camera, w->kind, w->token) : NULL;
+	PtOnvifLevel level = !p || !p->known ? PT_ONVIF_UNKNOWN : closed_of(p, p->active) ? PT_ONVIF_CLOSED : PT_ONVIF_OPEN;
+	/* a state that is repeated on a new subscription is none that anybody has to hear of again */
+	if (w->told_once && level == w->told)
+		return;
+	bool first = !w->told_once || w->told == PT_ONVIF_UNKNOWN;
+	w->told = level;
+	w->told_once = true;
+	w->fn(w->user, level, mono_ns, initial || first);
+}
+
+static void tell_watches(PtOnvifCamera *c, const PtOnvifPlug *p, int64_t mono_ns, bool initial) {
+	for (guint i = 0; i < c->watches->len; i++) {
+		PtOnvifWatch *w = g_ptr_array_index(c->watches, i);
+		if (!p || (w->kind == p->kind && !strcmp(w->token, p->token)))
+			tell_watch(w, mono_ns, initial);
+	}
+}
+
+static void forget_levels(PtOnvifCamera *c) {
+	for (guint i = 0; c->found && i < c->found->plugs->len; i++)
+		((PtOnvifPlug *)g_ptr_array_index(c->found->plugs, i))->known = false;
+	tell_watches(c, NULL, pt_mono_ns(c->clock), true);
+}
+
+/* ---- events ---- */
+
+/* Cameras name a plug differently in events than in lists; where there is one of its kind, it is that one. */
+static PtOnvifPlug *plug_said(PtOnvifCamera *c, const PtOnvifSaid *said) {
+	PtOnvifPlugKind kind = said->kind == PT_SAYS_INPUT ? PT_ONVIF_INPUT : PT_ONVIF_RELAY;
+	PtOnvifPlug *p = plug_of(c, kind, said->token), *only = NULL;
+	unsigned n = 0;
+	/* Axis reports inputs and outputs alike as ports */
+	if (!p && g_str_has_suffix(said->topic, "IO/Port"))
+		p = plug_of(c, PT_ONVIF_RELAY, said->token);
+	for (guint i = 0; i < c->found->plugs->len; i++) {
+		PtOnvifPlug *q = g_ptr_array_index(c->found->plugs, i);
+		if (q->kind == kind) {
+			only = q;
+			n++;
+		}
+	}
+	if (!p && n == 1)
+		p = only;
+	if (!p && !n && said->token[0]) /* a camera without Device IO that tells of an input all the same */
+		p = pt_onvif_found_add_plug(c->found, kind, said->token);
+	return p;
+}
+
+/* When it happened on our clock. The camera's own time is worth nothing better than its clock, which is known to the
+ * second, so what has just arrived has just happened, unless it is an old state. */
+static void events_said(void *user, const PtOnvifSaid *said) {
+	PtOnvifCamera *c = user;
+	if ((said->kind == PT_SAYS_INPUT || said->kind == PT_SAYS_RELAY) && c->found) {
+		PtOnvifPlug *p = plug_said(c, said);
+		if (p && said->active >= 0) {
+			p->known = said->how != PT_SAID_DELETED;
+			p->assumed = false;
+			p->active = said->active;
+			tell_watches(c, p, pt_mono_ns(c->clock), said->how == PT_SAID_INITIALIZED);
+		}
+	}
+	if (c->host.said)
+		c->host.said(c->host.user, said);
+}
+
+static void try_later(PtOnvifCamera *c, const char *reason);
+
+static void events_live(void *user) {
+	PtOnvifCamera *c = user;
+	c->events_live = true;
+	c->failures = 0;
+	set_state(c, PT_ONVIF_READY, "");
+}
+
+static void events_lost(void *user, const GError *error) {
+	PtOnvifCamera *c = user;
+	bool slots = error->code == PT_ERROR_AUTH || strstr(error->message, "MaxPullPoints") ||
+	             strstr(error->message, "ResourceUnknown");
+	g_autofree char *reason =
+	    g_strdup_printf("events: %s%s", error->message,
+	                    slots ? " (all its subscriptions may be taken; those that leaked end by themselves)" : "");
+	try_later(c, reason);
+}
+
+static const PtOnvifEventsHost events_host = {events_said, events_live, events_lost, NULL};
+
+/* ---- reaching it ---- */
+
+static gboolean retry_due(void *data);
+
+static void drop_all(PtOnvifCamera *c) {
+	g_clear_pointer(&c->opening, pt_onvif_cancel);
+	g_clear_pointer(&c->describing, pt_onvif_describe_free);
+	g_clear_pointer(&c->events, pt_onvif_events_free);
+	c->events_live = false;
+	if (c->retry) {
+		g_source_destroy(c->retry);
+		g_clear_pointer(&c->retry, g_source_unref);
+	}
+}
+
+static void try_later(PtOnvifCamera *c, const char *reason) {
+	drop_all(c);
+	set_state(c, PT_ONVIF_LOST, reason);
+	forget_levels(c);
+	unsigned wait = MIN(RETRY_MIN_MS << MIN(c->failures, 6), RETRY_MAX_MS);
+	c->failures++;
+	wait += (unsigned)g_random_int_range(0, (gint32)wait / 4 + 1);
+	c->retry = g_timeout_source_new(wait);
+	g_source_set_callback(c->retry, retry_due, c, NULL);
+	g_source_attach(c->retry, g_main_context_get_thread_default());
+}
+
+/* The site wants a relay monostable, or bistable, and the camera has it otherwise. */
+static void set_modes(PtOnvifCamera *c) {
+	for (guint i = 0; i < c->watches->len; i++) {
+		const PtOnvifWatch *w = g_ptr_array_index(c->watches, i);
+		PtOnvifPlug *p = w->kind == PT_ONVIF_RELAY ? plug_of(c, w->kind, w->token) : NULL;
+		if (!p)
+			continue;
+		bool want = w->pulse_ns > 0 && p->can_monostable;
+		double delay = (double)w->pulse_ns / PT_NS_PER_S;
+		if (p->monostable == want && (!want || p->delay_s == delay))
+			continue;
+		p->monostable = want;
+		p->delay_s = delay;
+		pt_onvif_set_relay_mode(c->device, p);
+	}
+}
+
+static void described(void *user, PtOnvifFound *found, const GError *error) {
+	PtOnvifCamera *c = user;
+	c->describing = NULL;
+	if (error) {
+		try_later(c, error->message);
+		return;
+	}
+	pt_onvif_found_free(c->found);
+	c->found = found;
+	set_modes(c);
+	if (c->host.found)
+		c->host.found(c->host.user, found);
+	if (!pt_onvif_device_has(c->device, PT_ONVIF_EVENTS)) {
+		c->failures = 0;
+		set_state(c, PT_ONVIF_READY, "");
+		return;
+	}
+	PtOnvifEventsHost host = events_host;
+	host.user = c;
+	c->events = pt_onvif_events_new(c->device, c->clock, &host);
+}
+
+static void opened(void *user, const PtSoap *answer, const GError *error) {
+	PtOnvifCamera *c = user;
+	c->opening = NULL;
+	if (error)
+		try_later(c, error->message);
+	else
+		c->describing = pt_onvif_describe(c->device, described, c);
+}
+
+static void reach(PtOnvifCamera *c) {
+	if (c->state != PT_ONVIF_LOST)
+		set_state(c, PT_ONVIF_CONNECTING, "");
+	c->opening = pt_onvif_device_open(c->device, opened, c);
+}
+
+static gboolean retry_due(void *data) {
+	PtOnvifCamera *c = data;
+	g_clear_pointer(&c->retry, g_source_unref);
+	reach(c);
+	return G_SOURCE_REMOVE;
+}
+
+void pt_onvif_camera_start(PtOnvifCamera *c, PtHttp *http, PtClock *clock, const PtOnvifParams *params,
+                           const PtOnvifCameraHost *host) {
+	g_assert(!c->device);
+	c->http = http;
+	c->clock = clock;
+	c->host = host ? *host : (PtOnvifCameraHost){0};
+	c->failures = 0;
+	c->device = pt_onvif_device_new(http, clock, params);
+	reach(c);
+}
+
+/* ---- leaving ---- */
+
+static void gone(void *device) {
+	pt_onvif_device_free(device);
+	leaving--;
+}
+
+void pt_onvif_camera_stop(PtOnvifCamera *c) {
+	if (!c->device)
+		return;
+	PtOnvifEvents *events = g_steal_pointer(&c->events);
+	g_ptr_array_set_size(c->orders, 0);
+	PtOnvifDevice *device = g_steal_pointer(&c->device);
+	drop_all(c);
+	c->host = (PtOnvifCameraHost){0};
+	set_state(c, PT_ONVIF_STOPPED, "");
+	forget_levels(c);
+	if (events) {
+		leaving++;
+		pt_onvif_events_leave(events, gone, device);
+	} else {
+		pt_onvif_device_free(device);
+	}
+}
+
+void pt_onvif_cameras_leave(GMainContext *context) {
+	while (leaving) /* each has a deadline of its own */
+		g_main_context_iteration(context, TRUE);
+}
+
+void pt_onvif_camera_view(const PtOnvifCamera *c, PtOnvifView *ret) {
+	PtOnvifView v = {.state = c->state, .reason = c->reason, .events = c->events_live, .found = c->found};
+	if (c->device) {
+		v.offset_ns = pt_onvif_device_offset_ns(c->device);
+		v.clock_known = pt_onvif_device_clock_known(c->device);
+	}
+	if (c->events)
+		pt_onvif_events_get_stats(c->events, &v.stats);
+	*ret = v;
+}
+
+PtOnvifDevice *pt_onvif_camera_device(PtOnvifCamera *c) { return c->state == PT_ONVIF_READY ? c->device : NULL; }
+
+/* ---- plugs ---- */
+
+PtOnvifWatch *pt_onvif_camera_watch(PtOnvifCamera *c, PtOnvifPlugKind kind, const char *token, int64_t pulse_ns,
+                                    PtOnvifLevelFn fn, void *user) {
+	PtOnvifWatch *w = g_new0(PtOnvifWatch, 1);
+	w->camera = c;
+	c->refs++;
+	w->kind = kind;
+	w->token = g_strdup(token);
+	w->pulse_ns = pulse_ns;
+	w->fn = fn;
+	w->user = user;
+	g_ptr_array_add(c->watches, w);
+	if (c->state == PT_ONVIF_READY)
+		set_modes(c);
+	tell_watch(w, pt_mono_ns(c->clock ? c->clock : pt_clock_system()), true);
+	return w;
+}
+
+void pt_onvif_watch_free(PtOnvifWatch *w) {
+	if (!w)
+		return;
+	g_ptr_array_remove(w->camera->watches, w);
+	pt_onvif_camera_unref(w->camera);
+	g_free(w->token);
+	g_free(w);
+}
+
+static void order_free(void *data) {
+	Order *o = data;
+	pt_onvif_cancel(o->call);
+	g_free(o->token);
+	g_free(o);
+}
+
+static void order_answered(void *user, const PtSoap *answer, const GError *error) {
+	Order *o = user;
+	PtOnvifCamera *c = o->camera;
+	o->call = NULL;
+	bool unknown = error && (error->code == PT_ERROR_UNSUPPORTED || error->code == PT_ERROR_NOT_FOUND);
+	if (unknown && !o->second && pt_onvif_device_has(c->device, PT_ONVIF_DEVICEIO)) {
+		o->second = true;
+		o->call = pt_onvif_call(c->device, PT_ONVIF_DEVICEIO, pt_onvif_relay_order(o->token, o->active),
+		                        order_answered, o);
+		return;
+	}
+	PtOnvifPlug *p = error ? NULL : plug_of(c, PT_ONVIF_RELAY, o->token);
+	/* a camera that has never told of this relay will not now: what it accepted is all there is to go by */
+	if (p && (!p->known || p->assumed)) {
+		p->known = p->assumed = true;
+		p->active = o->active;
+		tell_watches(c, p, pt_mono_ns(c->clock), false);
+	}
+	g_ptr_array_remove_fast(c->orders, o);
+}
+
+bool pt_onvif_watch_set(PtOnvifWatch *w, bool closed, GError **error) {
+	PtOnvifCamera *c = w->camera;
+	const PtOnvifPlug *p = plug_of(c, PT_ONVIF_RELAY, w->token);
+	if (c->state != PT_ONVIF_READY) {
+		pt_error_set(error, CLOSED, "camera %s cannot be reached%s%s", c->name, c->reason[0] ? ": " : "", c->reason);
+		return false;
+	}
+	if (!p) {
+		pt_error_set(error, NOT_FOUND, "camera %s has no relay '%s'", c->name, w->token);
+		return false;
+	}
+	Order *o = g_new0(Order, 1);
+	*o = (Order){.camera = c, .token = g_strdup(w->token), .active = closed != p->idle_closed};
+	g_ptr_array_add(c->orders, o);
+	o->call = pt_onvif_call(c->device, PT_ONVIF_DEVICE, pt_onvif_relay_order(o->token, o->active), order_answered, o);
+	return true;
+}

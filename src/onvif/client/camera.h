@@ -1,0 +1,93 @@
+/* An ONVIF camera as the rest of the program needs it: found again whenever it was lost, asked what it has, listened to. One
+ * object per camera of the site, known by its name, so that the driver of plugs finds it whether it is there yet or not.
+ * Everything runs on one thread, that of the context on which the first was made. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+#include "onvif/client/events.h"
+#include "onvif/client/profiles.h"
+
+typedef struct PtOnvifCamera PtOnvifCamera;
+
+/* ---- what it has ---- */
+
+typedef enum { PT_ONVIF_INPUT, PT_ONVIF_RELAY } PtOnvifPlugKind;
+
+typedef struct {
+	PtOnvifPlugKind kind;
+	char *token;
+	bool idle_closed; /* closed when inactive */
+	/* relays */
+	bool monostable, can_monostable;
+	double delay_s; /* of a monostable one */
+	/* what it said last */
+	bool known;
+	bool assumed; /* the state is what it was told, not what it said: it sends no events of it */
+	bool active;
+} PtOnvifPlug;
+
+typedef struct {
+	char *maker, *model, *firmware, *serial;
+	GPtrArray *profiles;              /* of PtOnvifProfile *, those of main and sub with their url */
+	PtOnvifProfile *main, *sub;       /* of profiles; NULL: none */
+	char *snapshot;                   /* address of still pictures; NULL: none */
+	GPtrArray *plugs;                 /* of PtOnvifPlug * */
+	int audio_sources, audio_outputs; /* -1: not told */
+	GPtrArray *notes;                 /* of char *: what could not be read, and why */
+} PtOnvifFound;
+
+typedef enum {
+	PT_ONVIF_STOPPED,
+	PT_ONVIF_CONNECTING,
+	PT_ONVIF_READY, /* described, and its events, if it has any, come in */
+	PT_ONVIF_LOST,  /* see the reason; tried again */
+} PtOnvifState;
+
+typedef struct {
+	PtOnvifState state;
+	const char *reason; /* "" when all is well; valid until the next change */
+	int64_t offset_ns;  /* its clock less ours */
+	bool clock_known;
+	bool events; /* a subscription is alive */
+	PtOnvifEventsStats stats;
+	const PtOnvifFound *found; /* NULL: never reached; valid until the next change */
+} PtOnvifView;
+
+/* ---- life ---- */
+
+/* The camera of this name, made when there is none yet. */
+PtOnvifCamera *pt_onvif_camera_get(const char *name);
+void pt_onvif_camera_unref(PtOnvifCamera *camera); /* takes NULL */
+
+typedef struct {
+	/* Described anew (also when nothing changed): its streams, and whatever else view() tells. */
+	void (*found)(void *user, const PtOnvifFound *found);
+	void (*state)(void *user, PtOnvifState state, const char *reason); /* when either changed */
+	void (*said)(void *user, const PtOnvifSaid *said);                 /* every event */
+	void *user;
+} PtOnvifCameraHost;
+
+/* Reaches it, and goes on for ever. http and clock outlive the camera; params are copied. host may be NULL. */
+void pt_onvif_camera_start(PtOnvifCamera *camera, PtHttp *http, PtClock *clock, const PtOnvifParams *params,
+                           const PtOnvifCameraHost *host);
+/* Its subscription is given back in the background. What it knew is unknown. */
+void pt_onvif_camera_stop(PtOnvifCamera *camera);
+/* At the end of the program: waits until all subscriptions are given back, two seconds at most. */
+void pt_onvif_cameras_leave(GMainContext *context);
+
+void pt_onvif_camera_view(const PtOnvifCamera *camera, PtOnvifView *ret);
+/* NULL while it is not ready. */
+PtOnvifDevice *pt_onvif_camera_device(PtOnvifCamera *camera);
+
+/* ---- its plugs ---- */
+
+typedef enum { PT_ONVIF_UNKNOWN, PT_ONVIF_OPEN, PT_ONVIF_CLOSED } PtOnvifLevel;
+typedef struct PtOnvifWatch PtOnvifWatch;
+/* What the contact does, at once and whenever it changes; mono_ns: when it did, as well as is known. */
+typedef void (*PtOnvifLevelFn)(void *user, PtOnvifLevel level, int64_t mono_ns, bool initial);
+
+/* token: as the camera names it. For a relay pulse_ns > 0 wants it monostable with this delay, where the camera can. */
+PtOnvifWatch *pt_onvif_camera_watch(PtOnvifCamera *camera, PtOnvifPlugKind kind, const char *token, int64_t pulse_ns,
+                                    PtOnvifLevelFn fn, void *user);
+void pt_onvif_watch_free(PtOnvifWatch *watch); /* takes NULL */
+/* FALSE: the camera is not there, or has no such relay. What becomes of it is seen by the watch. */
+bool pt_onvif_watch_set(PtOnvifWatch *watch, bool closed, GError **error);

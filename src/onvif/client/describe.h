@@ -1,0 +1,22 @@
+/* Asks an opened device what it has, one question after the other; what it cannot say becomes a note and nothing more. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+#include "onvif/client/camera.h"
+
+typedef struct PtOnvifDescribe PtOnvifDescribe; /* under way; gone once fn was called */
+/* found: taken by fn; NULL on error, which is one that stops everything (it is gone, the login is wrong). */
+typedef void (*PtOnvifFoundFn)(void *user, PtOnvifFound *found, const GError *error);
+PtOnvifDescribe *pt_onvif_describe(PtOnvifDevice *device, PtOnvifFoundFn fn, void *user);
+void pt_onvif_describe_free(PtOnvifDescribe *describe); /* fn is not called; takes NULL */
+
+void pt_onvif_found_free(PtOnvifFound *found); /* takes NULL */
+PtOnvifPlug *pt_onvif_found_add_plug(PtOnvifFound *found, PtOnvifPlugKind kind, const char *token);
+
+/* The order to a relay: for the device service, or for Device IO, which takes the very same. */
+PtXml *pt_onvif_relay_order(const char *token, bool active);
+void pt_onvif_set_relay_mode(PtOnvifDevice *device, const PtOnvifPlug *plug); /* its answer is not waited for */
+
+/* For tests by hand and recordings: what one answer means. */
+void pt_onvif_read_inputs(const PtSoap *answer, PtOnvifFound *found);
+void pt_onvif_read_relays(const PtSoap *answer, PtOnvifFound *found);
+PtOnvifFound *pt_onvif_found_new(void);
