@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/cameras.h"
 #include "base/clock.h"
+#include "daemon/camera-onvif.h"
 #include <string.h>
 
 #define RING_SPARE_NS (90 * PT_NS_PER_S) /* segments are a minute long and go whole */
@@ -8,7 +9,8 @@
 /* One stream of a camera with all that hangs on it. */
 typedef struct {
 	PtStream *stream;
-	PtSource *source;
+	char *location;   /* where the source plays from; NULL: not known (yet) */
+	PtSource *source; /* NULL: none */
 	PtRecorder *recorder;
 	PtSink watch; /* tells the bus when it is lost and when it is back */
 	PtCameras *owner;
@@ -21,7 +23,9 @@ typedef struct {
 	PtLoop *loop;
 	PtSite *site; /* of the settings it was started with */
 	const PtSiteCamera *settings;
-	Feed *main, *sub;
+	Feed *main, *sub;     /* set and changed under the list's lock; sub NULL: none */
+	PtCameraOnvif *onvif; /* NULL: it is none, and its addresses are those of the site file */
+	PtCameras *owner;
 } Camera;
 
 struct PtCameras {
@@ -53,8 +57,11 @@ static const PtSinkOps watch_ops = {"watch", on_sample, on_state};
 
 static PtRecordMode record_mode(const PtSiteCamera *s, bool main) { return main ? s->record_main : s->record_sub; }
 
-static Feed *feed_start(PtCameras *c, const Camera *camera, const char *name, const char *location, bool main) {
+static bool records_sound(const PtSiteCamera *s) { return s->sound == PT_SOUND_ALWAYS || s->sound == PT_SOUND_EVENTS; }
+
+static Feed *feed_new(PtCameras *c, const Camera *camera, bool main) {
 	const PtSiteCamera *s = camera->settings;
+	const char *name = main ? "main" : "sub";
 	Feed *feed = g_new0(Feed, 1);
 	g_autofree char *stream_name = g_strdup_printf("%s/%s", camera->name, name);
 	feed->owner = c;
@@ -63,19 +70,32 @@ static Feed *feed_start(PtCameras *c, const Camera *camera, const char *name, co
 	feed->watch.ops = &watch_ops;
 	if (main)
 		pt_stream_add_sink(feed->stream, &feed->watch);
-	bool record = record_mode(s, main) != PT_RECORD_NEVER && c->env.archive;
-	bool record_sound = main && (s->sound == PT_SOUND_ALWAYS || s->sound == PT_SOUND_EVENTS);
-	if (record) {
-		g_autoptr(GError) error = NULL;
-		feed->recorder = pt_archive_record(c->env.archive, feed->stream,
-		                                   &(PtRecorderParams){.camera = camera->name,
-		                                                       .video = name,
-		                                                       .audio = record_sound ? "audio" : NULL,
-		                                                       .metadata = main ? "metadata" : NULL},
-		                                   &error);
-		if (!feed->recorder)
-			g_warning("camera %s is not recorded: %s", camera->name, error->message);
-	}
+	if (record_mode(s, main) == PT_RECORD_NEVER || !c->env.archive)
+		return feed;
+	g_autoptr(GError) error = NULL;
+	feed->recorder = pt_archive_record(c->env.archive, feed->stream,
+	                                   &(PtRecorderParams){.camera = camera->name,
+	                                                       .video = name,
+	                                                       .audio = main && records_sound(s) ? "audio" : NULL,
+	                                                       .metadata = main ? "metadata" : NULL},
+	                                   &error);
+	if (!feed->recorder)
+		g_warning("camera %s is not recorded: %s", camera->name, error->message);
+	return feed;
+}
+
+static void feed_lost(Feed *feed, const char *reason) {
+	pt_stream_set_state(feed->stream, PT_STREAM_LOST, reason, pt_wall_ns(pt_clock_system()));
+}
+
+/* Plays from there from now on; nothing happens when it does already. */
+static void feed_play(Feed *feed, const Camera *camera, const char *location, bool main) {
+	const PtSiteCamera *s = camera->settings;
+	if (!g_strcmp0(feed->location, location))
+		return;
+	g_clear_pointer(&feed->source, pt_source_stop);
+	g_free(feed->location);
+	feed->location = g_strdup(location);
 	g_autoptr(GError) error = NULL;
 	PtSourceParams params = {
 	    .camera = camera->name,
@@ -84,15 +104,14 @@ static Feed *feed_start(PtCameras *c, const Camera *camera, const char *name, co
 	    .password = s->login ? s->login->password : NULL,
 	    .transport = s->transport == PT_SITE_TRANSPORT_UDP ? PT_TRANSPORT_UDP : PT_TRANSPORT_TCP,
 	    .video = true,
-	    .audio = main && (record_sound || s->listen != PT_LISTEN_NEVER),
+	    .audio = main && (records_sound(s) || s->listen != PT_LISTEN_NEVER),
 	    .metadata = main,
 	    .loop = camera->loop,
 	    .stream = feed->stream,
 	};
 	feed->source = pt_source_start(&params, &error);
 	if (!feed->source)
-		pt_stream_set_state(feed->stream, PT_STREAM_LOST, error->message, pt_wall_ns(pt_clock_system()));
-	return feed;
+		feed_lost(feed, error->message);
 }
 
 static void feed_stop(PtCameras *c, Feed *feed, const char *reason) {
@@ -103,6 +122,7 @@ static void feed_stop(PtCameras *c, Feed *feed, const char *reason) {
 	pt_source_stop(feed->source);
 	pt_stream_remove_sink(&feed->watch);
 	pt_stream_unref(feed->stream);
+	g_free(feed->location);
 	g_free(feed->camera);
 	g_free(feed);
 }
@@ -131,19 +151,64 @@ static void set_policies(PtCameras *c, const PtSite *site, const PtSiteCamera *s
 	}
 }
 
+/* ---- cameras that tell their addresses themselves ---- */
+
+static void onvif_found(void *user, const char *main, const char *sub) {
+	Camera *camera = user;
+	PtCameras *c = camera->owner;
+	if (main)
+		feed_play(camera->main, camera, main, true);
+	else if (!camera->main->source)
+		feed_lost(camera->main, "it offers no stream that can be recorded");
+	if (camera->settings->sub || (!sub && !camera->sub))
+		return;
+	if (!camera->sub) {
+		Feed *feed = feed_new(c, camera, false);
+		g_mutex_lock(&c->lock);
+		camera->sub = feed;
+		g_mutex_unlock(&c->lock);
+	}
+	if (sub)
+		feed_play(camera->sub, camera, sub, false);
+	else if (!camera->sub->source)
+		feed_lost(camera->sub, "it offers no second stream");
+}
+
+/* Where its streams are is known from an earlier time: they say themselves how they are. */
+static void onvif_lost(void *user, const char *reason) {
+	Camera *camera = user;
+	if (!camera->main->source)
+		feed_lost(camera->main, reason);
+	if (camera->sub && !camera->sub->source)
+		feed_lost(camera->sub, reason);
+}
+
+static const PtCameraOnvifOps onvif_ops = {onvif_found, onvif_lost};
+
+static bool is_onvif(const PtSiteCamera *s) { return g_str_has_prefix(s->source, "onvif:"); }
+
 static Camera *camera_start(PtCameras *c, PtSite *site, const PtSiteCamera *settings) {
 	Camera *camera = g_new0(Camera, 1);
+	camera->owner = c;
 	camera->name = g_strdup(settings->name);
 	camera->loop = c->env.loops[c->next_loop++ % c->env.n_loops];
 	camera->site = pt_site_ref(site);
 	camera->settings = settings;
-	camera->main = feed_start(c, camera, "main", settings->source, true);
+	camera->main = feed_new(c, camera, true);
+	if (settings->sub || (is_onvif(settings) && settings->record_sub != PT_RECORD_NEVER))
+		camera->sub = feed_new(c, camera, false);
 	if (settings->sub)
-		camera->sub = feed_start(c, camera, "sub", settings->sub, false);
+		feed_play(camera->sub, camera, settings->sub, false);
+	if (is_onvif(settings))
+		camera->onvif = pt_camera_onvif_new(settings, &(PtCameraOnvifEnv){c->env.http, c->env.clock, c->env.bus},
+		                                    &onvif_ops, camera);
+	else
+		feed_play(camera->main, camera, settings->source, true);
 	return camera;
 }
 
 static void camera_stop(PtCameras *c, Camera *camera, const char *reason) {
+	pt_camera_onvif_free(camera->onvif);
 	feed_stop(c, camera->main, reason);
 	feed_stop(c, camera->sub, reason);
 	pt_site_unref(camera->site);
@@ -217,4 +282,10 @@ PtStream *pt_cameras_stream(PtCameras *c, const char *camera, const char *stream
 	PtStream *ref = feed ? pt_stream_ref(feed->stream) : NULL;
 	g_mutex_unlock(&c->lock);
 	return ref;
+}
+
+void pt_cameras_describe(PtCameras *c, const char *name, JsonBuilder *b) {
+	const Camera *camera = find(c, name);
+	if (camera && camera->onvif)
+		pt_camera_onvif_describe(camera->onvif, b);
 }

@@ -6,6 +6,7 @@
 #include "daemon/cameras.h"
 #include "daemon/plugs.h"
 #include "daemon/serve.h"
+#include "onvif/client/camera.h"
 #include "plugs/virtual/virtual.h"
 #include "web/host.h"
 #include <glib-unix.h>
@@ -20,6 +21,7 @@
 #define WORKERS_MAX 8
 #define GATHER_NS (4 * PT_NS_PER_MS) /* what arrives within it is handled together; see pt_loop_set_gather() */
 #define LOG_ROWS_MAX 5000000
+#define CAMERA_CONNECTIONS 2000 /* each ONVIF camera keeps one open, for its events */
 
 typedef struct {
 	PtHubOptions options;
@@ -39,6 +41,7 @@ typedef struct {
 	PtVirtualHand *hand;
 	PtActions *actions;
 	PtRulesEngine *rules;
+	PtHttp *http; /* to cameras */
 	PtCameras *cameras;
 	PtServe *serve;
 	PtServer *server;
@@ -144,6 +147,10 @@ static GPtrArray *host_relays(void *user) { return pt_plugs_relays(((Hub *)user)
 
 static PtRulesEngine *host_rules(void *user) { return ((Hub *)user)->rules; }
 
+static void host_describe_camera(void *user, const char *camera, JsonBuilder *b) {
+	pt_cameras_describe(((Hub *)user)->cameras, camera, b);
+}
+
 static void host_describe(void *user, JsonBuilder *b) {
 	Hub *h = user;
 	pt_json_array(b, "workers_cpu_s");
@@ -241,6 +248,7 @@ static bool open_web(Hub *h, GError **error) {
 	                   .relays = host_relays,
 	                   .rules = host_rules,
 	                   .describe = host_describe,
+	                   .describe_camera = host_describe_camera,
 	                   .reload = reload};
 	pt_api_add_routes(&h->host);
 	return true;
@@ -316,7 +324,8 @@ static bool start(Hub *h, GError **error) {
 	h->plugs = pt_plugs_new(&env, off_due, h);
 	h->actions = pt_actions_new(&(PtActionsEnv){h->clock, h->bus, h->plugs, h->archive});
 	h->rules = pt_rules_engine_new(h->clock, h->bus, NULL, pt_actions_table(h->actions));
-	h->cameras = pt_cameras_new(&(PtCamerasEnv){h->archive, h->bus, h->workers, h->n_workers});
+	h->http = pt_http_new(CAMERA_CONNECTIONS);
+	h->cameras = pt_cameras_new(&(PtCamerasEnv){h->archive, h->bus, h->workers, h->n_workers, h->http, h->clock});
 	h->serve = pt_serve_new(h->serving, h->cameras);
 	if (!open_web(h, error))
 		return false;
@@ -346,7 +355,10 @@ static void stop(Hub *h) {
 	pt_actions_free(h->actions);
 	pt_virtual_hand_free(h->hand);
 	pt_plugs_free(h->plugs);
+	pt_onvif_cameras_finish_orders(NULL);
 	pt_cameras_free(h->cameras, "pigtail was stopped");
+	pt_onvif_cameras_leave(NULL);
+	pt_http_free(h->http);
 	pt_archive_free(h->archive);
 	pt_bus_unsubscribe(h->logged);
 	pt_eventlog_free(h->log);

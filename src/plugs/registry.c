@@ -1,6 +1,7 @@
 /* The one list of drivers, and the words and settings all of them share. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "plugs/plug.h"
+#include "plugs/onvif/onvif.h"
 #include "plugs/virtual/virtual.h"
 #include <string.h>
 
@@ -13,13 +14,6 @@ const char *const pt_egress_words[] = {"none", "hardwired", "mechanical", NULL};
 
 /* Drivers of the contract whose protocol is not part of this build: their settings are checked like any other's, so
  * that a site file written for the whole program is judged whole; the plug itself shows as unknown, with the reason. */
-static void check_onvif(const PtPlugSettings *s, const PtNode *node, GPtrArray *problems) {
-	if (!s->camera)
-		pt_problem(problems, node, "driver onvif needs camera: the name of the camera it belongs to");
-	if (!s->token)
-		pt_problem(problems, node, "driver onvif needs token: the camera's own name of the plug, such as AlarmIn_1");
-}
-
 static void check_gpio(const PtPlugSettings *s, const PtNode *node, GPtrArray *problems) {
 	if (!s->chip)
 		pt_problem(problems, node, "driver gpio needs chip, such as gpiochip0");
@@ -27,20 +21,11 @@ static void check_gpio(const PtPlugSettings *s, const PtNode *node, GPtrArray *p
 		pt_problem(problems, node, "driver gpio needs line: the number of the line on its chip");
 }
 
-/* ONVIF Device IO: a monostable output has its delay in the camera */
-static bool onvif_own_timer(const PtPlugSettings *s) { return s->mode == PT_MODE_MONOSTABLE; }
-
-static const char *const onvif_keys[] = {"camera", "token", NULL};
 static const char *const gpio_keys[] = {"chip", "line", NULL};
-static const PtPlugDriver onvif_absent = {.name = "onvif",
-                                          .about = "the plugs of an ONVIF camera",
-                                          .keys = onvif_keys,
-                                          .check = check_onvif,
-                                          .own_timer = onvif_own_timer};
 static const PtPlugDriver gpio_absent = {
     .name = "gpio", .about = "lines of the machine itself", .keys = gpio_keys, .check = check_gpio};
 
-static const PtPlugDriver *const drivers[] = {&pt_virtual_driver, &onvif_absent, &gpio_absent};
+static const PtPlugDriver *const drivers[] = {&pt_virtual_driver, &pt_onvif_driver, &gpio_absent};
 
 const PtPlugDriver *pt_plug_driver_find(const char *name) {
 	for (size_t i = 0; i < G_N_ELEMENTS(drivers); i++)

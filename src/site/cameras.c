@@ -12,7 +12,7 @@ const char *const pt_sound_words[] = {"never", "events", "always", "talk", NULL}
 const char *const pt_transport_words[] = {"tcp", "udp", NULL};
 
 static const char *const source_schemes[] = {"rtsp", "rtsps", "onvif", "v4l2", "file", "test", NULL};
-static const char *const source_built[] = {"rtsp", "file", "test", NULL};
+static const char *const source_built[] = {"rtsp", "onvif", "file", "test", NULL};
 
 void pt_site_camera_free(void *data) {
 	PtSiteCamera *c = data;

@@ -74,6 +74,8 @@ static void put_cameras(PtHost *host, PtRequest *r, JsonBuilder *b) {
 		put_stream(host, b, c->name, "main");
 		put_stream(host, b, c->name, "sub");
 		json_builder_end_object(b);
+		if (host->describe_camera)
+			host->describe_camera(host->user, c->name, b);
 		json_builder_end_object(b);
 	}
 	json_builder_end_array(b);

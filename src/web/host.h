@@ -35,6 +35,7 @@ typedef struct {
 	GPtrArray *(*relays)(void *user);                                        /* of PtRelay *, borrowed */
 	PtRulesEngine *(*rules)(void *user);
 	void (*describe)(void *user, JsonBuilder *builder); /* members of "daemon" in /api/state */
+	void (*describe_camera)(void *user, const char *camera, JsonBuilder *builder); /* more members of it in /api/state */
 	bool (*reload)(void *user, GPtrArray *problems);    /* as SIGHUP does */
 
 	PtClips *clips; /* made with the routes, freed with pt_api_free_clips() */

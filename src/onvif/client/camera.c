@@ -7,6 +7,8 @@
 
 #define RETRY_MIN_MS 1000
 #define RETRY_MAX_MS 60000
+#define ORDERS_MS 2000 /* at the end of the program */
+#define SETTLE_MS 3000 /* a state that was not told by then will not be told */
 
 struct PtOnvifCamera {
 	int refs;
@@ -22,7 +24,7 @@ struct PtOnvifCamera {
 	bool events_live;
 	PtOnvifState state;
 	char *reason;
-	GSource *retry;
+	GSource *retry, *settle;
 	unsigned failures;
 	GPtrArray *watches; /* of PtOnvifWatch *, borrowed */
 	GPtrArray *orders;  /* of Order * */
@@ -51,6 +53,7 @@ static void order_free(void *data);
 
 static GHashTable *cameras; /* name → PtOnvifCamera *, borrowed */
 static unsigned leaving;    /* subscriptions that are being given back */
+static unsigned ordered;    /* orders under way */
 
 /* ---- the list ---- */
 
@@ -178,11 +181,36 @@ static void events_said(void *user, const PtOnvifSaid *said) {
 
 static void try_later(PtOnvifCamera *c, const char *reason);
 
+/* Relays that the camera tells nothing of are taken to be at rest: so their safe state can be ordered, and what it accepts
+ * is what is known of them from then on. */
+static gboolean settle(void *data) {
+	PtOnvifCamera *c = data;
+	g_clear_pointer(&c->settle, g_source_unref);
+	for (guint i = 0; i < c->found->plugs->len; i++) {
+		PtOnvifPlug *p = g_ptr_array_index(c->found->plugs, i);
+		if (p->kind != PT_ONVIF_RELAY || p->known)
+			continue;
+		p->known = p->assumed = true;
+		p->active = false;
+		tell_watches(c, p, pt_mono_ns(c->clock), true);
+	}
+	return G_SOURCE_REMOVE;
+}
+
+static void set_ready(PtOnvifCamera *c) {
+	c->failures = 0;
+	set_state(c, PT_ONVIF_READY, "");
+	if (c->settle)
+		return;
+	c->settle = g_timeout_source_new(SETTLE_MS);
+	g_source_set_callback(c->settle, settle, c, NULL);
+	g_source_attach(c->settle, g_main_context_get_thread_default());
+}
+
 static void events_live(void *user) {
 	PtOnvifCamera *c = user;
 	c->events_live = true;
-	c->failures = 0;
-	set_state(c, PT_ONVIF_READY, "");
+	set_ready(c);
 }
 
 static void events_lost(void *user, const GError *error) {
@@ -201,15 +229,19 @@ static const PtOnvifEventsHost events_host = {events_said, events_live, events_l
 
 static gboolean retry_due(void *data);
 
+static void clear_source(GSource **source) {
+	if (*source)
+		g_source_destroy(*source);
+	g_clear_pointer(source, g_source_unref);
+}
+
 static void drop_all(PtOnvifCamera *c) {
 	g_clear_pointer(&c->opening, pt_onvif_cancel);
 	g_clear_pointer(&c->describing, pt_onvif_describe_free);
 	g_clear_pointer(&c->events, pt_onvif_events_free);
 	c->events_live = false;
-	if (c->retry) {
-		g_source_destroy(c->retry);
-		g_clear_pointer(&c->retry, g_source_unref);
-	}
+	clear_source(&c->retry);
+	clear_source(&c->settle);
 }
 
 static void try_later(PtOnvifCamera *c, const char *reason) {
@@ -224,6 +256,8 @@ static void try_later(PtOnvifCamera *c, const char *reason) {
 	g_source_attach(c->retry, g_main_context_get_thread_default());
 }
 
+static void not_waited_for(void *user, const PtSoap *answer, const GError *error) {}
+
 /* The site wants a relay monostable, or bistable, and the camera has it otherwise. */
 static void set_modes(PtOnvifCamera *c) {
 	for (guint i = 0; i < c->watches->len; i++) {
@@ -237,7 +271,7 @@ static void set_modes(PtOnvifCamera *c) {
 			continue;
 		p->monostable = want;
 		p->delay_s = delay;
-		pt_onvif_set_relay_mode(c->device, p);
+		pt_onvif_call(c->device, PT_ONVIF_DEVICE, pt_onvif_relay_mode(p), not_waited_for, NULL);
 	}
 }
 
@@ -254,8 +288,7 @@ static void described(void *user, PtOnvifFound *found, const GError *error) {
 	if (c->host.found)
 		c->host.found(c->host.user, found);
 	if (!pt_onvif_device_has(c->device, PT_ONVIF_EVENTS)) {
-		c->failures = 0;
-		set_state(c, PT_ONVIF_READY, "");
+		set_ready(c);
 		return;
 	}
 	PtOnvifEventsHost host = events_host;
@@ -321,6 +354,21 @@ void pt_onvif_camera_stop(PtOnvifCamera *c) {
 	}
 }
 
+static gboolean late(void *data) {
+	*(bool *)data = true;
+	return G_SOURCE_CONTINUE;
+}
+
+void pt_onvif_cameras_finish_orders(GMainContext *context) {
+	bool over = false;
+	g_autoptr(GSource) deadline = g_timeout_source_new(ORDERS_MS);
+	g_source_set_callback(deadline, late, &over, NULL);
+	g_source_attach(deadline, context);
+	while (ordered && !over)
+		g_main_context_iteration(context, TRUE);
+	g_source_destroy(deadline);
+}
+
 void pt_onvif_cameras_leave(GMainContext *context) {
 	while (leaving) /* each has a deadline of its own */
 		g_main_context_iteration(context, TRUE);
@@ -370,6 +418,7 @@ void pt_onvif_watch_free(PtOnvifWatch *w) {
 static void order_free(void *data) {
 	Order *o = data;
 	pt_onvif_cancel(o->call);
+	ordered--;
 	g_free(o->token);
 	g_free(o);
 }
@@ -395,9 +444,16 @@ static void order_answered(void *user, const PtSoap *answer, const GError *error
 	g_ptr_array_remove_fast(c->orders, o);
 }
 
-bool pt_onvif_watch_set(PtOnvifWatch *w, bool closed, GError **error) {
+/* Whether it took the time or not: the hub counts too. */
+static void time_set(void *user, const PtSoap *answer, const GError *error) {
+	Order *o = user;
+	o->call =
+	    pt_onvif_call(o->camera->device, PT_ONVIF_DEVICE, pt_onvif_relay_order(o->token, o->active), order_answered, o);
+}
+
+bool pt_onvif_watch_set(PtOnvifWatch *w, bool closed, int64_t for_ns, GError **error) {
 	PtOnvifCamera *c = w->camera;
-	const PtOnvifPlug *p = plug_of(c, PT_ONVIF_RELAY, w->token);
+	PtOnvifPlug *p = plug_of(c, PT_ONVIF_RELAY, w->token);
 	if (c->state != PT_ONVIF_READY) {
 		pt_error_set(error, CLOSED, "camera %s cannot be reached%s%s", c->name, c->reason[0] ? ": " : "", c->reason);
 		return false;
@@ -409,6 +465,14 @@ bool pt_onvif_watch_set(PtOnvifWatch *w, bool closed, GError **error) {
 	Order *o = g_new0(Order, 1);
 	*o = (Order){.camera = c, .token = g_strdup(w->token), .active = closed != p->idle_closed};
 	g_ptr_array_add(c->orders, o);
-	o->call = pt_onvif_call(c->device, PT_ONVIF_DEVICE, pt_onvif_relay_order(o->token, o->active), order_answered, o);
+	ordered++;
+	double delay = (double)for_ns / PT_NS_PER_S;
+	if (for_ns > 0 && p->monostable && p->delay_s != delay) {
+		p->delay_s = delay;
+		o->call = pt_onvif_call(c->device, PT_ONVIF_DEVICE, pt_onvif_relay_mode(p), time_set, o);
+	} else {
+		o->call =
+		    pt_onvif_call(c->device, PT_ONVIF_DEVICE, pt_onvif_relay_order(o->token, o->active), order_answered, o);
+	}
 	return true;
 }

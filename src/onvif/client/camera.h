@@ -71,6 +71,9 @@ void pt_onvif_camera_start(PtOnvifCamera *camera, PtHttp *http, PtClock *clock, 
                            const PtOnvifCameraHost *host);
 /* Its subscription is given back in the background. What it knew is unknown. */
 void pt_onvif_camera_stop(PtOnvifCamera *camera);
+/* At the end of the program, before the cameras are stopped: waits until all orders to relays are answered, two seconds at
+ * most, so that safe states (P5) are reached. */
+void pt_onvif_cameras_finish_orders(GMainContext *context);
 /* At the end of the program: waits until all subscriptions are given back, two seconds at most. */
 void pt_onvif_cameras_leave(GMainContext *context);
 
@@ -89,5 +92,6 @@ typedef void (*PtOnvifLevelFn)(void *user, PtOnvifLevel level, int64_t mono_ns, 
 PtOnvifWatch *pt_onvif_camera_watch(PtOnvifCamera *camera, PtOnvifPlugKind kind, const char *token, int64_t pulse_ns,
                                     PtOnvifLevelFn fn, void *user);
 void pt_onvif_watch_free(PtOnvifWatch *watch); /* takes NULL */
-/* FALSE: the camera is not there, or has no such relay. What becomes of it is seen by the watch. */
-bool pt_onvif_watch_set(PtOnvifWatch *watch, bool closed, GError **error);
+/* FALSE: the camera is not there, or has no such relay. What becomes of it is seen by the watch. for_ns > 0: a monostable
+ * one is to end by itself after it. */
+bool pt_onvif_watch_set(PtOnvifWatch *watch, bool closed, int64_t for_ns, GError **error);

@@ -276,9 +276,7 @@ PtXml *pt_onvif_relay_order(const char *token, bool active) {
 	return x;
 }
 
-static void not_waited_for(void *user, const PtSoap *answer, const GError *error) {}
-
-void pt_onvif_set_relay_mode(PtOnvifDevice *device, const PtOnvifPlug *p) {
+PtXml *pt_onvif_relay_mode(const PtOnvifPlug *p) {
 	PtXml *x = pt_xml_new();
 	pt_xml_open(x, "tds:SetRelayOutputSettings");
 	pt_xml_put(x, "tds:RelayOutputToken", p->token);
@@ -288,5 +286,5 @@ void pt_onvif_set_relay_mode(PtOnvifDevice *device, const PtOnvifPlug *p) {
 	pt_xml_put(x, "tt:IdleState", p->idle_closed ? "closed" : "open");
 	pt_xml_close(x);
 	pt_xml_close(x);
-	pt_onvif_call(device, PT_ONVIF_DEVICE, x, not_waited_for, NULL);
+	return x;
 }

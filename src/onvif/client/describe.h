@@ -14,7 +14,8 @@ PtOnvifPlug *pt_onvif_found_add_plug(PtOnvifFound *found, PtOnvifPlugKind kind, 
 
 /* The order to a relay: for the device service, or for Device IO, which takes the very same. */
 PtXml *pt_onvif_relay_order(const char *token, bool active);
-void pt_onvif_set_relay_mode(PtOnvifDevice *device, const PtOnvifPlug *plug); /* its answer is not waited for */
+/* Its mode, delay and idle state as the plug has them. */
+PtXml *pt_onvif_relay_mode(const PtOnvifPlug *plug);
 
 /* For tests by hand and recordings: what one answer means. */
 void pt_onvif_read_inputs(const PtSoap *answer, PtOnvifFound *found);

@@ -1,0 +1,425 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A scripted ONVIF camera: answers over HTTP as cameras in the field do, with whatever quirk a test asks for. It is no model
+of the specification (the server's own tests have that) but of what was seen."""
+import base64
+import datetime
+import hashlib
+import http.server
+import re
+import secrets
+import socket
+import threading
+import time
+import xml.etree.ElementTree as xml
+
+NS = {"s": "http://www.w3.org/2003/05/soap-envelope", "tds": "http://www.onvif.org/ver10/device/wsdl",
+      "trt": "http://www.onvif.org/ver10/media/wsdl", "tr2": "http://www.onvif.org/ver20/media/wsdl",
+      "tev": "http://www.onvif.org/ver10/events/wsdl", "tmd": "http://www.onvif.org/ver10/deviceIO/wsdl",
+      "tt": "http://www.onvif.org/ver10/schema", "wsnt": "http://docs.oasis-open.org/wsn/b-2",
+      "wsa": "http://www.w3.org/2005/08/addressing", "tns1": "http://www.onvif.org/ver10/topics",
+      "ter": "http://www.onvif.org/ver10/error",
+      "wsse": "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd",
+      "wsu": "http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-utility-1.0.xsd"}
+DECLARED = " ".join(f'xmlns:{k}="{v}"' for k, v in NS.items())
+PREFIX = {v: k for k, v in NS.items()}
+
+
+def iso(seconds):
+    return datetime.datetime.fromtimestamp(seconds, datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+class Fault(Exception):
+    def __init__(self, subcode, reason, status=400):
+        super().__init__(reason)
+        self.subcode, self.status = subcode, status
+
+
+class Subscription:
+    def __init__(self, camera, seconds):
+        self.camera, self.queue, self.id = camera, [], secrets.token_hex(4)
+        self.until = time.time() + seconds
+
+
+class Camera:
+    """`quirks`: words, see where they are asked for. All state is guarded by `self.changed`."""
+
+    def __init__(self, stream, sub=None, user="admin", password="secret", quirks=(), inputs=("AlarmIn_1",), relays=("AlarmOut_1",), slots=10,
+                 clock=0.0, host="127.0.0.1"):
+        self.stream, self.sub, self.user, self.password = stream, sub, user, password
+        self.quirks, self.slots, self.clock = set(quirks), slots, clock
+        self.changed = threading.Condition()
+        self.inputs = {t: False for t in inputs}
+        self.relays = {t: {"active": False, "mode": "Bistable", "delay": 0.0, "idle": "open"} for t in relays}
+        self.orders, self.calls, self.refused, self.messages = [], [], 0, []
+        self.subscriptions = {}
+        self.nonce = secrets.token_hex(8)
+        self.server = http.server.ThreadingHTTPServer((host, 0), type("Handler", (Handler,), {"camera": self}))
+        self.server.daemon_threads = True
+        self.port = self.server.server_address[1]
+        self.url = f"http://{host}:{self.port}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    @property
+    def source(self):
+        return f"onvif://127.0.0.1:{self.port}"
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+        with self.changed:
+            self.subscriptions.clear()
+            self.changed.notify_all()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *what):
+        self.close()
+
+    def now(self):
+        return time.time() + self.clock
+
+    # ---- from the test ----
+
+    def set_input(self, token, active):
+        with self.changed:
+            self.inputs[token] = active
+            self.post(self.input_event(token, "Changed"))
+
+    def post(self, event):
+        for s in self.subscriptions.values():
+            s.queue.append((time.time(), event))
+        self.changed.notify_all()
+
+    def forget_subscriptions(self):
+        """As a reboot does."""
+        with self.changed:
+            self.subscriptions.clear()
+            self.changed.notify_all()
+
+    def relay(self, token):
+        with self.changed:
+            return self.relays[token]["active"]
+
+    # ---- events ----
+
+    def event(self, topic, how, source, data):
+        item = '<tt:SimpleItem Name="%s" Value="%s"/>'
+        how = f' PropertyOperation="{how}"' if how else ""
+        return (f'<wsnt:NotificationMessage><wsnt:Topic Dialect="http://www.onvif.org/ver10/tev/topicExpression/ConcreteSet">{topic}</wsnt:Topic>'
+                f'<wsnt:Message><tt:Message UtcTime="{iso(self.now())}"{how}><tt:Source>{"".join(item % p for p in source)}</tt:Source>'
+                f'<tt:Data>{"".join(item % p for p in data)}</tt:Data></tt:Message></wsnt:Message></wsnt:NotificationMessage>')
+
+    def input_event(self, token, how):
+        value = "true" if self.inputs[token] else "false"
+        if "state-words" in self.quirks:
+            value = "active" if self.inputs[token] else "inactive"
+        name = "State" if "state-name" in self.quirks else "LogicalState"
+        topic = "tns1:VideoSource/tns1:Device/Trigger/DigitalInput" if "nested-topic" in self.quirks else "tns1:Device/Trigger/DigitalInput"
+        shown = "0" if "other-token" in self.quirks else token
+        return self.event(topic, how, [("InputToken", shown)], [(name, value)])
+
+    def relay_event(self, token, how):
+        return self.event("tns1:Device/Trigger/Relay", how, [("RelayToken", token)],
+                          [("LogicalState", "active" if self.relays[token]["active"] else "inactive")])
+
+    def all_states(self):
+        states = [self.input_event(t, "Initialized") for t in self.inputs]
+        if "no-relay-events" not in self.quirks:
+            states += [self.relay_event(t, "Initialized") for t in self.relays]
+        return states
+
+    def set_relay(self, token, active):
+        r = self.relays[token]
+        r["active"] = active
+        if "no-relay-events" not in self.quirks:
+            self.post(self.relay_event(token, "Changed"))
+        if active and r["mode"] == "Monostable" and "ignores-delay" not in self.quirks:
+            threading.Timer(r["delay"], self.end_pulse, (token,)).start()
+
+    def end_pulse(self, token):
+        with self.changed:
+            self.set_relay(token, False)
+
+    # ---- login ----
+
+    def wsse_ok(self, header):
+        token = header.find("wsse:Security/wsse:UsernameToken", NS) if header is not None else None
+        if token is None:
+            return False
+        created = token.findtext("wsu:Created", "", NS)
+        at = datetime.datetime.fromisoformat(created.replace("Z", "+00:00")).timestamp()
+        nonce = base64.b64decode(token.findtext("wsse:Nonce", "", NS))
+        want = base64.b64encode(hashlib.sha1(nonce + created.encode() + self.password.encode()).digest()).decode()
+        return token.findtext("wsse:Username", "", NS) == self.user and token.findtext("wsse:Password", "", NS) == want and abs(at - self.now()) < 5
+
+    def digest_ok(self, header, method, algorithm):
+        fields = dict(re.findall(r'(\w+)="?([^",]*)"?', header or ""))
+        if not header or not header.startswith("Digest") or fields.get("nonce") != self.nonce:
+            return False
+        h = (lambda t: hashlib.sha256(t.encode()).hexdigest()) if algorithm == "SHA-256" else (lambda t: hashlib.md5(t.encode()).hexdigest())
+        if fields.get("algorithm", "MD5") != algorithm:
+            return False
+        a1, a2 = h(f"{self.user}:camera:{self.password}"), h(f"{method}:{fields['uri']}")
+        return fields["response"] == h(f"{a1}:{self.nonce}:{fields['nc']}:{fields['cnonce']}:auth:{a2}")
+
+    def algorithms(self):
+        if "sha-256" in self.quirks:
+            return ["SHA-256"]
+        return ["MD5", "SHA-256"] if "md5-first" in self.quirks else ["MD5"]
+
+    # ---- calls ----
+
+    def address(self, path):
+        if "dead-xaddr" in self.quirks:
+            return f"http://10.255.255.1{path}"
+        if "doubled-port" in self.quirks:
+            return f"http://127.0.0.1:{self.port}:{self.port}{path}"
+        if "loopback" in self.quirks:
+            return f"http://127.0.0.2:{self.port}{path}"
+        return self.url + path
+
+    def answer(self, name, body, path):
+        operation = getattr(self, "do_" + name, None)
+        if not operation:
+            raise Fault("ter:ActionNotSupported", f"{name} is not supported")
+        return operation(body, path)
+
+    def do_GetSystemDateAndTime(self, body, path):
+        t = datetime.datetime.fromtimestamp(self.now(), datetime.timezone.utc)
+        parts = (f"<tt:Time><tt:Hour>{t.hour}</tt:Hour><tt:Minute>{t.minute}</tt:Minute><tt:Second>{t.second}</tt:Second></tt:Time>"
+                 f"<tt:Date><tt:Year>{t.year}</tt:Year><tt:Month>{t.month}</tt:Month><tt:Day>{t.day}</tt:Day></tt:Date>")
+        return ("<tds:GetSystemDateAndTimeResponse><tds:SystemDateAndTime><tt:DateTimeType>NTP</tt:DateTimeType><tt:DaylightSavings>false"
+                f"</tt:DaylightSavings><tt:UTCDateTime>{parts}</tt:UTCDateTime></tds:SystemDateAndTime></tds:GetSystemDateAndTimeResponse>")
+
+    def do_GetServices(self, body, path):
+        if "no-getservices" in self.quirks:
+            raise Fault("ter:ActionNotSupported", "GetServices")
+        services = [("tr2", "/onvif/media2")] if "media2" in self.quirks else []
+        services += [("tds", "/onvif/device_service"), ("trt", "/onvif/media"), ("tev", "/onvif/events"), ("tmd", "/onvif/deviceio")]
+        return "<tds:GetServicesResponse>" + "".join(
+            f"<tds:Service><tds:Namespace>{NS[p]}</tds:Namespace><tds:XAddr>{self.address(a)}</tds:XAddr><tds:Version><tt:Major>2</tt:Major>"
+            "<tt:Minor>0</tt:Minor></tds:Version></tds:Service>" for p, a in services) + "</tds:GetServicesResponse>"
+
+    def do_GetCapabilities(self, body, path):
+        return ("<tds:GetCapabilitiesResponse><tds:Capabilities>"
+                f"<tt:Device><tt:XAddr>{self.address('/onvif/device_service')}</tt:XAddr></tt:Device>"
+                f"<tt:Events><tt:XAddr>{self.address('/onvif/events')}</tt:XAddr></tt:Events>"
+                f"<tt:Media><tt:XAddr>{self.address('/onvif/media')}</tt:XAddr></tt:Media>"
+                f"<tt:Extension><tt:DeviceIO><tt:XAddr>{self.address('/onvif/deviceio')}</tt:XAddr></tt:DeviceIO></tt:Extension>"
+                "</tds:Capabilities></tds:GetCapabilitiesResponse>")
+
+    def do_GetDeviceInformation(self, body, path):
+        return ("<tds:GetDeviceInformationResponse><tds:Manufacturer>Acme</tds:Manufacturer><tds:Model>Eye 3</tds:Model><tds:FirmwareVersion>1.2.3"
+                "</tds:FirmwareVersion><tds:SerialNumber>0815</tds:SerialNumber><tds:HardwareId>7</tds:HardwareId></tds:GetDeviceInformationResponse>")
+
+    def profiles(self, media2):
+        made = []
+        for token, w, h in [("main", 1920, 1080)] + ([("sub", 640, 360)] if self.sub else []):
+            inner = (f"<tt:Encoding>H264</tt:Encoding><tt:Resolution><tt:Width>{w}</tt:Width><tt:Height>{h}</tt:Height></tt:Resolution>"
+                     "<tt:RateControl><tt:FrameRateLimit>25</tt:FrameRateLimit><tt:EncodingInterval>1</tt:EncodingInterval>"
+                     "<tt:BitrateLimit>4096</tt:BitrateLimit></tt:RateControl>")
+            if media2:
+                made.append(f'<tr2:Profiles token="{token}" fixed="true"><tr2:Name>{token}</tr2:Name><tr2:Configurations><tr2:VideoSource token="v">'
+                            f'<tt:SourceToken>0</tt:SourceToken></tr2:VideoSource><tr2:VideoEncoder token="e{token}">{inner}</tr2:VideoEncoder>'
+                            "</tr2:Configurations></tr2:Profiles>")
+            else:
+                made.append(f'<trt:Profiles token="{token}" fixed="true"><tt:Name>{token}</tt:Name><tt:VideoSourceConfiguration token="v">'
+                            f'<tt:SourceToken>0</tt:SourceToken></tt:VideoSourceConfiguration><tt:VideoEncoderConfiguration token="e{token}">{inner}'
+                            "</tt:VideoEncoderConfiguration></trt:Profiles>")
+        return "".join(made)
+
+    def do_GetProfiles(self, body, path):
+        p = "tr2" if path.endswith("media2") else "trt"
+        return f"<{p}:GetProfilesResponse>{self.profiles(p == 'tr2')}</{p}:GetProfilesResponse>"
+
+    def do_GetStreamUri(self, body, path):
+        token = next(e.text for e in body.iter() if e.tag.endswith("ProfileToken"))
+        uri = self.sub if token == "sub" else self.stream
+        if "userinfo" in self.quirks:
+            uri = uri.replace("rtsp://", "rtsp://admin:secret@")
+        if "placeholder" in self.quirks:
+            uri = uri.replace("127.0.0.1", "0.0.0.0")
+        uri = uri.replace("&", "&amp;")
+        if path.endswith("media2"):
+            return f"<tr2:GetStreamUriResponse><tr2:Uri>{uri}</tr2:Uri></tr2:GetStreamUriResponse>"
+        return (f"<trt:GetStreamUriResponse><trt:MediaUri><tt:Uri>{uri}</tt:Uri><tt:InvalidAfterConnect>false</tt:InvalidAfterConnect>"
+                "<tt:InvalidAfterReboot>false</tt:InvalidAfterReboot><tt:Timeout>PT0S</tt:Timeout></trt:MediaUri></trt:GetStreamUriResponse>")
+
+    def do_GetDigitalInputs(self, body, path):
+        return ("<tmd:GetDigitalInputsResponse>" + "".join(f'<tmd:DigitalInputs token="{t}" IdleState="open"/>' for t in self.inputs)
+                + "</tmd:GetDigitalInputsResponse>")
+
+    def do_GetRelayOutputs(self, body, path):
+        return "<tds:GetRelayOutputsResponse>" + "".join(
+            f'<tds:RelayOutputs token="{t}"><tt:Properties><tt:Mode>{r["mode"]}</tt:Mode><tt:DelayTime>PT{r["delay"]}S</tt:DelayTime>'
+            f'<tt:IdleState>{r["idle"]}</tt:IdleState></tt:Properties></tds:RelayOutputs>' for t, r in self.relays.items()) + "</tds:GetRelayOutputsResponse>"
+
+    def relay_token(self, body):
+        token = next(e.text for e in body.iter() if e.tag.endswith("RelayOutputToken"))
+        if token not in self.relays:
+            raise Fault("ter:InvalidArgVal", f"RelayToken {token}")
+        return token
+
+    def do_SetRelayOutputState(self, body, path):
+        if "relays-by-deviceio" in self.quirks and not path.endswith("deviceio"):
+            raise Fault("ter:ActionNotSupported", "not here")
+        token, state = self.relay_token(body), next(e.text for e in body.iter() if e.tag.endswith("LogicalState"))
+        with self.changed:
+            self.orders.append((token, state, time.time()))
+            self.set_relay(token, state == "active")
+        return "<tds:SetRelayOutputStateResponse/>"
+
+    def do_SetRelayOutputSettings(self, body, path):
+        token = self.relay_token(body)
+        value = {e.tag.split("}")[1]: e.text for e in body.iter()}
+        with self.changed:
+            self.relays[token].update(mode=value["Mode"], delay=float(value["DelayTime"].strip("PTS")), idle=value["IdleState"])
+        return "<tds:SetRelayOutputSettingsResponse/>"
+
+    # ---- subscriptions ----
+
+    def seconds(self, body, name, default):
+        text = next((e.text for e in body.iter() if e.tag.endswith(name)), None)
+        m = re.fullmatch(r"PT([\d.]+)S", text or "")
+        return float(m[1]) if m else default
+
+    def do_CreatePullPointSubscription(self, body, path):
+        with self.changed:
+            now = time.time()
+            self.subscriptions = {k: s for k, s in self.subscriptions.items() if s.until > now}
+            if len(self.subscriptions) >= self.slots:
+                raise Fault("ter:NotAuthorized", "no more subscriptions") if "slots-as-401" in self.quirks else Fault("ter:Action", "MaxPullPoints")
+            granted = 0 if "expires-at-once" in self.quirks else self.seconds(body, "InitialTerminationTime", 60)
+            s = Subscription(self, max(granted, 5))
+            self.subscriptions[s.id] = s
+            if "always-empty" not in self.quirks:
+                s.queue = [(now, e) for e in self.all_states()]
+        address = f"/onvif/sub/{s.id}"
+        reference = ""
+        if "reference-parameters" in self.quirks:
+            address, reference = "/onvif/sub", f'<wsa:ReferenceParameters><v:Id xmlns:v="urn:vendor">{s.id}</v:Id></wsa:ReferenceParameters>'
+        return (f"<tev:CreatePullPointSubscriptionResponse><tev:SubscriptionReference><wsa:Address>{self.address(address)}</wsa:Address>{reference}"
+                f"</tev:SubscriptionReference><wsnt:CurrentTime>{iso(self.now())}</wsnt:CurrentTime><wsnt:TerminationTime>{iso(self.now() + granted)}"
+                "</wsnt:TerminationTime></tev:CreatePullPointSubscriptionResponse>")
+
+    def subscription(self, path, header):
+        key = path.rsplit("/", 1)[1]
+        if header is not None and "reference-parameters" in self.quirks:
+            key = header.findtext("{urn:vendor}Id", "")
+        s = self.subscriptions.get(key)
+        if not s or s.until < time.time():
+            self.subscriptions.pop(key, None)
+            raise Fault("ter:InvalidArgVal", "ResourceUnknown")
+        return s
+
+    def do_PullMessages(self, body, path, header=None):
+        wait = self.seconds(body, "Timeout", 1)
+        with self.changed:
+            s = self.subscription(path, header)
+            if "pull-prolongs" in self.quirks:
+                s.until = time.time() + 60
+            if "no-long-poll" not in self.quirks:
+                self.changed.wait_for(lambda: s.queue or s.id not in self.subscriptions, wait)
+            s = self.subscription(path, header)
+            messages = [] if "always-empty" in self.quirks else [e for _, e in s.queue]
+            s.queue = []
+        return (f"<tev:PullMessagesResponse><tev:CurrentTime>{iso(self.now())}</tev:CurrentTime><tev:TerminationTime>{iso(self.now() + 60)}"
+                f"</tev:TerminationTime>{''.join(messages)}</tev:PullMessagesResponse>")
+
+    def do_Renew(self, body, path, header=None):
+        if "no-renew" in self.quirks:
+            raise Fault("ter:ActionNotSupported", "Renew")
+        with self.changed:
+            s = self.subscription(path, header)
+            s.until = time.time() + self.seconds(body, "TerminationTime", 60)
+            return (f"<wsnt:RenewResponse><wsnt:TerminationTime>{iso(s.until + self.clock)}</wsnt:TerminationTime><wsnt:CurrentTime>{iso(self.now())}"
+                    "</wsnt:CurrentTime></wsnt:RenewResponse>")
+
+    def do_Unsubscribe(self, body, path, header=None):
+        with self.changed:
+            s = self.subscription(path, header)
+            del self.subscriptions[s.id]
+            self.changed.notify_all()
+        return "<wsnt:UnsubscribeResponse/>"
+
+    def do_SetSynchronizationPoint(self, body, path, header=None):
+        if "no-sync-point" in self.quirks:
+            raise Fault("ter:ActionNotSupported", "SetSynchronizationPoint")
+        with self.changed:
+            s = self.subscription(path, header)
+            if "always-empty" not in self.quirks:
+                s.queue += [(time.time(), e) for e in self.all_states()]
+            self.changed.notify_all()
+        return "<tev:SetSynchronizationPointResponse/>"
+
+
+OPEN = {"GetSystemDateAndTime", "GetServices", "GetCapabilities"}
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def log_message(self, *what):
+        pass
+
+    def reply(self, status, body, headers=()):
+        text = (f'<?xml version="1.0" encoding="UTF-8"?><s:Envelope {DECLARED}><s:Body>{body}</s:Body></s:Envelope>' if body else "").encode()
+        self.send_response(status)
+        for name, value in headers:
+            self.send_header(name, value)
+        self.send_header("Content-Type", "application/soap+xml; charset=utf-8")
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+    def fault(self, subcode, reason, status):
+        self.reply(status, f"<s:Fault><s:Code><s:Value>s:Sender</s:Value><s:Subcode><s:Value>{subcode}</s:Value></s:Subcode></s:Code>"
+                           f'<s:Reason><s:Text xml:lang="en">{reason}</s:Text></s:Reason></s:Fault>')
+
+    def challenge(self):
+        c = self.camera
+        both = [f'Digest realm="camera", qop="auth", nonce="{c.nonce}", algorithm={a}' for a in c.algorithms()]
+        if "basic-first" in c.quirks:
+            both.insert(0, 'Basic realm="camera"')
+        c.refused += 1
+        self.reply(401, "", [("WWW-Authenticate", v) for v in both])
+
+    def do_POST(self):
+        c = self.camera
+        message = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        envelope = xml.fromstring(message)
+        header, body = envelope.find("s:Header", NS), envelope.find("s:Body", NS)[0]
+        name = body.tag.split("}")[1]
+        c.calls.append(name)
+        c.messages.append(message)
+        if not self.logged_in(c, name, header):
+            return
+        try:
+            operation = getattr(c, "do_" + name, None)
+            if operation and self.path.startswith("/onvif/sub"):
+                self.reply(200, operation(body, self.path, header))
+            else:
+                self.reply(200, c.answer(name, body, self.path))
+        except Fault as f:
+            self.fault(f.subcode, f, 200 if "fault-200" in c.quirks else f.status)
+        except (BrokenPipeError, ConnectionResetError):
+            pass
+
+    def logged_in(self, c, name, header):
+        if not c.user or (name in OPEN and "time-needs-login" not in c.quirks):
+            return True
+        if "digest-only" in c.quirks:
+            if any(c.digest_ok(self.headers.get("Authorization"), "POST", a) for a in c.algorithms()):
+                return True
+            self.challenge()
+            return False
+        if c.wsse_ok(header):
+            return True
+        if "http-401" in c.quirks:
+            self.reply(401, "")
+        else:
+            c.refused += 1
+            self.fault("ter:NotAuthorized", "Sender not Authorized", 400)
+        return False
