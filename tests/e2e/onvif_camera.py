@@ -40,11 +40,18 @@ class Subscription:
         self.until = time.time() + seconds
 
 
+class Server(http.server.ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request, client_address):
+        """Connections that the other end gives up are no news."""
+
+
 class Camera:
     """`quirks`: words, see where they are asked for. All state is guarded by `self.changed`."""
 
     def __init__(self, stream, sub=None, user="admin", password="secret", quirks=(), inputs=("AlarmIn_1",), relays=("AlarmOut_1",), slots=10,
-                 clock=0.0, host="127.0.0.1"):
+                 clock=0.0, host="127.0.0.1", port=0):
         self.stream, self.sub, self.user, self.password = stream, sub, user, password
         self.quirks, self.slots, self.clock = set(quirks), slots, clock
         self.changed = threading.Condition()
@@ -53,8 +60,7 @@ class Camera:
         self.orders, self.calls, self.refused, self.messages = [], [], 0, []
         self.subscriptions = {}
         self.nonce = secrets.token_hex(8)
-        self.server = http.server.ThreadingHTTPServer((host, 0), type("Handler", (Handler,), {"camera": self}))
-        self.server.daemon_threads = True
+        self.server = Server((host, port), type("Handler", (Handler,), {"camera": self}))
         self.port = self.server.server_address[1]
         self.url = f"http://{host}:{self.port}"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()

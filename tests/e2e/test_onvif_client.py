@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The hub with ONVIF cameras as the field has them: whatever the quirk, it ends up with the right streams and states."""
+import socket
 import time
 
 import pytest
@@ -138,16 +139,8 @@ def test_reboot(farm):
         camera.close()
         h.wait_door("unknown", 60)
         assert h.flood() == "unknown"
-        import http.server
-        import onvif_camera
-        again = Camera(farm.url())
-        again.server.server_close()
-        again.server = http.server.ThreadingHTTPServer(("127.0.0.1", port), type("Handler", (onvif_camera.Handler,), {"camera": again}))
-        again.server.daemon_threads = True
-        again.port, again.url = port, f"http://127.0.0.1:{port}"
+        again = Camera(farm.url(), port=port)
         again.relays["AlarmOut_1"]["active"] = True
-        import threading
-        threading.Thread(target=again.server.serve_forever, daemon=True).start()
         h.wait_door("inactive", 70)
         wait_for("the light is made safe", lambda: not again.relay("AlarmOut_1"), 15)
         h.stop()
@@ -183,7 +176,7 @@ def test_events_that_never_come(farm):
 def test_pulse(farm, quirks):
     """Monostable: the camera ends it by itself, and where it ignores the delay the hub does."""
     with Camera(farm.url(), quirks=quirks) as camera, OnvifHub(camera, mode="monostable", pulse="1s") as h:
-        assert_all_works_until_ready(h)
+        assert_ready(h)
         assert camera.relays["AlarmOut_1"]["mode"] == "Monostable" and camera.relays["AlarmOut_1"]["delay"] == 1.0
         begin = time.time()
         assert h.request("POST", "/api/relays/flood", {"state": "pulse"})[0] == 200
@@ -193,7 +186,7 @@ def test_pulse(farm, quirks):
         h.wait_flood("off")
 
 
-def assert_all_works_until_ready(h):
+def assert_ready(h):
     wait_for("the camera is ready", lambda: h.onvif()["state"] == "ready", 20)
     h.wait_door("inactive")
     h.wait_flood("off")
@@ -204,7 +197,7 @@ def test_normally_closed(farm):
     with Camera(farm.url()) as camera:
         camera.relays["AlarmOut_1"]["idle"] = "closed"
         with OnvifHub(camera, contact="normally-closed") as h:
-            assert_all_works_until_ready(h)
+            assert_ready(h)
             assert h.request("POST", "/api/relays/flood", {"state": "on"})[0] == 200
             h.wait_flood("on")
             assert camera.relay("AlarmOut_1")  # active: away from its idle state, which is closed
@@ -212,7 +205,7 @@ def test_normally_closed(farm):
 
 def test_safe_state_at_stop(farm):
     with Camera(farm.url()) as camera, OnvifHub(camera, safe="off") as h:
-        assert_all_works_until_ready(h)
+        assert_ready(h)
         assert h.request("POST", "/api/relays/flood", {"state": "on"})[0] == 200
         h.wait_flood("on")
         h.stop()
@@ -223,7 +216,7 @@ def test_rule_and_delay(farm):
     """From the camera's event to its relay by a rule of the hub."""
     rule = "rules:\n  door light: { when: door active, do: [ { relay: { flood: on } } ] }\n  door dark: { when: door inactive, do: [ { relay: { flood: off } } ] }\n"
     with Camera(farm.url()) as camera, OnvifHub(camera, extra=rule) as h:
-        assert_all_works_until_ready(h)
+        assert_ready(h)
         times = []
         for i in range(30):
             active = i % 2 == 0
@@ -240,7 +233,7 @@ def test_rule_and_delay(farm):
 
 def test_other_events(farm):
     with Camera(farm.url()) as camera, OnvifHub(camera) as h:
-        assert_all_works_until_ready(h)
+        assert_ready(h)
         with camera.changed:
             camera.post(camera.event("tns1:VideoSource/MotionAlarm", "Initialized", [("Source", "0")], [("State", "false")]))
             camera.post(camera.event("tns1:VideoSource/MotionAlarm", "Changed", [("Source", "0")], [("State", "true")]))
@@ -251,14 +244,21 @@ def test_other_events(farm):
         assert [e["initial"] for e in h.events(topic="motion") if e["state"] == "inactive"] == [True]
 
 
-def test_dead_camera_costs_nothing(farm):
-    with Camera(farm.url()) as camera:
-        source = camera.source
-    class Gone:
-        pass
-    gone = Gone()
-    gone.source = source
-    with OnvifHub(gone) as h:
+class Gone:
+    """An address that refuses: bound, so that nobody else gets it, and not listening."""
+
+    def __enter__(self):
+        self.socket = socket.socket()
+        self.socket.bind(("127.0.0.1", 0))
+        self.source = f"onvif://127.0.0.1:{self.socket.getsockname()[1]}"
+        return self
+
+    def __exit__(self, *what):
+        self.socket.close()
+
+
+def test_a_camera_that_is_not_there():
+    with Gone() as gone, OnvifHub(gone) as h:
         wait_for("the reason is shown", lambda: h.onvif()["reason"], 15)
         assert "refused" in h.onvif()["reason"], h.onvif()
         assert "refused" in h.camera("gate")["reason"]

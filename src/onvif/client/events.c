@@ -6,6 +6,7 @@
 
 #define LIFETIME_S 120     /* of a subscription, asked for anew at half of what was granted */
 #define PULL_S 30          /* a pull waits so long for something to say */
+#define FIRST_PULL_S 1     /* the first one, which shows that the subscription is alive */
 #define MESSAGES 64        /* at most, of one pull */
 #define SLACK_S 10         /* what an answer may come later than the device's own time */
 #define EMPTY_PAUSE_MS 500 /* between pulls of a device that does not wait but answers "nothing" at once */
@@ -178,7 +179,7 @@ static void pulled(void *user, const PtSoap *answer, const GError *error) {
 static void pull(PtOnvifEvents *e) {
 	PtXml *x = pt_xml_new();
 	pt_xml_open(x, "tev:PullMessages");
-	pt_xml_put_duration(x, "tev:Timeout", PULL_S * PT_NS_PER_S);
+	pt_xml_put_duration(x, "tev:Timeout", (e->live ? PULL_S : FIRST_PULL_S) * PT_NS_PER_S);
 	pt_xml_put_int(x, "tev:MessageLimit", MESSAGES);
 	e->stats.pulls++;
 	e->pulled_ns = pt_mono_ns(e->clock);
