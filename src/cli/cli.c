@@ -5,6 +5,8 @@
 
 static const PtCommand commands[] = {
     {"demo", "[--dir DIR] [--port N]", "a virtual camera and a hub, as two processes", pt_cli_demo},
+    {"discover", "[--user NAME] [--host ADDRESS,…] [--json]", "which cameras are there, as a piece of a site file",
+     pt_cli_discover},
     {"config", "check SITE.yaml", "is the site file right?", pt_cli_config},
     {"state", "[--json]", "what runs and how well", pt_cli_state},
     {"events", "[--follow] [--since TIME] [--topic T] [--json]", "what happened", pt_cli_events},

@@ -30,6 +30,7 @@ int pt_cli_rules(int argc, char **argv);
 int pt_cli_parse(int argc, char **argv);
 int pt_cli_user(int argc, char **argv);
 int pt_cli_demo(int argc, char **argv);
+int pt_cli_discover(int argc, char **argv);
 
 /* ---- arguments: "--name value" and "--name" are taken out wherever they stand ---- */
 bool pt_cli_flag(int *argc, char **argv, const char *name);

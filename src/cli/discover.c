@@ -1,0 +1,171 @@
+/* pigtail discover: looks for cameras without a daemon, and prints what goes into the site file. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/cli.h"
+#include "base/clock.h"
+#include "onvif/client/find.h"
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char usage[] =
+    "usage: pigtail discover [--host ADDRESS[,ADDRESS…]] [--only-hosts] [--user NAME] [--seconds N] [--json]\n"
+    "The password of --user is asked for, or read from standard input.\n";
+
+typedef struct {
+	GMainLoop *loop;
+	const char *login;
+	JsonBuilder *json; /* NULL: for people */
+	unsigned found, asked;
+	bool refused;
+} Discover;
+
+static void member(JsonBuilder *b, const char *name, const char *text) {
+	json_builder_set_member_name(b, name);
+	if (text)
+		json_builder_add_string_value(b, text);
+	else
+		json_builder_add_null_value(b);
+}
+
+static void number(JsonBuilder *b, const char *name, int64_t value) {
+	json_builder_set_member_name(b, name);
+	json_builder_add_int_value(b, value);
+}
+
+static void profile_json(JsonBuilder *b, const PtOnvifFound *f, const PtOnvifProfile *p) {
+	json_builder_begin_object(b);
+	member(b, "token", p->token);
+	member(b, "name", p->name);
+	member(b, "use", p == f->main ? "main" : p == f->sub ? "sub" : NULL);
+	member(b, "codec", p->codec);
+	number(b, "width", p->width);
+	number(b, "height", p->height);
+	number(b, "bitrate_kbps", p->bitrate_kbps);
+	member(b, "url", p->url);
+	json_builder_end_object(b);
+}
+
+static void plug_json(JsonBuilder *b, const PtOnvifPlug *p) {
+	json_builder_begin_object(b);
+	member(b, "kind", p->kind == PT_ONVIF_INPUT ? "input" : "relay");
+	member(b, "token", p->token);
+	member(b, "idle", p->idle_closed ? "closed" : "open");
+	if (p->kind == PT_ONVIF_RELAY)
+		member(b, "mode", p->monostable ? "monostable" : "bistable");
+	json_builder_end_object(b);
+}
+
+static void candidate_json(Discover *d, const PtOnvifCandidate *c) {
+	JsonBuilder *b = d->json;
+	const PtOnvifFound *f = c->found;
+	json_builder_begin_object(b);
+	member(b, "name", c->name);
+	member(b, "source", c->source);
+	member(b, "title", c->title);
+	member(b, "endpoint", c->endpoint);
+	member(b, "error", c->error);
+	if (c->clock_known)
+		number(b, "clock_offset_ms", c->offset_ns / PT_NS_PER_MS);
+	if (f) {
+		member(b, "maker", f->maker);
+		member(b, "model", f->model);
+		member(b, "firmware", f->firmware);
+		member(b, "serial", f->serial);
+		member(b, "snapshot", f->snapshot);
+		json_builder_set_member_name(b, "profiles");
+		json_builder_begin_array(b);
+		for (guint i = 0; i < f->profiles->len; i++)
+			profile_json(b, f, g_ptr_array_index(f->profiles, i));
+		json_builder_end_array(b);
+		json_builder_set_member_name(b, "plugs");
+		json_builder_begin_array(b);
+		for (guint i = 0; i < f->plugs->len; i++)
+			plug_json(b, g_ptr_array_index(f->plugs, i));
+		json_builder_end_array(b);
+		json_builder_set_member_name(b, "notes");
+		json_builder_begin_array(b);
+		for (guint i = 0; i < f->notes->len; i++)
+			json_builder_add_string_value(b, g_ptr_array_index(f->notes, i));
+		json_builder_end_array(b);
+	}
+	g_autofree char *fragment = pt_onvif_fragment(c, d->login);
+	member(b, "fragment", fragment);
+	json_builder_end_object(b);
+}
+
+static void found(void *user, const PtOnvifCandidate *c) {
+	Discover *d = user;
+	d->found++;
+	d->asked += c->found != NULL;
+	d->refused = d->refused || (c->error && strstr(c->error, "401"));
+	if (d->json) {
+		candidate_json(d, c);
+		return;
+	}
+	g_autofree char *text = pt_onvif_fragment(c, d->login);
+	printf("%s%s", d->found > 1 ? "\n" : "", text);
+	fflush(stdout);
+}
+
+static void done(void *user) { g_main_loop_quit(((Discover *)user)->loop); }
+
+static char *ask_password(void) {
+	if (isatty(STDIN_FILENO))
+		return g_strdup(getpass("Password of the cameras: "));
+	char line[300];
+	if (!fgets(line, sizeof line, stdin))
+		line[0] = 0;
+	line[strcspn(line, "\r\n")] = 0;
+	return g_strdup(line);
+}
+
+int pt_cli_discover(int argc, char **argv) {
+	bool json = pt_cli_flag(&argc, argv, "--json"), only = pt_cli_flag(&argc, argv, "--only-hosts");
+	const char *hosts = pt_cli_option(&argc, argv, "--host"), *user = pt_cli_option(&argc, argv, "--user");
+	const char *seconds = pt_cli_option(&argc, argv, "--seconds");
+	guint64 wait = 3;
+	if (!pt_cli_no_more_options(argc, argv) || argc != 1 || (only && !hosts) ||
+	    (seconds && !g_ascii_string_to_unsigned(seconds, 10, 1, 60, &wait, NULL))) {
+		fputs(usage, stderr);
+		return PT_EXIT_USAGE;
+	}
+	g_auto(GStrv) list = hosts ? g_strsplit(hosts, ",", 0) : NULL;
+	g_autofree char *password = user ? ask_password() : NULL;
+	g_autoptr(GError) error = NULL;
+	g_autoptr(GMainLoop) loop = g_main_loop_new(NULL, FALSE);
+	g_autoptr(JsonBuilder) builder = json ? json_builder_new() : NULL;
+	Discover d = {.loop = loop, .login = user ? "cameras" : NULL, .json = builder};
+	PtHttp *http = pt_http_new(64);
+	if (builder)
+		json_builder_begin_array(builder);
+	PtOnvifFind *find = pt_onvif_find_new(http, pt_clock_system(),
+	                                      &(PtOnvifFindParams){.hosts = (const char *const *)list,
+	                                                           .only_hosts = only,
+	                                                           .user = user,
+	                                                           .password = password,
+	                                                           .seconds = (unsigned)wait},
+	                                      found, done, &d, &error);
+	if (find)
+		g_main_loop_run(loop);
+	pt_onvif_find_free(find);
+	pt_http_free(http);
+	if (password)
+		explicit_bzero(password, strlen(password));
+	if (error) {
+		fprintf(stderr, "pigtail discover: %s\n", error->message);
+		return PT_EXIT_FAILED;
+	}
+	if (builder) {
+		json_builder_end_array(builder);
+		g_autoptr(JsonNode) root = json_builder_get_root(builder);
+		pt_cli_print_json(root);
+	} else if (!d.found) {
+		fprintf(stderr, "no camera answered within %u s; name one with --host ADDRESS if it is in another network\n",
+		        (unsigned)wait);
+	} else if (d.refused && !user) {
+		fprintf(stderr, "\nsome want a login: pigtail discover --user NAME\n");
+	}
+	if (!json && user && d.asked)
+		fprintf(stderr, "\nsecrets.yaml (chmod 600): logins: { cameras: { user: %s, password: … } }\n", user);
+	return d.found ? PT_EXIT_DONE : PT_EXIT_FAILED;
+}

@@ -1,0 +1,34 @@
+/* Finds the cameras of a network and asks each what it has: for the command line and for "add camera". */
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+#include "onvif/client/camera.h"
+
+typedef struct PtOnvifFind PtOnvifFind;
+
+typedef struct {
+	char *name;          /* made from what it calls itself: fit for the site file, and unlike the others found */
+	char *source;        /* "onvif://192.0.2.20", as the site file wants it */
+	char *title;         /* what it calls itself; "" when it does not say */
+	char *endpoint;      /* "urn:uuid:…"; "" when it was not found by discovery */
+	PtOnvifFound *found; /* NULL: it could not be asked; error says why */
+	char *error;         /* NULL: none */
+	bool clock_known;
+	int64_t offset_ns; /* its clock less ours */
+} PtOnvifCandidate;
+
+typedef struct {
+	const char *const *hosts;    /* addresses to ask besides, "192.0.2.20" or "192.0.2.20:8080"; NULL: none */
+	bool only_hosts;             /* no multicast */
+	const char *user, *password; /* tried with every camera; NULL: none */
+	unsigned seconds;            /* how long answers are waited for; 0: 3 */
+} PtOnvifFindParams;
+
+/* found: of each camera, once it has said what it has; valid during the call. done: the last call of all. */
+typedef void (*PtOnvifCandidateFn)(void *user, const PtOnvifCandidate *candidate);
+PtOnvifFind *pt_onvif_find_new(PtHttp *http, PtClock *clock, const PtOnvifFindParams *params, PtOnvifCandidateFn found,
+                               void (*done)(void *user), void *user, GError **error);
+void pt_onvif_find_free(PtOnvifFind *find); /* also before it is done, and from within done; takes NULL */
+
+/* A piece of a site file that records this camera and names all its plugs; what could not be read stands in comments. login:
+ * the name under logins: of the secrets file, NULL: none. Caller frees. */
+char *pt_onvif_fragment(const PtOnvifCandidate *candidate, const char *login);

@@ -1,0 +1,100 @@
+/* What a camera has, as a piece of a site file. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "onvif/client/find.h"
+#include "base/clock.h"
+#include <string.h>
+
+/* Within double quotes of YAML, on one line: what a camera says of itself is nobody's syntax. */
+static char *quoted(const char *text) {
+	GString *s = g_string_new("\"");
+	for (const char *p = text; *p; p++) {
+		if (*p == '"' || *p == '\\')
+			g_string_append_printf(s, "\\%c", *p);
+		else if ((unsigned char)*p < 0x20 || *p == 0x7f)
+			g_string_append_printf(s, "\\x%02x", (unsigned char)*p);
+		else
+			g_string_append_c(s, *p);
+	}
+	g_string_append_c(s, '"');
+	return g_string_free(s, FALSE);
+}
+
+static char *comment(const char *text) {
+	char *line = g_strdup(text);
+	for (char *p = line; *p; p++)
+		if ((unsigned char)*p < 0x20 || *p == 0x7f)
+			*p = ' ';
+	return line;
+}
+
+static void put_stream(GString *out, const char *what, const PtOnvifProfile *p) {
+	if (!p)
+		return;
+	g_string_append_printf(out, "    # %s: %s %d × %d", what, p->codec, p->width, p->height);
+	if (p->fps > 0)
+		g_string_append_printf(out, ", %g fps", p->fps);
+	if (p->bitrate_kbps)
+		g_string_append_printf(out, ", %d kbit/s", p->bitrate_kbps);
+	if (p->gop)
+		g_string_append_printf(out, ", a key frame every %d", p->gop);
+	g_string_append(out, p->sound ? ", with sound\n" : "\n");
+}
+
+static void put_plugs(GString *out, const PtOnvifCandidate *c, PtOnvifPlugKind kind) {
+	unsigned n = 0;
+	for (guint i = 0; i < c->found->plugs->len; i++) {
+		const PtOnvifPlug *p = g_ptr_array_index(c->found->plugs, i);
+		if (p->kind != kind)
+			continue;
+		g_autofree char *token = quoted(p->token);
+		if (!n++)
+			g_string_append(out, kind == PT_ONVIF_INPUT ? "inputs:\n" : "relays:\n");
+		if (kind == PT_ONVIF_INPUT)
+			g_string_append_printf(out,
+			                       "  %s-in-%u: { driver: onvif, camera: %s, token: %s }  # idle %s: say what "
+			                       "it is (kind, contact)\n",
+			                       c->name, n, c->name, token, p->idle_closed ? "closed" : "open");
+		else
+			g_string_append_printf(
+			    out,
+			    "  %s-out-%u: { driver: onvif, camera: %s, token: %s, kind: other, safe: off }  # %s, idle %s\n",
+			    c->name, n, c->name, token, p->monostable ? "monostable" : "bistable",
+			    p->idle_closed ? "closed" : "open");
+	}
+}
+
+char *pt_onvif_fragment(const PtOnvifCandidate *c, const char *login) {
+	GString *out = g_string_new(NULL);
+	const PtOnvifFound *f = c->found;
+	g_autofree char *title = comment(c->title);
+	if (!f) {
+		g_autofree char *error = comment(c->error ? c->error : "");
+		g_string_append_printf(out, "# %s %s could not be asked: %s\n", c->source, title, error);
+		return g_string_free(out, FALSE);
+	}
+	g_autofree char *what =
+	    g_strdup_printf("%s %s, firmware %s, serial number %s", f->maker ? f->maker : "", f->model ? f->model : "",
+	                    f->firmware ? f->firmware : "?", f->serial ? f->serial : "?");
+	g_autofree char *line = comment(what), *source = quoted(c->source);
+	g_string_append_printf(out, "# %s%s%s\n", title, *title ? ": " : "", line);
+	if (c->clock_known && ABS(c->offset_ns) > 2 * PT_NS_PER_S)
+		g_string_append_printf(out, "# its clock is %" G_GINT64_FORMAT " s %s\n", ABS(c->offset_ns) / PT_NS_PER_S,
+		                       c->offset_ns > 0 ? "ahead" : "behind");
+	if (f->audio_sources > 0 || f->audio_outputs > 0)
+		g_string_append_printf(out, "# %d audio inputs, %d audio outputs\n", MAX(f->audio_sources, 0),
+		                       MAX(f->audio_outputs, 0));
+	for (guint i = 0; i < f->notes->len; i++) {
+		g_autofree char *note = comment(g_ptr_array_index(f->notes, i));
+		g_string_append_printf(out, "# could not be read: %s\n", note);
+	}
+	g_string_append_printf(out, "cameras:\n  %s:\n", c->name);
+	put_stream(out, "main", f->main);
+	put_stream(out, "sub", f->sub);
+	g_string_append_printf(out, "    source: %s\n", source);
+	if (login)
+		g_string_append_printf(out, "    login: %s\n", login);
+	g_string_append(out, "    record: always\n");
+	put_plugs(out, c, PT_ONVIF_INPUT);
+	put_plugs(out, c, PT_ONVIF_RELAY);
+	return g_string_free(out, FALSE);
+}
