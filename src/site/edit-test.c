@@ -33,6 +33,7 @@ static void test_login(void) {
 	for (size_t i = 0; i < G_N_ELEMENTS(files); i++) {
 		g_autoptr(PtSite) site = site_with(files[i]);
 		g_autoptr(GError) error = NULL;
+		g_test_message("case %zu", i);
 		pt_site_add_login(site, "new-one", "anna \"x\"", "p: {#'%\\ü", &error);
 		g_assert_no_error(error);
 		struct stat st;

@@ -95,17 +95,16 @@ static GString *insert(const char *text, const PtNode *root, const char *entry) 
 		g_string_append_printf(out, "logins:\n  %s\n", entry);
 		return out;
 	}
-	const PtNode *first = pt_node_at(logins, 0);
-	if (first->key_line > logins->key_line) { /* one a line: the same indentation */
-		size_t at = line_start(text, first->key_line);
+	size_t at = line_start(text, logins->key_line), colon = at + strcspn(text + at, ":");
+	size_t value = colon + 1 + strspn(text + colon + 1, " ");
+	if (text[colon] && text[value] == '{') {
+		line = g_strdup_printf(" %s,", entry);
+		g_string_insert(out, (gssize)value + 1, line);
+	} else { /* one a line: the same indentation */
+		at = line_start(text, pt_node_at(logins, 0)->key_line);
 		line = g_strdup_printf("%.*s%s\n", (int)strspn(text + at, " "), text + at, entry);
 		g_string_insert(out, (gssize)at, line);
-		return out;
 	}
-	size_t at = line_start(text, logins->key_line);
-	const char *brace = strchr(text + at, '{');
-	line = g_strdup_printf(" %s,", entry);
-	g_string_insert(out, brace ? (gssize)(brace + 1 - text) : (gssize)out->len, line);
 	return out;
 }
 
