@@ -3,6 +3,7 @@
 #include "archive/eventlog.h"
 #include "archive/journal.h"
 #include "daemon/actions.h"
+#include "daemon/add-camera.h"
 #include "daemon/cameras.h"
 #include "daemon/plugs.h"
 #include "daemon/serve.h"
@@ -43,6 +44,7 @@ typedef struct {
 	PtRulesEngine *rules;
 	PtHttp *http; /* to cameras */
 	PtCameras *cameras;
+	PtAddCamera *add;
 	PtServe *serve;
 	PtServer *server;
 	PtLogin *login;
@@ -147,6 +149,11 @@ static GPtrArray *host_relays(void *user) { return pt_plugs_relays(((Hub *)user)
 
 static PtRulesEngine *host_rules(void *user) { return ((Hub *)user)->rules; }
 
+static void host_discover(void *user, PtRequest *r) { pt_add_camera_discover(((Hub *)user)->add, r); }
+static void host_preview(void *user, PtRequest *r) { pt_add_camera_preview(((Hub *)user)->add, r); }
+static void host_add_camera(void *user, PtRequest *r) { pt_add_camera_save(((Hub *)user)->add, r); }
+static void host_remove_camera(void *user, PtRequest *r) { pt_add_camera_remove(((Hub *)user)->add, r); }
+
 static void host_describe_camera(void *user, const char *camera, JsonBuilder *b) {
 	pt_cameras_describe(((Hub *)user)->cameras, camera, b);
 }
@@ -249,7 +256,11 @@ static bool open_web(Hub *h, GError **error) {
 	                   .rules = host_rules,
 	                   .describe = host_describe,
 	                   .describe_camera = host_describe_camera,
-	                   .reload = reload};
+	                   .reload = reload,
+	                   .discover = host_discover,
+	                   .preview = host_preview,
+	                   .add_camera = host_add_camera,
+	                   .remove_camera = host_remove_camera};
 	pt_api_add_routes(&h->host);
 	return true;
 }
@@ -326,6 +337,7 @@ static bool start(Hub *h, GError **error) {
 	h->rules = pt_rules_engine_new(h->clock, h->bus, NULL, pt_actions_table(h->actions));
 	h->http = pt_http_new(CAMERA_CONNECTIONS);
 	h->cameras = pt_cameras_new(&(PtCamerasEnv){h->archive, h->bus, h->workers, h->n_workers, h->http, h->clock});
+	h->add = pt_add_camera_new(&(PtAddCameraEnv){h->http, h->clock, h->bus, h->workers[0], h, host_site, reload});
 	h->serve = pt_serve_new(h->serving, h->cameras);
 	if (!open_web(h, error))
 		return false;
@@ -350,6 +362,7 @@ static void stop(Hub *h) {
 	/* viewers go before what they look at, rules before the plugs they switch */
 	pt_server_free(h->server);
 	pt_api_free_clips(&h->host);
+	pt_add_camera_free(h->add);
 	pt_login_free(h->login);
 	pt_rules_engine_free(h->rules);
 	pt_actions_free(h->actions);

@@ -111,6 +111,7 @@ void pt_api_add_routes(PtHost *host) {
 	pt_api_add_plugs(host);
 	pt_api_add_events(host);
 	pt_api_add_archive(host);
+	pt_api_add_cameras(host);
 	pt_api_add_clip(host);
 	pt_live_add_routes(host);
 	pt_hls_add_routes(host);

@@ -36,7 +36,12 @@ typedef struct {
 	PtRulesEngine *(*rules)(void *user);
 	void (*describe)(void *user, JsonBuilder *builder); /* members of "daemon" in /api/state */
 	void (*describe_camera)(void *user, const char *camera, JsonBuilder *builder); /* more members of it in /api/state */
-	bool (*reload)(void *user, GPtrArray *problems);    /* as SIGHUP does */
+	bool (*reload)(void *user, GPtrArray *problems);                               /* as SIGHUP does */
+	/* Adding cameras, all answered by the host (daemon/add-camera.c); NULL: not possible here */
+	void (*discover)(void *user, PtRequest *request);
+	void (*preview)(void *user, PtRequest *request);
+	void (*add_camera)(void *user, PtRequest *request);
+	void (*remove_camera)(void *user, PtRequest *request);
 
 	PtClips *clips; /* made with the routes, freed with pt_api_free_clips() */
 	PtHls *hls;     /* likewise */
@@ -53,6 +58,7 @@ void pt_api_add_state(PtHost *host);
 void pt_api_add_plugs(PtHost *host);
 void pt_api_add_events(PtHost *host);
 void pt_api_add_archive(PtHost *host);
+void pt_api_add_cameras(PtHost *host);
 void pt_api_add_clip(PtHost *host);
 void pt_live_add_routes(PtHost *host);
 void pt_hls_add_routes(PtHost *host);

@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 #include "onvif/client/camera.h"
+#include <json-glib/json-glib.h>
 
 typedef struct PtOnvifFind PtOnvifFind;
 
@@ -32,3 +33,5 @@ void pt_onvif_find_free(PtOnvifFind *find); /* also before it is done, and from 
 /* A piece of a site file that records this camera and names all its plugs; what could not be read stands in comments. login:
  * the name under logins: of the secrets file, NULL: none. Caller frees. */
 char *pt_onvif_fragment(const PtOnvifCandidate *candidate, const char *login);
+/* An object with all of it, the piece of a site file too. */
+void pt_onvif_candidate_json(const PtOnvifCandidate *candidate, const char *login, JsonBuilder *builder);

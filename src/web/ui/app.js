@@ -11,9 +11,11 @@ import * as time from "./pages/time.js";
 import * as plugs from "./pages/plugs.js";
 import * as events from "./pages/events.js";
 import * as system from "./pages/system.js";
+import * as add from "./pages/add.js";
 
-const pages = {live, time, plugs, events, system};
-const titles = {live: "Live", time: "Timeline", plugs: "Plugs", events: "Events", system: "System"};
+const pages = {live, time, plugs, events, system, add};
+const menu = ["live", "time", "plugs", "events", "system"]; // add is reached from live
+const titles = {live: "Live", time: "Timeline", plugs: "Plugs", events: "Events", system: "System", add: "Add a camera"};
 
 let current = null; // {page, name, view: what mount() gave}
 let shell = null, main = null;
@@ -56,7 +58,7 @@ function open() {
 }
 
 function navigation() {
-	return h("nav", {"aria-label": "Pages"}, Object.keys(pages).map(page =>
+	return h("nav", {"aria-label": "Pages"}, menu.map(page =>
 		h("a", {href: "#/" + page, data: {page}}, icon(page), h("span", null, titles[page]))));
 }
 

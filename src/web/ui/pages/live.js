@@ -16,7 +16,8 @@ function wall(root) {
 	const grid = h("div.wall"), tiles = new Map();
 	const full = h("button.quiet", {onclick: () => root.requestFullscreen?.(), title: "Fill the screen (F)"}, icon("wall"), h("span", null, "Fill the screen"));
 	const counts = h("p.counts", {role: "status"});
-	fill(root, h("div.bar", null, h("h1", null, "Live"), counts, full), grid);
+	const more = site.me.role === "admin" && h("a.button.quiet", {href: link("add")}, icon("plus"), h("span", null, "Add a camera"));
+	fill(root, h("div.bar", null, h("h1", null, "Live"), counts, more, full), grid);
 	const seen = new IntersectionObserver(entries => {
 		for (const e of entries)
 			e.isIntersecting && !document.hidden ? tiles.get(e.target.dataset.camera)?.tile.start() : tiles.get(e.target.dataset.camera)?.tile.stop();
@@ -33,6 +34,7 @@ function wall(root) {
 	function update() {
 		if (!site.cameras.length) {
 			fill(grid, site.error ? problem(site.error) : empty("No camera yet",
+				site.me.role === "admin" ? h("p", null, h("a.button.primary", {href: link("add")}, icon("plus"), h("span", null, "Look for cameras"))) : null,
 				"A camera is a few lines in the site file. The test picture needs no hardware:",
 				h("pre", null, "cameras:\n  gate: { source: test:clock }\n  yard: { source: rtsp://192.0.2.20/stream1, login: yard }"),
 				"Check it with pigtail config check, then send the daemon a SIGHUP (systemctl reload pigtail)."));

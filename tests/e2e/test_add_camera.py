@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Adding a camera in the browser: looked for, seen, saved, running, and nothing of its password anywhere but the secrets file."""
+import json
+import pathlib
+
+import pytest
+from selenium.webdriver.common.by import By
+
+import hub
+import pages_hub
+from hub import Farm, Hub, wait_for
+from onvif_camera import Camera
+
+OUTPUT = pages_hub.OUTPUT
+
+
+@pytest.fixture(scope="module")
+def farm():
+    with Farm() as f:
+        yield f
+
+
+def test_over_the_api(farm):
+    with Camera(farm.url(), farm.url(1), password="sesame") as camera, Hub() as h:
+        (h.dir / "secrets.yaml").write_text("# kept by hand\ntokens: { phone: abc }\n")
+        (h.dir / "secrets.yaml").chmod(0o600)
+        new = {"name": "yard", "source": camera.source, "user": "admin", "password": "sesame"}
+        assert h.request("POST", "/api/cameras", {**new, "name": "../yard"})[0] == 400
+        assert h.request("POST", "/api/cameras", {**new, "source": "onvif://u:p@192.0.2.1"})[0] == 400
+        status, answer = h.request("POST", "/api/cameras", new)
+        assert status == 201, answer
+        h.wait_recording("yard")
+        text = (h.dir / "secrets.yaml").read_text()
+        assert "# kept by hand" in text and "sesame" in text and (h.dir / "secrets.yaml").stat().st_mode & 0o777 == 0o600
+        assert "sesame" not in (h.dir / "cameras.d/yard.yaml").read_text()
+        assert "sesame" not in json.dumps(h.state()) + h.stderr() + json.dumps(h.events())
+        assert h.request("POST", "/api/cameras", new)[0] == 409
+        assert any(e["state"] == "added" and e["actor"].startswith("user/") for e in h.events(source="camera/yard"))
+        # it is there after a restart, and gone after it was removed; footage stays
+        h.stop()
+        h.start()
+        h.wait_recording("yard")
+        assert h.request("DELETE", "/api/cameras/yard")[0] == 200
+        assert not h.state()["cameras"] and h.segments("yard")
+        assert h.request("DELETE", "/api/cameras/yard")[0] == 404
+
+
+def test_what_would_break_the_site_changes_nothing(farm):
+    with Hub() as h:
+        status, answer = h.request("POST", "/api/cameras", {"name": "yard", "source": "gopher://x"})
+        assert status == 409 and "must begin with one of" in answer["error"], answer
+        assert not (h.dir / "cameras.d/yard.yaml").exists()
+
+
+def test_preview(farm):
+    with Hub() as h:
+        status, jpeg = h.request("POST", "/api/preview", {"source": farm.url()})
+        assert status == 200 and jpeg[:2] == b"\xff\xd8"
+        status, answer = h.request("POST", "/api/preview", {"source": "rtsp://127.0.0.1:9/x"})
+        assert status == 502 and "refused" in answer["error"], answer
+        assert h.request("POST", "/api/preview", {"source": "file:/etc/passwd"})[0] == 400
+
+
+def test_in_the_browser(farm, tmp_path):
+    pages = pages_hub.Hub(users=("ada admin",), site=pages_hub.SITE)
+    browser = pages_hub.chromium()
+    try:
+        with Camera(farm.url(), farm.url(1), password="sesame", clock=100) as camera:
+            browser.set_window_size(390, 844)
+            browser.get(pages.link)
+            wait_for("the pages", lambda: browser.find_elements(By.CSS_SELECTOR, ".bar h1"), 20)
+            browser.get(pages.url + "/#/add")
+            find = lambda s, n=10: wait_for(s, lambda: browser.find_elements(By.CSS_SELECTOR, s), n)[0]
+            find("input[name=user]").send_keys("admin")
+            find("input[name=password]").send_keys("sesame")
+            find("input[name=hosts]").send_keys(f"127.0.0.1:{camera.port}")
+            find("form button.primary").click()
+            card = find(f".candidate[data-source='{camera.source}']", 20)
+            assert "1 alarm input" in card.text and "1 relay output" in card.text and "ahead" in card.text
+            wait_for("its picture", lambda: browser.execute_script("return arguments[0].querySelector('img').naturalWidth", card) == 640, 20)
+            OUTPUT.mkdir(exist_ok=True)
+            browser.save_screenshot(str(OUTPUT / "phone-add.png"))
+            name = card.find_element(By.CSS_SELECTOR, "form.add input")
+            name.clear()
+            name.send_keys("orchard")
+            card.find_element(By.CSS_SELECTOR, "form.add button").click()
+            wait_for("it is added", lambda: "Added" in card.text, 10)
+            browser.get(pages.url + "/#/live/orchard")
+            find(".picture.playing", 20)
+    finally:
+        pages_hub.close_chromium(browser)
+        pages.close()
