@@ -12,6 +12,7 @@
 #define GATHER_NS (20 * PT_NS_PER_MS) /* fragments of many streams are taken in one wake-up */
 #define TICK_NS (200 * PT_NS_PER_MS)
 #define RETRY_NS (2 * PT_NS_PER_S)
+#define SYNC_PAUSE_NS (200 * PT_NS_PER_MS) /* between two syncs at least */
 #define QUEUE_MAX_SERIES (8u << 20) /* bytes a series may have waiting: a slow disk costs its own streams only */
 #define QUEUE_MAX_TOTAL (512u << 20)
 
@@ -438,7 +439,8 @@ static void *writer_thread(void *data) {
 				w->hooks.tick(w->hooks.user);
 		}
 		if (!w->syncing && (now >= w->next_sync || w->next->flushes->len)) {
-			w->next_sync = now + w->sync_interval;
+			/* a slow disk is synced more often: what waits for a sync and what the sync takes are lost together */
+			w->next_sync = now + MAX(w->sync_interval - w->stats.last_sync_ns, SYNC_PAUSE_NS);
 			begin_sync(w);
 		}
 	}
@@ -474,7 +476,7 @@ PtWriter *pt_writer_new(const char *root, PtStore *store, int64_t sync_ns, const
 	w->device = stat(root, &st) ? 0 : st.st_dev;
 	w->store = store;
 	/* a fragment is up to 0.8 s old when it is written; the rest of the bound is what the sync may wait */
-	w->sync_interval = MAX(sync_ns - PT_NS_PER_S, 200 * PT_NS_PER_MS);
+	w->sync_interval = MAX(sync_ns - PT_NS_PER_S, SYNC_PAUSE_NS);
 	if (hooks)
 		w->hooks = *hooks;
 	g_mutex_init(&w->lock);
