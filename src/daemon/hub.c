@@ -5,6 +5,7 @@
 #include "daemon/actions.h"
 #include "daemon/add-camera.h"
 #include "daemon/cameras.h"
+#include "daemon/controls.h"
 #include "daemon/plugs.h"
 #include "daemon/serve.h"
 #include "onvif/client/camera.h"
@@ -154,6 +155,12 @@ static void host_preview(void *user, PtRequest *r) { pt_add_camera_preview(((Hub
 static void host_add_camera(void *user, PtRequest *r) { pt_add_camera_save(((Hub *)user)->add, r); }
 static void host_remove_camera(void *user, PtRequest *r) { pt_add_camera_remove(((Hub *)user)->add, r); }
 
+static void host_controls(void *user, const PtSiteCamera *camera, PtRequest *r) { pt_controls_get(camera, r); }
+static void host_control(void *user, const PtSiteCamera *camera, PtRequest *r) {
+	Hub *h = user;
+	pt_controls_post(&(PtControlsEnv){h->clock, h->bus, journal, h}, camera, r);
+}
+
 static void host_describe_camera(void *user, const char *camera, JsonBuilder *b) {
 	pt_cameras_describe(((Hub *)user)->cameras, camera, b);
 }
@@ -260,7 +267,9 @@ static bool open_web(Hub *h, GError **error) {
 	                   .discover = host_discover,
 	                   .preview = host_preview,
 	                   .add_camera = host_add_camera,
-	                   .remove_camera = host_remove_camera};
+	                   .remove_camera = host_remove_camera,
+	                   .controls = host_controls,
+	                   .control = host_control};
 	pt_api_add_routes(&h->host);
 	return true;
 }

@@ -42,6 +42,9 @@ typedef struct {
 	void (*preview)(void *user, PtRequest *request);
 	void (*add_camera)(void *user, PtRequest *request);
 	void (*remove_camera)(void *user, PtRequest *request);
+	/* What a camera lets itself be told, and telling it (daemon/controls.c); NULL: nothing */
+	void (*controls)(void *user, const PtSiteCamera *camera, PtRequest *request);
+	void (*control)(void *user, const PtSiteCamera *camera, PtRequest *request);
 
 	PtClips *clips; /* made with the routes, freed with pt_api_free_clips() */
 	PtHls *hls;     /* likewise */

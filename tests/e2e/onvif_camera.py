@@ -14,7 +14,8 @@ import xml.etree.ElementTree as xml
 
 NS = {"s": "http://www.w3.org/2003/05/soap-envelope", "tds": "http://www.onvif.org/ver10/device/wsdl",
       "trt": "http://www.onvif.org/ver10/media/wsdl", "tr2": "http://www.onvif.org/ver20/media/wsdl",
-      "tev": "http://www.onvif.org/ver10/events/wsdl", "tmd": "http://www.onvif.org/ver10/deviceIO/wsdl",
+      "tev": "http://www.onvif.org/ver10/events/wsdl", "timg": "http://www.onvif.org/ver20/imaging/wsdl",
+      "tptz": "http://www.onvif.org/ver20/ptz/wsdl", "tmd": "http://www.onvif.org/ver10/deviceIO/wsdl",
       "tt": "http://www.onvif.org/ver10/schema", "wsnt": "http://docs.oasis-open.org/wsn/b-2",
       "wsa": "http://www.w3.org/2005/08/addressing", "tns1": "http://www.onvif.org/ver10/topics",
       "ter": "http://www.onvif.org/ver10/error",
@@ -57,7 +58,7 @@ class Camera:
         self.changed = threading.Condition()
         self.inputs = {t: False for t in inputs}
         self.relays = {t: {"active": False, "mode": "Bistable", "delay": 0.0, "idle": "open"} for t in relays}
-        self.orders, self.calls, self.refused, self.messages = [], [], 0, []
+        self.orders, self.calls, self.refused, self.messages, self.told = [], [], 0, [], []
         self.subscriptions = {}
         self.nonce = secrets.token_hex(8)
         self.server = Server((host, port), type("Handler", (Handler,), {"camera": self}))
@@ -202,7 +203,7 @@ class Camera:
         if "no-getservices" in self.quirks:
             raise Fault("ter:ActionNotSupported", "GetServices")
         services = [("tr2", "/onvif/media2")] if "media2" in self.quirks else []
-        services += [("tds", "/onvif/device_service"), ("trt", "/onvif/media"), ("tev", "/onvif/events"), ("tmd", "/onvif/deviceio")]
+        services += [("tds", "/onvif/device_service"), ("trt", "/onvif/media"), ("tev", "/onvif/events"), ("tmd", "/onvif/deviceio"), ("timg", "/onvif/imaging"), ("tptz", "/onvif/ptz")]
         return "<tds:GetServicesResponse>" + "".join(
             f"<tds:Service><tds:Namespace>{NS[p]}</tds:Namespace><tds:XAddr>{self.address(a)}</tds:XAddr><tds:Version><tt:Major>2</tt:Major>"
             "<tt:Minor>0</tt:Minor></tds:Version></tds:Service>" for p, a in services) + "</tds:GetServicesResponse>"
@@ -232,7 +233,7 @@ class Camera:
             else:
                 made.append(f'<trt:Profiles token="{token}" fixed="true"><tt:Name>{token}</tt:Name><tt:VideoSourceConfiguration token="v">'
                             f'<tt:SourceToken>0</tt:SourceToken></tt:VideoSourceConfiguration><tt:VideoEncoderConfiguration token="e{token}">{inner}'
-                            "</tt:VideoEncoderConfiguration></trt:Profiles>")
+                            '</tt:VideoEncoderConfiguration><tt:PTZConfiguration token="p"/></trt:Profiles>')
         return "".join(made)
 
     def do_GetProfiles(self, body, path):
@@ -282,6 +283,45 @@ class Camera:
         with self.changed:
             self.relays[token].update(mode=value["Mode"], delay=float(value["DelayTime"].strip("PTS")), idle=value["IdleState"])
         return "<tds:SetRelayOutputSettingsResponse/>"
+
+    # ---- what it lets itself be told; self.told is what it was ----
+
+    def do_GetServiceCapabilities(self, body, path):
+        return ('<tds:GetServiceCapabilitiesResponse><tds:Capabilities><tds:Network/><tds:Security/><tds:System/>'
+                '<tds:Misc AuxiliaryCommands="tt:IRLamp|On tt:IRLamp|Off"/></tds:Capabilities></tds:GetServiceCapabilitiesResponse>')
+
+    def do_GetImagingSettings(self, body, path):
+        return ("<timg:GetImagingSettingsResponse><timg:ImagingSettings><tt:IrCutFilter>AUTO</tt:IrCutFilter></timg:ImagingSettings>"
+                "</timg:GetImagingSettingsResponse>")
+
+    def do_GetPresets(self, body, path):
+        return '<tptz:GetPresetsResponse><tptz:Preset token="1"><tt:Name>Gate &amp; yard</tt:Name></tptz:Preset></tptz:GetPresetsResponse>'
+
+    def tell(self, body, answer):
+        values = {e.tag.split("}")[1]: e.text or dict(e.attrib) for e in body.iter() if e is not body and (e.text or e.attrib)}
+        self.told.append((body.tag.split("}")[1], values))
+        return answer
+
+    def do_ContinuousMove(self, body, path):
+        return self.tell(body, "<tptz:ContinuousMoveResponse/>")
+
+    def do_Stop(self, body, path):
+        return self.tell(body, "<tptz:StopResponse/>")
+
+    def do_GotoPreset(self, body, path):
+        return self.tell(body, "<tptz:GotoPresetResponse/>")
+
+    def do_SetImagingSettings(self, body, path):
+        return self.tell(body, "<timg:SetImagingSettingsResponse/>")
+
+    def do_SendAuxiliaryCommand(self, body, path):
+        return self.tell(body, "<tds:SendAuxiliaryCommandResponse/>")
+
+    def do_SetSystemDateAndTime(self, body, path):
+        return self.tell(body, "<tds:SetSystemDateAndTimeResponse/>")
+
+    def do_SystemReboot(self, body, path):
+        return self.tell(body, "<tds:SystemRebootResponse><tds:Message>now</tds:Message></tds:SystemRebootResponse>")
 
     # ---- subscriptions ----
 

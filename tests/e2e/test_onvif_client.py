@@ -262,3 +262,23 @@ def test_a_camera_that_is_not_there():
         wait_for("the reason is shown", lambda: h.onvif()["reason"], 15)
         assert "refused" in h.onvif()["reason"], h.onvif()
         assert "refused" in h.camera("gate")["reason"]
+
+
+def test_what_it_lets_itself_be_told(farm):
+    with Camera(farm.url()) as camera, OnvifHub(camera) as h:
+        assert_ready(h)
+        controls = h.get("/api/cameras/gate/controls")
+        assert controls == {"ptz": True, "presets": [{"token": "1", "name": "Gate & yard"}], "ir_cut": "auto", "auxiliary": ["tt:IRLamp|On", "tt:IRLamp|Off"]}
+        wishes = [({"move": {"pan": 0.5, "zoom": -1}}, "ContinuousMove"), ({"move": {}}, "Stop"), ({"preset": "1"}, "GotoPreset"),
+                  ({"ir_cut": "off"}, "SetImagingSettings"), ({"auxiliary": "tt:IRLamp|On"}, "SendAuxiliaryCommand"), ({"set_clock": True}, "SetSystemDateAndTime"),
+                  ({"reboot": True}, "SystemReboot")]
+        for wish, _ in wishes:
+            assert h.request("POST", "/api/cameras/gate/controls", wish)[0] == 200, wish
+        assert [name for name, _ in camera.told] == [name for _, name in wishes]
+        told = dict(camera.told)
+        assert told["ContinuousMove"]["PanTilt"] == {"x": "0.500", "y": "0.000"} and told["ContinuousMove"]["Timeout"] == "PT2S"
+        assert told["SetImagingSettings"]["IrCutFilter"] == "OFF" and told["SendAuxiliaryCommand"]["AuxiliaryCommand"] == "tt:IRLamp|On"
+        logged = [e for e in h.events(topic="command", source="camera/gate")]
+        assert len(logged) == len(wishes) and all(e["actor"].startswith("user/") for e in logged)
+        for wrong in ({}, {"ir_cut": "maybe"}, {"reboot": "yes"}):
+            assert h.request("POST", "/api/cameras/gate/controls", wrong)[0] == 400

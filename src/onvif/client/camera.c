@@ -26,8 +26,9 @@ struct PtOnvifCamera {
 	char *reason;
 	GSource *retry, *settle;
 	unsigned failures;
-	GPtrArray *watches; /* of PtOnvifWatch *, borrowed */
-	GPtrArray *orders;  /* of Order * */
+	GPtrArray *watches;  /* of PtOnvifWatch *, borrowed */
+	GPtrArray *orders;   /* of Order * */
+	GPtrArray *promises; /* of Promise *, borrowed */
 };
 
 struct PtOnvifWatch {
@@ -51,6 +52,14 @@ typedef struct {
 
 static void order_free(void *data);
 
+/* A call of somebody who is always answered. */
+typedef struct {
+	PtOnvifCamera *camera;
+	PtOnvifCall *call;
+	PtOnvifFn fn;
+	void *user;
+} Promise;
+
 static GHashTable *cameras; /* name → PtOnvifCamera *, borrowed */
 static unsigned leaving;    /* subscriptions that are being given back */
 static unsigned ordered;    /* orders under way */
@@ -67,8 +76,14 @@ PtOnvifCamera *pt_onvif_camera_get(const char *name) {
 		c->reason = g_strdup("");
 		c->watches = g_ptr_array_new();
 		c->orders = g_ptr_array_new_with_free_func(order_free);
+		c->promises = g_ptr_array_new();
 		g_hash_table_insert(cameras, c->name, c);
 	}
+	c->refs++;
+	return c;
+}
+
+PtOnvifCamera *pt_onvif_camera_ref(PtOnvifCamera *c) {
 	c->refs++;
 	return c;
 }
@@ -83,6 +98,7 @@ void pt_onvif_camera_unref(PtOnvifCamera *c) {
 	pt_onvif_found_free(c->found);
 	g_ptr_array_unref(c->watches);
 	g_ptr_array_unref(c->orders);
+	g_ptr_array_unref(c->promises);
 	g_free(c->reason);
 	g_free(c->name);
 	g_free(c);
@@ -329,6 +345,31 @@ void pt_onvif_camera_start(PtOnvifCamera *c, PtHttp *http, PtClock *clock, const
 	reach(c);
 }
 
+/* ---- calls of others ---- */
+
+static void keep_promise(void *user, const PtSoap *answer, const GError *error) {
+	g_autofree Promise *p = user;
+	g_ptr_array_remove_fast(p->camera->promises, p);
+	p->fn(p->user, answer, error);
+}
+
+void pt_onvif_camera_call(PtOnvifCamera *c, PtOnvifService service, PtXml *body, PtOnvifFn fn, void *user) {
+	g_assert(c->state == PT_ONVIF_READY);
+	Promise *p = g_new(Promise, 1);
+	*p = (Promise){c, NULL, fn, user};
+	g_ptr_array_add(c->promises, p);
+	p->call = pt_onvif_call(c->device, service, body, keep_promise, p);
+}
+
+static void break_promises(PtOnvifCamera *c) {
+	g_autoptr(GError) error = g_error_new_literal(PT_ERROR, PT_ERROR_CLOSED, "the camera is no longer asked");
+	while (c->promises->len) {
+		g_autofree Promise *p = g_ptr_array_steal_index_fast(c->promises, 0);
+		pt_onvif_cancel(p->call);
+		p->fn(p->user, NULL, error);
+	}
+}
+
 /* ---- leaving ---- */
 
 static void gone(void *device) {
@@ -341,6 +382,7 @@ void pt_onvif_camera_stop(PtOnvifCamera *c) {
 		return;
 	PtOnvifEvents *events = g_steal_pointer(&c->events);
 	g_ptr_array_set_size(c->orders, 0);
+	break_promises(c);
 	PtOnvifDevice *device = g_steal_pointer(&c->device);
 	drop_all(c);
 	c->host = (PtOnvifCameraHost){0};

@@ -56,6 +56,7 @@ typedef struct {
 
 /* The camera of this name, made when there is none yet. */
 PtOnvifCamera *pt_onvif_camera_get(const char *name);
+PtOnvifCamera *pt_onvif_camera_ref(PtOnvifCamera *camera);
 void pt_onvif_camera_unref(PtOnvifCamera *camera); /* takes NULL */
 
 typedef struct {
@@ -80,6 +81,8 @@ void pt_onvif_cameras_leave(GMainContext *context);
 void pt_onvif_camera_view(const PtOnvifCamera *camera, PtOnvifView *ret);
 /* NULL while it is not ready. */
 PtOnvifDevice *pt_onvif_camera_device(PtOnvifCamera *camera);
+/* A call to it while it is ready. fn is called once whatever happens: CLOSED when the camera is stopped first. */
+void pt_onvif_camera_call(PtOnvifCamera *camera, PtOnvifService service, PtXml *body, PtOnvifFn fn, void *user);
 
 /* ---- its plugs ---- */
 

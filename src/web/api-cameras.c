@@ -1,4 +1,5 @@
-/* Adding cameras: what is looked for, and what is written, is the daemon's affair; here is who may ask. */
+/* Adding cameras and telling them things: what is looked for, written or told is the daemon's affair; here is who may ask.
+ */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "web/host.h"
 
@@ -22,9 +23,25 @@ static void delete_camera(PtRequest *r, void *data) {
 	host->remove_camera(host->user, r);
 }
 
+static void get_controls(PtRequest *r, void *data) {
+	PtHost *host = data;
+	const PtSiteCamera *camera = pt_api_camera(host, r);
+	if (camera)
+		host->controls(host->user, camera, r);
+}
+
+static void post_controls(PtRequest *r, void *data) {
+	PtHost *host = data;
+	const PtSiteCamera *camera = pt_api_camera(host, r);
+	if (camera)
+		host->control(host->user, camera, r);
+}
+
 void pt_api_add_cameras(PtHost *host) {
 	if (!host->discover)
 		return;
+	pt_server_route(host->server, "GET", "/api/cameras/*/controls", PT_ROLE_OPERATOR, get_controls, host);
+	pt_server_route(host->server, "POST", "/api/cameras/*/controls", PT_ROLE_OPERATOR, post_controls, host);
 	pt_server_route(host->server, "POST", "/api/discover", PT_ROLE_ADMIN, post_discover, host);
 	pt_server_route(host->server, "POST", "/api/preview", PT_ROLE_ADMIN, post_preview, host);
 	pt_server_route(host->server, "POST", "/api/cameras", PT_ROLE_ADMIN, post_camera, host);

@@ -1,0 +1,29 @@
+/* What a camera lets itself be told: to turn, to go to a preset, its IR cut filter, its lamps, its clock, to start anew.
+ * Each call answers once; the camera must be ready, else CLOSED. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+#include "onvif/client/camera.h"
+
+typedef struct {
+	char *token, *name;
+} PtOnvifPreset;
+
+typedef struct {
+	bool ptz;           /* it can be moved */
+	GPtrArray *presets; /* of PtOnvifPreset * */
+	char *ir_cut;       /* "ON", "OFF", "AUTO" as it is now; NULL: it has none, or does not say */
+	char **auxiliary;   /* its words, "tt:IRLamp|On"; NULL-terminated, maybe empty */
+} PtOnvifControls;
+
+/* controls: valid during the call; NULL on error. */
+typedef void (*PtOnvifControlsFn)(void *user, const PtOnvifControls *controls, const GError *error);
+void pt_onvif_controls(PtOnvifCamera *camera, PtOnvifControlsFn fn, void *user);
+
+typedef void (*PtOnvifDoneFn)(void *user, const GError *error);
+/* -1 .. 1 each; all 0: stop. It stops by itself after two seconds, so that a lost order does not leave it turning. */
+void pt_onvif_move(PtOnvifCamera *camera, double pan, double tilt, double zoom, PtOnvifDoneFn fn, void *user);
+void pt_onvif_goto_preset(PtOnvifCamera *camera, const char *token, PtOnvifDoneFn fn, void *user);
+void pt_onvif_set_ir_cut(PtOnvifCamera *camera, const char *mode, PtOnvifDoneFn fn, void *user); /* ON, OFF, AUTO */
+void pt_onvif_auxiliary(PtOnvifCamera *camera, const char *word, PtOnvifDoneFn fn, void *user);
+void pt_onvif_set_clock(PtOnvifCamera *camera, int64_t wall_ns, PtOnvifDoneFn fn, void *user);
+void pt_onvif_reboot(PtOnvifCamera *camera, PtOnvifDoneFn fn, void *user);
