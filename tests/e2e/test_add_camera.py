@@ -63,10 +63,9 @@ def test_preview(farm):
 
 def test_in_the_browser(farm, tmp_path):
     pages = pages_hub.Hub(users=("ada admin",), site=pages_hub.SITE)
-    browser = pages_hub.chromium()
+    browser = pages_hub.chromium(390, 844, touch=True)
     try:
         with Camera(farm.url(), farm.url(1), password="sesame", clock=100) as camera:
-            browser.set_window_size(390, 844)
             browser.get(pages.link)
             wait_for("the pages", lambda: browser.find_elements(By.CSS_SELECTOR, ".bar h1"), 20)
             browser.get(pages.url + "/#/add")
@@ -87,6 +86,13 @@ def test_in_the_browser(farm, tmp_path):
             wait_for("it is added", lambda: "Added" in card.text, 10)
             browser.get(pages.url + "/#/live/orchard")
             find(".picture.playing", 20)
+            # and it is turned as long as the finger is down
+            find(".pad .way[data-way=left]")
+            from selenium.webdriver import ActionChains
+            ActionChains(browser).click_and_hold(find(".pad .way[data-way=left]")).pause(1.5).release().perform()
+            wait_for("it was turned and stopped", lambda: [n for n, _ in camera.told][-1:] == ["Stop"], 5)
+            assert [n for n, _ in camera.told].count("ContinuousMove") == 2, camera.told
+            browser.save_screenshot(str(OUTPUT / "phone-controls.png"))
     finally:
         pages_hub.close_chromium(browser)
         pages.close()

@@ -5,6 +5,7 @@ import * as format from "../format.js";
 import {link} from "../router.js";
 import {camera, every, follow, now, refresh, site} from "../site.js";
 import {Tile, soundIcon, streamWords} from "../tile.js";
+import {controlsPanel} from "./controls.js";
 
 export function mount(root, name) {
 	return name ? single(root, name) : wall(root);
@@ -115,10 +116,11 @@ function single(root, name) {
 		past.href = link("time", name, {at: new Date(Math.round(tile.player?.shown || now())).toISOString(), span: 600});
 	}
 
+	const controls = controlsPanel(name);
 	fill(root,
 		h("div.bar", null, h("a.button.quiet", {href: "#/live", "aria-label": "All cameras"}, icon("back")), h("h1", null, name), tile.badge),
 		tile.element,
-		h("div.under", null, h("p.shown", null, time, behind), h("div.buttons", null, past, sound, still, full), why, facts));
+		h("div.under", null, h("p.shown", null, time, behind), h("div.buttons", null, past, sound, still, full), why, facts), controls.element);
 	tile.element.classList.add("single");
 	tile.start();
 	const key = event => {
@@ -139,6 +141,7 @@ function single(root, name) {
 	update();
 	return {
 		leave() {
+			controls.leave();
 			ends.forEach(end => end());
 			document.removeEventListener("visibilitychange", visible);
 			document.removeEventListener("keydown", key);
