@@ -33,7 +33,7 @@ function streamRow(c, name, s) {
 		s.tracks.length ? format.bitrate(sum("bitrate")) : dash, video ? `${video.fps.toFixed(1)} fps` : dash,
 		packets ? `${format.count(lost)} of ${format.count(packets)} packets` : "no packets counted",
 		sum("dropped_samples") ? `${format.count(sum("dropped_samples"))} frames` : "0 frames",
-		s.clock_offset_ms === undefined ? "not known" : `${s.clock_offset_ms >= 0 ? "+" : "−"}${format.duration(s.clock_offset_ms)}`,
+		s.clock_offset_ms === undefined ? "not known" : `${Math.abs(s.clock_offset_ms) < 0.5 ? "" : s.clock_offset_ms > 0 ? "+" : "−"}${format.duration(s.clock_offset_ms)}`,
 		`${s.reconnects}`, s.reason || "none"];
 }
 
