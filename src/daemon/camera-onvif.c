@@ -83,7 +83,7 @@ static void describe_found(const PtOnvifFound *f, JsonBuilder *b) {
 	for (guint i = 0; i < f->plugs->len; i++) {
 		const PtOnvifPlug *p = g_ptr_array_index(f->plugs, i);
 		pt_json_object(b, NULL);
-		pt_json_text(b, "kind", p->kind == PT_ONVIF_INPUT ? "input" : "relay");
+		pt_json_text(b, "kind", p->kind == PT_ONVIF_PLUG_INPUT ? "input" : "relay");
 		pt_json_text(b, "token", p->token);
 		pt_json_text(b, "idle", p->idle_closed ? "closed" : "open");
 		pt_json_text(b, "state", !p->known ? "unknown" : p->active ? "active" : "inactive");

@@ -36,9 +36,9 @@ struct PtOnvifWatch {
 	PtOnvifPlugKind kind;
 	char *token;
 	int64_t pulse_ns;
-	PtOnvifLevelFn fn;
+	PtOnvifContactFn fn;
 	void *user;
-	PtOnvifLevel told;
+	PtOnvifContact told;
 	bool told_once;
 };
 
@@ -130,11 +130,13 @@ static bool closed_of(const PtOnvifPlug *p, bool active) { return active != p->i
 
 static void tell_watch(PtOnvifWatch *w, int64_t mono_ns, bool initial) {
 	const PtOnvifPlug *p = w->camera->state == PT_ONVIF_READY ? plug_of(w->camera, w->kind, w->token) : NULL;
-	PtOnvifLevel level = !p || !p->known ? PT_ONVIF_UNKNOWN : closed_of(p, p->active) ? PT_ONVIF_CLOSED : PT_ONVIF_OPEN;
+	PtOnvifContact level = !p || !p->known           ? PT_ONVIF_CONTACT_UNKNOWN
+	                       : closed_of(p, p->active) ? PT_ONVIF_CONTACT_CLOSED
+	                                                 : PT_ONVIF_CONTACT_OPEN;
 	/* a state that is repeated on a new subscription is none that anybody has to hear of again */
 	if (w->told_once && level == w->told)
 		return;
-	bool first = !w->told_once || w->told == PT_ONVIF_UNKNOWN;
+	bool first = !w->told_once || w->told == PT_ONVIF_CONTACT_UNKNOWN;
 	w->told = level;
 	w->told_once = true;
 	w->fn(w->user, level, mono_ns, initial || first);
@@ -158,12 +160,12 @@ static void forget_levels(PtOnvifCamera *c) {
 
 /* Cameras name a plug differently in events than in lists; where there is one of its kind, it is that one. */
 static PtOnvifPlug *plug_said(PtOnvifCamera *c, const PtOnvifSaid *said) {
-	PtOnvifPlugKind kind = said->kind == PT_SAYS_INPUT ? PT_ONVIF_INPUT : PT_ONVIF_RELAY;
+	PtOnvifPlugKind kind = said->kind == PT_SAYS_INPUT ? PT_ONVIF_PLUG_INPUT : PT_ONVIF_PLUG_RELAY;
 	PtOnvifPlug *p = plug_of(c, kind, said->token), *only = NULL;
 	unsigned n = 0;
 	/* Axis reports inputs and outputs alike as ports */
 	if (!p && g_str_has_suffix(said->topic, "IO/Port"))
-		p = plug_of(c, PT_ONVIF_RELAY, said->token);
+		p = plug_of(c, PT_ONVIF_PLUG_RELAY, said->token);
 	for (guint i = 0; i < c->found->plugs->len; i++) {
 		PtOnvifPlug *q = g_ptr_array_index(c->found->plugs, i);
 		if (q->kind == kind) {
@@ -204,7 +206,7 @@ static gboolean settle(void *data) {
 	g_clear_pointer(&c->settle, g_source_unref);
 	for (guint i = 0; i < c->found->plugs->len; i++) {
 		PtOnvifPlug *p = g_ptr_array_index(c->found->plugs, i);
-		if (p->kind != PT_ONVIF_RELAY || p->known)
+		if (p->kind != PT_ONVIF_PLUG_RELAY || p->known)
 			continue;
 		p->known = p->assumed = true;
 		p->active = false;
@@ -278,7 +280,7 @@ static void not_waited_for(void *user, const PtSoap *answer, const GError *error
 static void set_modes(PtOnvifCamera *c) {
 	for (guint i = 0; i < c->watches->len; i++) {
 		const PtOnvifWatch *w = g_ptr_array_index(c->watches, i);
-		PtOnvifPlug *p = w->kind == PT_ONVIF_RELAY ? plug_of(c, w->kind, w->token) : NULL;
+		PtOnvifPlug *p = w->kind == PT_ONVIF_PLUG_RELAY ? plug_of(c, w->kind, w->token) : NULL;
 		if (!p)
 			continue;
 		bool want = w->pulse_ns > 0 && p->can_monostable;
@@ -318,7 +320,7 @@ static void opened(void *user, const PtSoap *answer, const GError *error) {
 	if (error)
 		try_later(c, error->message);
 	else
-		c->describing = pt_onvif_describe(c->device, described, c);
+		c->describing = pt_onvif_describe_device(c->device, described, c);
 }
 
 static void reach(PtOnvifCamera *c) {
@@ -432,7 +434,7 @@ PtOnvifDevice *pt_onvif_camera_device(PtOnvifCamera *c) { return c->state == PT_
 /* ---- plugs ---- */
 
 PtOnvifWatch *pt_onvif_camera_watch(PtOnvifCamera *c, PtOnvifPlugKind kind, const char *token, int64_t pulse_ns,
-                                    PtOnvifLevelFn fn, void *user) {
+                                    PtOnvifContactFn fn, void *user) {
 	PtOnvifWatch *w = g_new0(PtOnvifWatch, 1);
 	w->camera = c;
 	c->refs++;
@@ -476,7 +478,7 @@ static void order_answered(void *user, const PtSoap *answer, const GError *error
 		                        order_answered, o);
 		return;
 	}
-	PtOnvifPlug *p = error ? NULL : plug_of(c, PT_ONVIF_RELAY, o->token);
+	PtOnvifPlug *p = error ? NULL : plug_of(c, PT_ONVIF_PLUG_RELAY, o->token);
 	/* a camera that has never told of this relay will not now: what it accepted is all there is to go by */
 	if (p && (!p->known || p->assumed)) {
 		p->known = p->assumed = true;
@@ -495,7 +497,7 @@ static void time_set(void *user, const PtSoap *answer, const GError *error) {
 
 bool pt_onvif_watch_set(PtOnvifWatch *w, bool closed, int64_t for_ns, GError **error) {
 	PtOnvifCamera *c = w->camera;
-	PtOnvifPlug *p = plug_of(c, PT_ONVIF_RELAY, w->token);
+	PtOnvifPlug *p = plug_of(c, PT_ONVIF_PLUG_RELAY, w->token);
 	if (c->state != PT_ONVIF_READY) {
 		pt_error_set(error, CLOSED, "camera %s cannot be reached%s%s", c->name, c->reason[0] ? ": " : "", c->reason);
 		return false;

@@ -10,7 +10,7 @@ typedef struct PtOnvifCamera PtOnvifCamera;
 
 /* ---- what it has ---- */
 
-typedef enum { PT_ONVIF_INPUT, PT_ONVIF_RELAY } PtOnvifPlugKind;
+typedef enum { PT_ONVIF_PLUG_INPUT, PT_ONVIF_PLUG_RELAY } PtOnvifPlugKind;
 
 typedef struct {
 	PtOnvifPlugKind kind;
@@ -86,14 +86,14 @@ void pt_onvif_camera_call(PtOnvifCamera *camera, PtOnvifService service, PtXml *
 
 /* ---- its plugs ---- */
 
-typedef enum { PT_ONVIF_UNKNOWN, PT_ONVIF_OPEN, PT_ONVIF_CLOSED } PtOnvifLevel;
+typedef enum { PT_ONVIF_CONTACT_UNKNOWN, PT_ONVIF_CONTACT_OPEN, PT_ONVIF_CONTACT_CLOSED } PtOnvifContact;
 typedef struct PtOnvifWatch PtOnvifWatch;
 /* What the contact does, at once and whenever it changes; mono_ns: when it did, as well as is known. */
-typedef void (*PtOnvifLevelFn)(void *user, PtOnvifLevel level, int64_t mono_ns, bool initial);
+typedef void (*PtOnvifContactFn)(void *user, PtOnvifContact level, int64_t mono_ns, bool initial);
 
 /* token: as the camera names it. For a relay pulse_ns > 0 wants it monostable with this delay, where the camera can. */
 PtOnvifWatch *pt_onvif_camera_watch(PtOnvifCamera *camera, PtOnvifPlugKind kind, const char *token, int64_t pulse_ns,
-                                    PtOnvifLevelFn fn, void *user);
+                                    PtOnvifContactFn fn, void *user);
 void pt_onvif_watch_free(PtOnvifWatch *watch); /* takes NULL */
 /* FALSE: the camera is not there, or has no such relay. What becomes of it is seen by the watch. for_ns > 0: a monostable
  * one is to end by itself after it. */

@@ -31,10 +31,10 @@ static void profile_json(JsonBuilder *b, const PtOnvifFound *f, const PtOnvifPro
 
 static void plug_json(JsonBuilder *b, const PtOnvifPlug *p) {
 	json_builder_begin_object(b);
-	member(b, "kind", p->kind == PT_ONVIF_INPUT ? "input" : "relay");
+	member(b, "kind", p->kind == PT_ONVIF_PLUG_INPUT ? "input" : "relay");
 	member(b, "token", p->token);
 	member(b, "idle", p->idle_closed ? "closed" : "open");
-	if (p->kind == PT_ONVIF_RELAY)
+	if (p->kind == PT_ONVIF_PLUG_RELAY)
 		member(b, "mode", p->monostable ? "monostable" : "bistable");
 	json_builder_end_object(b);
 }

@@ -90,7 +90,7 @@ void pt_onvif_read_inputs(const PtSoap *a, PtOnvifFound *f) {
 	     n = pt_xml_next(n, "DigitalInputs")) {
 		const char *token = pt_xml_get(n, "token"), *idle = pt_xml_get(n, "IdleState");
 		if (token && *token)
-			pt_onvif_found_add_plug(f, PT_ONVIF_INPUT, token)->idle_closed =
+			pt_onvif_found_add_plug(f, PT_ONVIF_PLUG_INPUT, token)->idle_closed =
 			    idle && !g_ascii_strcasecmp(idle, "closed");
 	}
 }
@@ -101,7 +101,7 @@ void pt_onvif_read_relays(const PtSoap *a, PtOnvifFound *f) {
 		const char *token = pt_xml_get(n, "token");
 		if (!token || !*token)
 			continue;
-		PtOnvifPlug *p = pt_onvif_found_add_plug(f, PT_ONVIF_RELAY, token);
+		PtOnvifPlug *p = pt_onvif_found_add_plug(f, PT_ONVIF_PLUG_RELAY, token);
 		const PtXmlNode *settings = pt_xml_child(n, "Properties");
 		int64_t delay = 0;
 		p->monostable = !g_ascii_strcasecmp(pt_xml_value_at(settings, "Mode"), "Monostable");
@@ -247,7 +247,7 @@ static void next(PtOnvifDescribe *d) {
 	finish(d, NULL);
 }
 
-PtOnvifDescribe *pt_onvif_describe(PtOnvifDevice *device, PtOnvifFoundFn fn, void *user) {
+PtOnvifDescribe *pt_onvif_describe_device(PtOnvifDevice *device, PtOnvifFoundFn fn, void *user) {
 	PtOnvifDescribe *d = g_new0(PtOnvifDescribe, 1);
 	d->device = device;
 	d->found = pt_onvif_found_new();

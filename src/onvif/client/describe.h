@@ -6,7 +6,7 @@
 typedef struct PtOnvifDescribe PtOnvifDescribe; /* under way; gone once fn was called */
 /* found: taken by fn; NULL on error, which is one that stops everything (it is gone, the login is wrong). */
 typedef void (*PtOnvifFoundFn)(void *user, PtOnvifFound *found, const GError *error);
-PtOnvifDescribe *pt_onvif_describe(PtOnvifDevice *device, PtOnvifFoundFn fn, void *user);
+PtOnvifDescribe *pt_onvif_describe_device(PtOnvifDevice *device, PtOnvifFoundFn fn, void *user);
 void pt_onvif_describe_free(PtOnvifDescribe *describe); /* fn is not called; takes NULL */
 
 void pt_onvif_found_free(PtOnvifFound *found); /* takes NULL */

@@ -116,7 +116,7 @@ static void opened(void *user, const PtSoap *answer, const GError *error) {
 	Asked *a = user;
 	a->opening = NULL;
 	if (!error) {
-		a->describing = pt_onvif_describe(a->device, described, a);
+		a->describing = pt_onvif_describe_device(a->device, described, a);
 	} else if (error->code != PT_ERROR_AUTH && a->at + 1 < a->urls->len) {
 		a->at++; /* the address it gave leads nowhere */
 		ask(a);

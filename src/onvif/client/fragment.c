@@ -48,8 +48,8 @@ static void put_plugs(GString *out, const PtOnvifCandidate *c, PtOnvifPlugKind k
 			continue;
 		g_autofree char *token = quoted(p->token);
 		if (!n++)
-			g_string_append(out, kind == PT_ONVIF_INPUT ? "inputs:\n" : "relays:\n");
-		if (kind == PT_ONVIF_INPUT)
+			g_string_append(out, kind == PT_ONVIF_PLUG_INPUT ? "inputs:\n" : "relays:\n");
+		if (kind == PT_ONVIF_PLUG_INPUT)
 			g_string_append_printf(out,
 			                       "  %s-in-%u: { driver: onvif, camera: %s, token: %s }  # idle %s: say what "
 			                       "it is (kind, contact)\n",
@@ -94,7 +94,7 @@ char *pt_onvif_fragment(const PtOnvifCandidate *c, const char *login) {
 	if (login)
 		g_string_append_printf(out, "    login: %s\n", login);
 	g_string_append(out, "    record: always\n");
-	put_plugs(out, c, PT_ONVIF_INPUT);
-	put_plugs(out, c, PT_ONVIF_RELAY);
+	put_plugs(out, c, PT_ONVIF_PLUG_INPUT);
+	put_plugs(out, c, PT_ONVIF_PLUG_RELAY);
 	return g_string_free(out, FALSE);
 }

@@ -14,12 +14,12 @@ struct PtRelayPort {
 	PtRelayHost host;
 };
 
-static PtLevel level_of(PtOnvifLevel level) {
+static PtLevel level_of(PtOnvifContact level) {
 	static const PtLevel levels[] = {PT_LEVEL_UNKNOWN, PT_LEVEL_OPEN, PT_LEVEL_CLOSED};
 	return levels[level];
 }
 
-static void input_changed(void *user, PtOnvifLevel level, int64_t mono_ns, bool initial) {
+static void input_changed(void *user, PtOnvifContact level, int64_t mono_ns, bool initial) {
 	PtInputPort *port = user;
 	port->host.level(port->host.user, level_of(level), mono_ns, initial);
 }
@@ -28,7 +28,7 @@ static PtInputPort *input_open(const PtPlugSettings *s, GMainContext *context, P
 	PtInputPort *port = g_new0(PtInputPort, 1);
 	port->host = host;
 	port->camera = pt_onvif_camera_get(s->camera);
-	port->watch = pt_onvif_camera_watch(port->camera, PT_ONVIF_INPUT, s->token, 0, input_changed, port);
+	port->watch = pt_onvif_camera_watch(port->camera, PT_ONVIF_PLUG_INPUT, s->token, 0, input_changed, port);
 	return port;
 }
 
@@ -38,7 +38,7 @@ static void input_close(PtInputPort *port) {
 	g_free(port);
 }
 
-static void relay_changed(void *user, PtOnvifLevel level, int64_t mono_ns, bool initial) {
+static void relay_changed(void *user, PtOnvifContact level, int64_t mono_ns, bool initial) {
 	PtRelayPort *port = user;
 	port->host.level(port->host.user, level_of(level), mono_ns);
 }
@@ -47,7 +47,7 @@ static PtRelayPort *relay_open(const PtPlugSettings *s, GMainContext *context, P
 	PtRelayPort *port = g_new0(PtRelayPort, 1);
 	port->host = host;
 	port->camera = pt_onvif_camera_get(s->camera);
-	port->watch = pt_onvif_camera_watch(port->camera, PT_ONVIF_RELAY, s->token,
+	port->watch = pt_onvif_camera_watch(port->camera, PT_ONVIF_PLUG_RELAY, s->token,
 	                                    s->mode == PT_MODE_MONOSTABLE ? s->pulse_ns : 0, relay_changed, port);
 	return port;
 }
