@@ -1,10 +1,13 @@
 /* pigtail demo: a virtual camera and a hub in a directory of their own, as two processes that speak RTSP and HTTP to each
  * other and nothing else. Writes the two site files when they are not there, so that they can be changed and kept. */
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/clock.h"
 #include "cli/cli.h"
+#include "onvif/client/find.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,7 +19,10 @@
 #include <unistd.h>
 
 static const char camera_site[] =
-    "# The camera of the demo: a picture that moves, with the clock in it, offered over RTSP as any camera would.\n"
+    "# ports from %d on\n"
+    "# The camera of the demo: a picture that moves, with the clock in it, and a board with two switches and two lamps; "
+    "offered\n"
+    "# over ONVIF and RTSP as by any camera.\n"
     "site: { name: Demo camera }\n"
     "web: { listen: 127.0.0.1:%d }\n"
     "archive: { path: %s/camera }\n"
@@ -26,20 +32,6 @@ static const char camera_site[] =
     "    sub: test:clock?size=640x360&audio=none\n"
     "    record: { main: never, sub: never }\n"
     "    audio: { listen: all }\n"
-    "serve: { rtsp: 127.0.0.1:%d }\n";
-
-static const char hub_site[] =
-    "# The hub of the demo. Change it and send the process a SIGHUP, or stop and start the demo.\n"
-    "site: { name: Demo, location: [52.52, 13.40], timezone: Europe/Berlin }\n"
-    "web: { listen: 127.0.0.1:%d }\n"
-    "archive: { path: %s/hub, keep: { days: 7, size: 20GiB, free: 5%% } }\n"
-    "cameras:\n"
-    "  gate:\n"
-    "    source: rtsp://127.0.0.1:%d/gate/main\n"
-    "    sub: rtsp://127.0.0.1:%d/gate/sub\n"
-    "    login: gate\n"
-    "    record: { main: always, sub: events }\n"
-    "    audio: { listen: all, record: always }\n"
     "inputs:\n"
     "  door: { driver: virtual, channel: 1, kind: door, contact: normally-open, debounce: 30ms }\n"
     "  button: { driver: virtual, channel: 2, kind: button }\n"
@@ -47,23 +39,52 @@ static const char hub_site[] =
     "  flood: { driver: virtual, channel: 1, kind: light, safe: off }\n"
     "  gate: { driver: virtual, channel: 2, kind: gate, mode: monostable, pulse: 1s, safe: off, egress: mechanical, "
     "hub-timed: accepted }\n"
-    "rules:\n"
-    "  light at the door:\n"
-    "    when: door active\n"
-    "    do:\n"
-    "      - relay: { flood: on, for: 10s }\n"
-    "      - record: { camera: gate, before: 10s, after: 30s, keep: 30d }\n"
-    "      - log: somebody is at the door\n"
-    "  open gate:\n"
-    "    when: button active\n"
-    "    do:\n"
-    "      - relay: { gate: pulse }\n";
+    "serve: { rtsp: 127.0.0.1:%d, onvif: 127.0.0.1:%d }\n";
 
-/* The first of three free ports in a row, from a wish on. 0: none found. */
+/* Before its cameras and plugs, which are those that were found. */
+static const char hub_site[] =
+    "# ports from %d on\n"
+    "# The hub of the demo. Change it and send the process a SIGHUP, or stop and start the demo.\n"
+    "site: { name: Demo, location: [52.52, 13.40], timezone: Europe/Berlin }\n"
+    "web: { listen: 127.0.0.1:%d }\n"
+    "archive: { path: %s/hub, keep: { days: 7, size: 20GiB, free: 5%% } }\n";
+
+static const char hub_camera[] = "cameras:\n"
+                                 "  gate:\n"
+                                 "    source: %s\n"
+                                 "    login: gate\n"
+                                 "    record: { main: always, sub: events }\n"
+                                 "    audio: { listen: all, record: always }\n";
+
+static const char hub_rules[] = "rules:\n"
+                                "  light at the door:\n"
+                                "    when: door active\n"
+                                "    do:\n"
+                                "      - relay: { flood: on, for: 10s }\n"
+                                "      - record: { camera: gate, before: 10s, after: 30s, keep: 30d }\n"
+                                "      - log: somebody is at the door\n"
+                                "  open gate:\n"
+                                "    when: button active\n"
+                                "    do:\n"
+                                "      - relay: { gate: pulse }\n";
+
+/* What the camera does not tell of its plugs: what they are for. */
+static const struct {
+	const char *token, *settings;
+} uses[] = {
+    {"door", "kind: door, contact: normally-open"},
+    {"button", "kind: button"},
+    {"flood", "kind: light, safe: off"},
+    {"gate", "kind: gate, mode: monostable, pulse: 1s, safe: off, egress: mechanical"},
+};
+
+#define PORTS 4 /* pages of the hub, pages, RTSP and ONVIF of the camera */
+
+/* The first of PORTS free ones in a row, from a wish on. 0: none found. */
 static int free_ports(int wish) {
-	for (int base = wish; base < wish + 300; base += 3) {
+	for (int base = wish; base < wish + 400; base += PORTS) {
 		int free_ones = 0;
-		for (int i = 0; i < 3; i++) {
+		for (int i = 0; i < PORTS; i++) {
 			int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), one = 1;
 			struct sockaddr_in a = {.sin_family = AF_INET,
 			                        .sin_port = htons((uint16_t)(base + i)),
@@ -73,7 +94,7 @@ static int free_ports(int wish) {
 			if (fd >= 0)
 				close(fd);
 		}
-		if (free_ones == 3)
+		if (free_ones == PORTS)
 			return base;
 	}
 	return 0;
@@ -87,35 +108,122 @@ static bool write_file(const char *path, const char *text, int mode) {
 	return false;
 }
 
-static bool make_files(const char *dir, int port) {
-	g_autofree char *camera_dir = g_build_filename(dir, "camera-site", NULL),
-	                *hub_dir = g_build_filename(dir, "hub-site", NULL);
-	if (g_mkdir_with_parents(camera_dir, 0700) || g_mkdir_with_parents(hub_dir, 0700)) {
-		fprintf(stderr, "pigtail demo: create %s: %s\n", dir, g_strerror(errno));
-		return false;
-	}
+/* The ports that the files of an earlier start were made for. 0: there are none. */
+static int earlier_ports(const char *hub_file) {
+	g_autofree char *text = NULL;
+	int port = 0;
+	if (!g_file_get_contents(hub_file, &text, NULL, NULL) || sscanf(text, "# ports from %d on", &port) != 1)
+		return 0;
+	return port;
+}
+
+typedef struct {
+	char *dir, *camera_file, *camera_secrets, *camera_users, *hub_file, *hub_secrets;
+	char password[33];
+	int port;
+} Demo;
+
+static void demo_clear(Demo *d) {
+	g_free(d->dir);
+	g_free(d->camera_file);
+	g_free(d->camera_secrets);
+	g_free(d->camera_users);
+	g_free(d->hub_file);
+	g_free(d->hub_secrets);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Demo, demo_clear)
+
+static bool make_camera(Demo *d) {
 	uint8_t random[16];
 	if (getrandom(random, sizeof random, 0) != sizeof random)
 		return false;
-	g_autofree char *password = g_compute_checksum_for_data(G_CHECKSUM_SHA256, random, sizeof random);
-	g_autofree char *absolute = g_canonicalize_filename(dir, NULL);
-	g_autofree char *camera_file = g_build_filename(camera_dir, "site.yaml", NULL);
-	g_autofree char *camera_secrets = g_build_filename(camera_dir, "secrets.yaml", NULL);
-	g_autofree char *hub_file = g_build_filename(hub_dir, "site.yaml", NULL);
-	g_autofree char *hub_secrets = g_build_filename(hub_dir, "secrets.yaml", NULL);
-	g_autofree char *camera = g_strdup_printf(camera_site, port + 1, absolute, port + 2);
-	g_autofree char *hub = g_strdup_printf(hub_site, port, absolute, port + 2, port + 2);
-	g_autofree char *offered = g_strdup_printf("app-passwords:\n  hub: { user: hub, password: %.32s }\n", password);
-	g_autofree char *used = g_strdup_printf("logins:\n  gate: { user: hub, password: %.32s }\n", password);
-	return write_file(camera_file, camera, 0600) && write_file(camera_secrets, offered, 0600) &&
-	       write_file(hub_file, hub, 0600) && write_file(hub_secrets, used, 0600);
+	for (size_t i = 0; i < sizeof random; i++)
+		g_snprintf(d->password + 2 * i, 3, "%02x", random[i]);
+	int p = d->port;
+	g_autofree char *camera = g_strdup_printf(camera_site, p, p + 1, d->dir, p + 2, p + 3);
+	g_autofree char *offered = g_strdup_printf("app-passwords:\n  hub: { user: hub, password: %s }\n", d->password);
+	g_autofree char *used = g_strdup_printf("logins:\n  gate: { user: hub, password: %s }\n", d->password);
+	return write_file(d->camera_file, camera, 0600) && write_file(d->camera_secrets, offered, 0600) &&
+	       write_file(d->camera_users, "hub: { role: operator }\n", 0600) && write_file(d->hub_secrets, used, 0600);
 }
 
-static pid_t spawn(const char *dir, const char *which, bool link, const char *log) {
-	g_autofree char *site = g_build_filename(dir, which, "site.yaml", NULL);
+/* ---- the hub's site file, from what is found on the network ---- */
+
+typedef struct {
+	Demo *demo;
+	GMainLoop *loop;
+	char *source;  /* of the demo's own camera */
+	GString *site; /* NULL until it is found */
+} Finding;
+
+static void put_plugs(GString *out, const PtOnvifFound *f, PtOnvifPlugKind kind) {
+	g_string_append(out, kind == PT_ONVIF_PLUG_INPUT ? "inputs:\n" : "relays:\n");
+	for (guint i = 0; i < f->plugs->len; i++) {
+		const PtOnvifPlug *p = g_ptr_array_index(f->plugs, i);
+		for (size_t k = 0; p->kind == kind && k < G_N_ELEMENTS(uses); k++)
+			if (!strcmp(uses[k].token, p->token))
+				g_string_append_printf(out, "  %s: { driver: onvif, camera: gate, token: %s, %s }\n",
+				                       p->token, p->token, uses[k].settings);
+	}
+}
+
+static void camera_found(void *user, const PtOnvifCandidate *c) {
+	Finding *f = user;
+	if (f->site || !c->found || strcmp(c->source, f->source))
+		return; /* somebody else's */
+	int p = f->demo->port;
+	f->site = g_string_new(NULL);
+	g_string_append_printf(f->site, hub_site, p, p, f->demo->dir);
+	g_string_append_printf(f->site, hub_camera, c->source);
+	put_plugs(f->site, c->found, PT_ONVIF_PLUG_INPUT);
+	put_plugs(f->site, c->found, PT_ONVIF_PLUG_RELAY);
+	g_string_append(f->site, hub_rules);
+	g_main_loop_quit(f->loop);
+}
+
+static void search_over(void *user) { g_main_loop_quit(((Finding *)user)->loop); }
+
+/* By multicast; on a machine without it the camera is asked at its address. */
+static bool find_camera(Demo *d) {
+	g_autoptr(GMainLoop) loop = g_main_loop_new(NULL, FALSE);
+	g_autofree char *address = g_strdup_printf("127.0.0.1:%d", d->port + 3);
+	Finding f = {.demo = d, .loop = loop, .source = g_strconcat("onvif://", address, NULL)};
+	const char *hosts[] = {address, NULL};
+	PtHttp *http = pt_http_new(0);
+	for (int try = 0; !f.site && try < 2; try++) {
+		PtOnvifFindParams params = {.hosts = try ? hosts : NULL,
+		                            .only_hosts = try == 1,
+		                            .user = "hub",
+		                            .password = d->password,
+		                            .seconds = 2};
+		PtOnvifFind *find = pt_onvif_find_new(http, pt_clock_system(), &params, camera_found, search_over, &f, NULL);
+		if (find)
+			g_main_loop_run(loop);
+		pt_onvif_find_free(find);
+	}
+	pt_http_free(http);
+	bool ok = f.site && write_file(d->hub_file, f.site->str, 0600);
+	if (!f.site)
+		fprintf(stderr, "pigtail demo: its camera was not found; %s/camera.log says more\n", d->dir);
+	else
+		g_string_free(f.site, TRUE);
+	g_free(f.source);
+	return ok;
+}
+
+/* log: where its standard error goes, NULL: where ours does. ret_out: its standard output, to be read; NULL: ours. */
+static pid_t spawn(const char *site, bool link, const char *log, int *ret_out) {
+	int out[2] = {-1, -1};
+	if (ret_out && pipe2(out, O_CLOEXEC))
+		return -1;
 	pid_t parent = getpid(), pid = fork();
-	if (pid != 0)
+	if (pid != 0) {
+		if (ret_out) {
+			close(out[1]);
+			*ret_out = out[0];
+		}
 		return pid;
+	}
 	/* Ctrl-C reaches the whole group: the parent alone decides in which order they end */
 	setpgid(0, 0);
 	prctl(PR_SET_PDEATHSIG, SIGTERM);
@@ -124,18 +232,25 @@ static pid_t spawn(const char *dir, const char *which, bool link, const char *lo
 	sigset_t none;
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
-	if (log) {
-		int fd = open(log, O_WRONLY | O_CREAT | O_TRUNC, 0600);
-		if (fd >= 0) {
-			dup2(fd, STDOUT_FILENO);
-			dup2(fd, STDERR_FILENO);
-			close(fd);
-		}
-	}
+	int fd = log ? open(log, O_WRONLY | O_CREAT | O_TRUNC, 0600) : -1;
+	if (fd >= 0)
+		dup2(fd, STDERR_FILENO);
+	if (ret_out)
+		dup2(out[1], STDOUT_FILENO);
 	if (link)
 		setenv("PIGTAIL_LINK", "1", 1);
 	execl("/proc/self/exe", "pigtail", "run", site, NULL);
 	_exit(127);
+}
+
+/* The line with the link that logs in, within ten seconds; "" when none came. Caller frees. */
+static char *read_link(int fd) {
+	g_autoptr(GString) line = g_string_new(NULL);
+	struct pollfd p = {.fd = fd, .events = POLLIN};
+	char c;
+	while (poll(&p, 1, 10000) > 0 && read(fd, &c, 1) == 1 && c != '\n' && line->len < 500)
+		g_string_append_c(line, c);
+	return g_strdup(line->str);
 }
 
 /* Waits for a signal to stop or for the end of a child; then ends both, the hub first, and tells how it went. */
@@ -168,17 +283,34 @@ int pt_cli_demo(int argc, char **argv) {
 	guint64 port = 8080;
 	if (argc != 1 || (wish && !g_ascii_string_to_unsigned(wish, 10, 1024, 65000, &port, NULL))) {
 		fprintf(stderr,
-		        "usage: pigtail demo [--dir DIR] [--port N]     (ports N to N+2, from 1024 on; default 8080)\n");
+		        "usage: pigtail demo [--dir DIR] [--port N]     (ports N to N+3, from 1024 on; default 8080)\n");
 		return PT_EXIT_USAGE;
 	}
 	g_autofree char *own_dir = g_build_filename(g_get_user_data_dir(), "pigtail-demo", NULL);
-	dir = dir ? dir : own_dir;
-	int base = free_ports((int)port);
-	if (!base) {
-		fprintf(stderr, "pigtail demo: no three free ports in a row from %d on\n", (int)port);
+	g_autofree char *absolute = g_canonicalize_filename(dir ? dir : own_dir, NULL);
+	g_autofree char *log = g_build_filename(absolute, "camera.log", NULL);
+	g_auto(Demo) d = {.dir = g_strdup(absolute),
+	                  .camera_file = g_build_filename(absolute, "camera-site", "site.yaml", NULL),
+	                  .camera_secrets = g_build_filename(absolute, "camera-site", "secrets.yaml", NULL),
+	                  .camera_users = g_build_filename(absolute, "camera-site", "users.yaml", NULL),
+	                  .hub_file = g_build_filename(absolute, "hub-site", "site.yaml", NULL),
+	                  .hub_secrets = g_build_filename(absolute, "hub-site", "secrets.yaml", NULL)};
+	int earlier = earlier_ports(d.hub_file);
+	if (!wish && earlier)
+		port = (guint64)earlier;
+	d.port = free_ports((int)port);
+	if (!d.port) {
+		fprintf(stderr, "pigtail demo: no %d free ports in a row from %d on\n", PORTS, (int)port);
 		return PT_EXIT_FAILED;
 	}
-	if (!make_files(dir, base))
+	/* files that were changed are kept, as long as their ports are to be had */
+	bool fresh = earlier != d.port;
+	g_autofree char *camera_dir = g_path_get_dirname(d.camera_file), *hub_dir = g_path_get_dirname(d.hub_file);
+	if (g_mkdir_with_parents(camera_dir, 0700) || g_mkdir_with_parents(hub_dir, 0700)) {
+		fprintf(stderr, "pigtail demo: create %s: %s\n", absolute, g_strerror(errno));
+		return PT_EXIT_FAILED;
+	}
+	if (fresh && !make_camera(&d))
 		return PT_EXIT_FAILED;
 	sigset_t signals;
 	sigemptyset(&signals);
@@ -186,9 +318,21 @@ int pt_cli_demo(int argc, char **argv) {
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &signals, NULL);
-	g_autofree char *log = g_build_filename(dir, "camera.log", NULL);
-	fprintf(stderr, "demo in %s; Ctrl-C ends it\n", dir);
-	pid_t camera = spawn(dir, "camera-site", false, log);
-	pid_t hub = spawn(dir, "hub-site", true, NULL);
-	return watch(camera, hub, &signals);
+	fprintf(stderr, "demo in %s; Ctrl-C ends it\n", absolute);
+	int camera_out = -1, hub_out = -1;
+	pid_t camera = spawn(d.camera_file, true, log, &camera_out), hub = -1;
+	g_autofree char *board = read_link(camera_out);
+	if (!fresh || find_camera(&d)) {
+		hub = spawn(d.hub_file, true, NULL, &hub_out);
+		g_autofree char *link = read_link(hub_out);
+		printf("%s\n", link);
+		printf("the camera's switches and lamps: %s&to=plugs\n", board);
+		fflush(stdout);
+		return watch(camera, hub, &signals);
+	}
+	if (camera > 0) {
+		kill(camera, SIGTERM);
+		waitpid(camera, NULL, 0);
+	}
+	return PT_EXIT_FAILED;
 }

@@ -22,9 +22,9 @@ let shell = null, main = null;
 
 /** #login=TOKEN of the first start's link: used once, and gone from the address and the history before anything else. */
 function linkToken() {
-	const token = /^#login=([\w-]+)$/.exec(location.hash)?.[1];
+	const [, token, page] = /^#login=([\w-]+)(?:&to=(\w+))?$/.exec(location.hash) || [];
 	if (token)
-		history.replaceState(null, "", location.pathname + "#/live");
+		history.replaceState(null, "", `${location.pathname}#/${page || "live"}`);
 	return token;
 }
 
