@@ -4,7 +4,8 @@
 #include "daemon/camera-onvif.h"
 #include <string.h>
 
-#define RING_SPARE_NS (90 * PT_NS_PER_S) /* segments are a minute long and go whole */
+#define METADATA_TRACK (PT_STREAM_TRACKS - 1) /* of ours; sources count theirs from 0 */
+#define RING_SPARE_NS (90 * PT_NS_PER_S)      /* segments are a minute long and go whole */
 
 /* One stream of a camera with all that hangs on it. */
 typedef struct {
@@ -15,7 +16,9 @@ typedef struct {
 	PtSink watch; /* tells the bus when it is lost and when it is back */
 	PtCameras *owner;
 	char *camera;
-	PtStreamState told; /* pushing thread only */
+	PtStreamState told;       /* pushing thread only */
+	int64_t last_metadata_ns; /* likewise */
+	bool own_metadata;        /* events travel along; the source has none of its own */
 } Feed;
 
 typedef struct {
@@ -32,6 +35,8 @@ struct PtCameras {
 	PtCamerasEnv env;
 	PtSite *site;
 	unsigned next_loop;
+	PtFormat *metadata;
+	GHashTable *locations; /* "gate/main" -> what goes before the site file's */
 	GMutex lock;
 	GPtrArray *list; /* under lock: the RTSP server looks for streams on its own thread */
 };
@@ -57,9 +62,15 @@ static const PtSinkOps watch_ops = {"watch", on_sample, on_state};
 
 static PtRecordMode record_mode(const PtSiteCamera *s, bool main) { return main ? s->record_main : s->record_sub; }
 
+/* Cameras of this machine: what their events are is known here and nowhere else. */
+static bool makes_itself(const char *location) {
+	return g_str_has_prefix(location, "test:") || g_str_has_prefix(location, "v4l2:");
+}
+
 static bool records_sound(const PtSiteCamera *s) { return s->sound == PT_SOUND_ALWAYS || s->sound == PT_SOUND_EVENTS; }
 
-static Feed *feed_new(PtCameras *c, const Camera *camera, bool main) {
+/* location: NULL while it is not known. */
+static Feed *feed_new(PtCameras *c, const Camera *camera, const char *location, bool main) {
 	const PtSiteCamera *s = camera->settings;
 	const char *name = main ? "main" : "sub";
 	Feed *feed = g_new0(Feed, 1);
@@ -70,6 +81,9 @@ static Feed *feed_new(PtCameras *c, const Camera *camera, bool main) {
 	feed->watch.ops = &watch_ops;
 	if (main)
 		pt_stream_add_sink(feed->stream, &feed->watch);
+	feed->own_metadata = location && makes_itself(location);
+	if (feed->own_metadata)
+		pt_stream_set_format(feed->stream, METADATA_TRACK, c->metadata);
 	if (record_mode(s, main) == PT_RECORD_NEVER || !c->env.archive)
 		return feed;
 	g_autoptr(GError) error = NULL;
@@ -77,7 +91,7 @@ static Feed *feed_new(PtCameras *c, const Camera *camera, bool main) {
 	                                   &(PtRecorderParams){.camera = camera->name,
 	                                                       .video = name,
 	                                                       .audio = main && records_sound(s) ? "audio" : NULL,
-	                                                       .metadata = main ? "metadata" : NULL},
+	                                                       .metadata = main && !feed->own_metadata ? "metadata" : NULL},
 	                                   &error);
 	if (!feed->recorder)
 		g_warning("camera %s is not recorded: %s", camera->name, error->message);
@@ -151,6 +165,16 @@ static void set_policies(PtCameras *c, const PtSite *site, const PtSiteCamera *s
 	}
 }
 
+const char *pt_cameras_location(PtCameras *c, const char *camera, const char *stream) {
+	g_autofree char *key = g_strdup_printf("%s/%s", camera, stream);
+	return g_hash_table_lookup(c->locations, key);
+}
+
+static const char *location_of(PtCameras *c, const PtSiteCamera *s, bool main) {
+	const char *set = pt_cameras_location(c, s->name, main ? "main" : "sub");
+	return set ? set : main ? s->source : s->sub;
+}
+
 /* ---- cameras that tell their addresses themselves ---- */
 
 static void onvif_found(void *user, const char *main, const char *sub) {
@@ -163,7 +187,7 @@ static void onvif_found(void *user, const char *main, const char *sub) {
 	if (camera->settings->sub || (!sub && !camera->sub))
 		return;
 	if (!camera->sub) {
-		Feed *feed = feed_new(c, camera, false);
+		Feed *feed = feed_new(c, camera, NULL, false);
 		g_mutex_lock(&c->lock);
 		camera->sub = feed;
 		g_mutex_unlock(&c->lock);
@@ -194,16 +218,18 @@ static Camera *camera_start(PtCameras *c, PtSite *site, const PtSiteCamera *sett
 	camera->loop = c->env.loops[c->next_loop++ % c->env.n_loops];
 	camera->site = pt_site_ref(site);
 	camera->settings = settings;
-	camera->main = feed_new(c, camera, true);
-	if (settings->sub || (is_onvif(settings) && settings->record_sub != PT_RECORD_NEVER))
-		camera->sub = feed_new(c, camera, false);
-	if (settings->sub)
-		feed_play(camera->sub, camera, settings->sub, false);
-	if (is_onvif(settings))
+	const char *main = is_onvif(settings) ? NULL : location_of(c, settings, true);
+	const char *sub = settings->sub ? location_of(c, settings, false) : NULL;
+	camera->main = feed_new(c, camera, main, true);
+	if (sub || (is_onvif(settings) && settings->record_sub != PT_RECORD_NEVER))
+		camera->sub = feed_new(c, camera, sub, false);
+	if (sub)
+		feed_play(camera->sub, camera, sub, false);
+	if (main)
+		feed_play(camera->main, camera, main, true);
+	else
 		camera->onvif = pt_camera_onvif_new(settings, &(PtCameraOnvifEnv){c->env.http, c->env.clock, c->env.bus},
 		                                    &onvif_ops, camera);
-	else
-		feed_play(camera->main, camera, settings->source, true);
 	return camera;
 }
 
@@ -229,6 +255,8 @@ PtCameras *pt_cameras_new(const PtCamerasEnv *env) {
 	PtCameras *c = g_new0(PtCameras, 1);
 	c->env = *env;
 	g_mutex_init(&c->lock);
+	c->metadata = pt_format_new(&(PtFormat){.codec = PT_CODEC_ONVIF_METADATA, .timescale = 90000}, NULL, 0);
+	c->locations = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	c->list = g_ptr_array_new();
 	return c;
 }
@@ -267,9 +295,86 @@ void pt_cameras_free(PtCameras *c, const char *reason) {
 	for (guint i = 0; i < c->list->len; i++)
 		camera_stop(c, g_ptr_array_index(c->list, i), reason);
 	g_ptr_array_unref(c->list);
+	g_hash_table_unref(c->locations);
+	pt_format_unref(c->metadata);
 	g_mutex_clear(&c->lock);
 	pt_site_unref(c->site);
 	g_free(c);
+}
+
+void pt_cameras_set_location(PtCameras *c, const char *name, const char *stream, const char *location) {
+	Camera *camera = find(c, name);
+	bool main = !strcmp(stream, "main");
+	g_hash_table_insert(c->locations, g_strdup_printf("%s/%s", name, stream), g_strdup(location));
+	if (!camera)
+		return;
+	Feed **place = main ? &camera->main : &camera->sub;
+	g_mutex_lock(&c->lock);
+	Feed *old = *place;
+	*place = NULL;
+	g_mutex_unlock(&c->lock);
+	feed_stop(c, old, "its settings were changed");
+	Feed *feed = feed_new(c, camera, location, main);
+	feed_play(feed, camera, location, main);
+	g_mutex_lock(&c->lock);
+	*place = feed;
+	g_mutex_unlock(&c->lock);
+}
+
+/* ---- metadata ---- */
+
+typedef struct {
+	Feed *feed;
+	PtSample *sample;
+} Document;
+
+/* On the camera's loop, where its source pushes. */
+static void push_document(void *data) {
+	Document *d = data;
+	int64_t *last = &d->feed->last_metadata_ns;
+	*last = MAX(*last + 100 * PT_NS_PER_US, d->sample->wall_ns); /* ticks that rise */
+	d->sample->dts = d->sample->pts = *last / 100000 * 9;
+	pt_stream_push(d->feed->stream, d->sample);
+	pt_sample_unref(d->sample);
+	g_free(d);
+}
+
+void pt_cameras_push_metadata(PtCameras *c, const char *name, const void *xml, size_t size, int64_t wall_ns) {
+	for (guint i = 0; i < c->list->len; i++) {
+		const Camera *camera = g_ptr_array_index(c->list, i);
+		Feed *const feeds[] = {camera->main, camera->sub};
+		for (int k = 0; k < 2; k++) {
+			if ((name && strcmp(name, camera->name)) || !feeds[k] || !feeds[k]->own_metadata ||
+			    !feeds[k]->source)
+				continue;
+			Document *d = g_new(Document, 1);
+			*d = (Document){feeds[k], pt_sample_new(size)};
+			memcpy(pt_sample_grow(&d->sample, size), xml, size);
+			d->sample->track = METADATA_TRACK;
+			d->sample->key = true;
+			d->sample->wall_ns = wall_ns;
+			d->sample->format = pt_format_ref(c->metadata);
+			pt_loop_post(camera->loop, push_document, d); /* stopping the source waits for it */
+		}
+	}
+}
+
+bool pt_cameras_has_metadata(PtCameras *c, const char *name) {
+	const Camera *camera = find(c, name);
+	return camera && camera->main && camera->main->own_metadata;
+}
+
+bool pt_cameras_metadata_watched(PtCameras *c) {
+	for (guint i = 0; i < c->list->len; i++) {
+		const Camera *camera = g_ptr_array_index(c->list, i);
+		Feed *const feeds[] = {camera->main, camera->sub};
+		for (int k = 0; k < 2; k++)
+			if (feeds[k] && feeds[k]->own_metadata &&
+			    pt_stream_n_sinks(feeds[k]->stream) >
+			        (feeds[k]->watch.stream != NULL) + (feeds[k]->recorder != NULL))
+				return true;
+	}
+	return false;
 }
 
 PtStream *pt_cameras_stream(PtCameras *c, const char *camera, const char *stream) {

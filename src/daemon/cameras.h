@@ -26,6 +26,19 @@ void pt_cameras_apply(PtCameras *cameras, PtSite *site);
 /* Stops everything; reason goes into the gaps. Takes NULL. */
 void pt_cameras_free(PtCameras *cameras, const char *reason);
 
+/* Where a stream comes from instead of what the site file says: begins anew when it runs. For sources whose settings are
+ * part of their location. Main thread. */
+void pt_cameras_set_location(PtCameras *cameras, const char *camera, const char *stream, const char *location);
+/* What was set so; NULL: the site file counts. Borrowed. Main thread. */
+const char *pt_cameras_location(PtCameras *cameras, const char *camera, const char *stream);
+
+/* A document of ONVIF metadata (events) that travels along in a camera's streams (camera NULL: in all cameras'), for whoever
+ * watches them. Only cameras that this program makes itself have room for it: pt_cameras_has_metadata(). Main thread. */
+bool pt_cameras_has_metadata(PtCameras *cameras, const char *camera);
+void pt_cameras_push_metadata(PtCameras *cameras, const char *camera, const void *xml, size_t size, int64_t wall_ns);
+/* Whether anybody but the archive watches a camera with room for metadata. Main thread. */
+bool pt_cameras_metadata_watched(PtCameras *cameras);
+
 /* The stream "main" or "sub" of a camera; a reference, or NULL. Any thread. */
 PtStream *pt_cameras_stream(PtCameras *cameras, const char *camera, const char *stream);
 /* Adds the member "onvif" of an ONVIF camera to an object of /api/state: whether it is reached, what it is and has. */

@@ -6,6 +6,8 @@
 #include "daemon/add-camera.h"
 #include "daemon/cameras.h"
 #include "daemon/controls.h"
+#include "daemon/onvif-announce.h"
+#include "daemon/onvif.h"
 #include "daemon/plugs.h"
 #include "daemon/serve.h"
 #include "onvif/client/camera.h"
@@ -47,6 +49,8 @@ typedef struct {
 	PtCameras *cameras;
 	PtAddCamera *add;
 	PtServe *serve;
+	PtOnvif *onvif; /* NULL: the site file asks for none */
+	PtOnvifAnnounce *announce;
 	PtServer *server;
 	PtLogin *login;
 	PtHost host;
@@ -180,6 +184,7 @@ static void host_describe(void *user, JsonBuilder *b) {
 	pt_json_text(b, "error", log.error[0] ? log.error : NULL);
 	json_builder_end_object(b);
 	pt_serve_describe(h->serve, b);
+	pt_onvif_describe(h->onvif, b);
 }
 
 static void apply_site(Hub *h) {
@@ -189,6 +194,7 @@ static void apply_site(Hub *h) {
 	pt_rules_engine_set(h->rules, h->site->rules,
 	                    &(PtRulesPlace){h->site->located, h->site->latitude, h->site->longitude, h->site->zone});
 	pt_serve_apply(h->serve, h->site);
+	pt_onvif_apply(h->onvif, h->site);
 	g_autofree PtLoginUser *users = g_new0(PtLoginUser, h->site->users->len);
 	size_t n = 0;
 	for (guint i = 0; i < h->site->users->len; i++) {
@@ -302,6 +308,24 @@ static bool listen_web(Hub *h, GError **error) {
 	return true;
 }
 
+/* The same rule as for RTSP, except that HTTP has TLS: in the clear only on this machine or where the site file trusts the
+ * network. */
+static bool listen_onvif(Hub *h, GError **error) {
+	if (!h->onvif)
+		return true;
+	bool tls = !is_loopback(h->site->serve_onvif) && !h->site->serve_plain;
+	g_autoptr(GTlsCertificate) certificate = tls ? load_certificate(h, error) : NULL;
+	if ((tls && !certificate) || !pt_onvif_listen(h->onvif, certificate, error)) {
+		g_prefix_error(error, "serve.onvif: ");
+		return false;
+	}
+	g_autoptr(GError) unheard = NULL;
+	h->announce = pt_onvif_announce_new(h->onvif, h->site->serve_onvif, &unheard);
+	if (!h->announce)
+		say("serve.onvif: it is served, but nobody finds it by itself: %s", unheard->message);
+	return true;
+}
+
 /* ---- start, signals, stop ---- */
 
 static gboolean on_stop(gpointer data) {
@@ -354,6 +378,9 @@ static bool start(Hub *h, GError **error) {
 	pt_rules_engine_set(h->rules, h->site->rules,
 	                    &(PtRulesPlace){h->site->located, h->site->latitude, h->site->longitude, h->site->zone});
 	pt_plugs_apply(h->plugs, h->site);
+	if (h->site->serve_onvif)
+		h->onvif = pt_onvif_new(
+		    &(PtOnvifEnv){h->clock, h->bus, h->plugs, h->cameras, h->serve, h->site->archive_path}, h->site);
 	apply_site(h);
 	if (!pt_serve_start(h->serve, h->site, error))
 		return false;
@@ -363,10 +390,12 @@ static bool start(Hub *h, GError **error) {
 	if (!h->hand)
 		return false;
 	pt_rules_engine_start(h->rules);
-	return listen_web(h, error);
+	return listen_onvif(h, error) && listen_web(h, error);
 }
 
 static void stop(Hub *h) {
+	pt_onvif_announce_free(h->announce);
+	pt_onvif_free(h->onvif);
 	pt_serve_free(h->serve);
 	/* viewers go before what they look at, rules before the plugs they switch */
 	pt_server_free(h->server);

@@ -12,6 +12,11 @@ PtPlugs *pt_plugs_new(const PtPlugEnv *env, int64_t (*off_due)(void *user, const
 void pt_plugs_apply(PtPlugs *plugs, PtSite *site);
 void pt_plugs_free(PtPlugs *plugs); /* drives every relay to its safe state; takes NULL */
 
+/* Other settings of a relay than the site file's, from now on and as long as it is in the site file: set by a client that
+ * may. What is on stays on. FALSE: it could not be, and nothing has changed. */
+gboolean pt_plugs_configure_relay(PtPlugs *plugs, const char *name, PtRelayMode mode, int64_t pulse_ns, PtContact contact,
+                                  const char *actor, GError **error);
+
 PtInput *pt_plugs_input(PtPlugs *plugs, const char *name); /* NULL: none of this name */
 PtRelay *pt_plugs_relay(PtPlugs *plugs, const char *name);
 GPtrArray *pt_plugs_inputs(PtPlugs *plugs); /* of PtInput *, borrowed */

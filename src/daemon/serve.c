@@ -39,8 +39,7 @@ static PtStream *find(void *data, const char *path, const char *user, GError **e
 	return stream;
 }
 
-static char *password(void *data, const char *user) {
-	g_autoptr(PtSite) site = take_site(data);
+char *pt_serve_password(const PtSite *site, const char *user) {
 	for (guint i = 0; i < site->app_passwords->len; i++) {
 		const PtSiteLogin *app = g_ptr_array_index(site->app_passwords, i);
 		if (!strcmp(app->user, user))
@@ -48,6 +47,13 @@ static char *password(void *data, const char *user) {
 	}
 	return NULL;
 }
+
+static char *password(void *data, const char *user) {
+	g_autoptr(PtSite) site = take_site(data);
+	return pt_serve_password(site, user);
+}
+
+unsigned pt_serve_rtsp_port(PtServe *s) { return s->rtsp ? pt_rtsp_server_port(s->rtsp) : 0; }
 
 static const PtRtspServerOps rtsp_ops = {find, password};
 

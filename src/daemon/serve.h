@@ -13,7 +13,10 @@ void pt_serve_apply(PtServe *serve, PtSite *site);       /* who may; keeps a ref
 /* Opens what the site asks for; nothing is no error. */
 bool pt_serve_start(PtServe *serve, PtSite *site, GError **error);
 void pt_serve_describe(PtServe *serve, JsonBuilder *builder); /* the member "rtsp" of /api/state */
-void pt_serve_free(PtServe *serve);                           /* takes NULL */
+/* The app password of a user, or NULL. Caller wipes and frees it. */
+char *pt_serve_password(const PtSite *site, const char *user);
+unsigned pt_serve_rtsp_port(PtServe *serve); /* 0: streams are not served */
+void pt_serve_free(PtServe *serve);          /* takes NULL */
 
 /* certificate.c: the certificate that Pigtail made for itself, made now when there is none (tls.crt, tls.key, mode 0600). */
 GTlsCertificate *pt_serve_own_certificate(const char *directory, GError **error);

@@ -264,8 +264,9 @@ PtDiscoveryServer *pt_discovery_server_new(const PtDiscoveryServerOps *ops, GErr
 	g_autoptr(GSocketAddress) where = g_inet_socket_address_new(any, PT_DISCOVERY_PORT);
 	int on = 1;
 	/* shared with whatever else on this machine speaks it */
-	if (!socket || setsockopt(g_socket_get_fd(socket), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) ||
-	    !g_socket_bind(socket, where, TRUE, error)) {
+	if (socket)
+		setsockopt(g_socket_get_fd(socket), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+	if (!socket || !g_socket_bind(socket, where, TRUE, error)) {
 		g_prefix_error(error, "discovery: port %d: ", PT_DISCOVERY_PORT);
 		return NULL;
 	}

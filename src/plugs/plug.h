@@ -71,6 +71,8 @@ PtPlugSettings *pt_plug_settings_copy(const PtPlugSettings *settings);
 void pt_plug_settings_free(PtPlugSettings *settings);                          /* takes NULL */
 bool pt_plug_settings_equal(const PtPlugSettings *a, const PtPlugSettings *b); /* but for the line */
 
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(PtPlugSettings, pt_plug_settings_free)
+
 /* What every plug is given by the program around it. Outlives the plugs. */
 typedef struct {
 	PtClock *clock;

@@ -249,6 +249,37 @@ static void test_stuck(void) {
 	bench_clear(&b);
 }
 
+/* Every contact before and after, on and off: the function stays, the contact follows it. */
+static void test_configured(void) {
+	for (int i = 0; i < 8; i++) {
+		PtContact before = i & 1, after = i >> 1 & 1;
+		bool on = i & 4;
+		Bench b;
+		bench_init(&b, before);
+		PtRelay *relay = pt_relay_new(b.settings, &b.env, -1);
+		g_assert_true(order(&b, relay, on ? PT_ORDER_ON : PT_ORDER_OFF, 0, NULL));
+		g_assert_true(
+		    pt_relay_configure(relay, PT_MODE_MONOSTABLE, 2 * PT_NS_PER_S, after, "user/anna via onvif", NULL));
+		PtRelayView v;
+		pt_relay_view(relay, &v);
+		g_assert_cmpint(v.seen, ==, on ? PT_RELAY_ON : PT_RELAY_OFF);
+		g_assert_false(v.mismatch);
+		g_assert_cmpint(pt_virtual_board_relay(b.board, 1), ==, pt_relay_closed_for(on, after));
+		g_assert_nonnull(strstr(b.heard->str, "J settings"));
+		g_assert_true(order(&b, relay, PT_ORDER_ON, 0, NULL)); /* the new mode ends it after the new time */
+		pass(&b, relay, 2000);
+		pt_relay_view(relay, &v);
+		g_assert_cmpint(v.seen, ==, PT_RELAY_OFF);
+		g_assert_cmpint(pt_virtual_board_relay(b.board, 1), ==, pt_relay_closed_for(false, after));
+		b.journal_full = true;
+		g_assert_false(
+		    pt_relay_configure(relay, PT_MODE_BISTABLE, PT_NS_PER_S, !after, "user/anna via onvif", NULL));
+		g_assert_cmpint(pt_relay_settings(relay)->contact, ==, after);
+		pt_relay_free(relay);
+		bench_clear(&b);
+	}
+}
+
 int main(int argc, char **argv) {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/relay/orders", test_orders);
@@ -257,5 +288,6 @@ int main(int argc, char **argv) {
 	g_test_add_func("/relay/unreachable", test_unreachable);
 	g_test_add_func("/relay/after-crash", test_after_crash);
 	g_test_add_func("/relay/stuck", test_stuck);
+	g_test_add_func("/relay/configured", test_configured);
 	return g_test_run();
 }

@@ -281,6 +281,32 @@ gboolean pt_relay_command(PtRelay *relay, const PtRelayCommand *c, GError **erro
 	return ok;
 }
 
+gboolean pt_relay_configure(PtRelay *relay, PtRelayMode mode, int64_t pulse_ns, PtContact contact, const char *actor,
+                            GError **error) {
+	PtPlugSettings *s = relay->settings;
+	bool turned = s->contact != contact;
+	g_autofree char *span = pt_units_format_duration(pulse_ns);
+	g_autofree char *detail =
+	    g_strdup_printf("%s, pulse %s, %s", pt_relay_mode_words[mode], span, pt_contact_words[contact]);
+	if (!write_down(relay, "settings", actor, detail, error))
+		return FALSE;
+	s->mode = mode;
+	s->pulse_ns = pulse_ns;
+	if (!turned)
+		return TRUE;
+	/* the contact has not moved yet, so what is seen means the opposite */
+	bool on = relay->commanded == PT_RELAY_UNKNOWN ? s->safe == PT_SAFE_ON : relay->commanded == PT_RELAY_ON;
+	s->contact = contact;
+	if (relay->seen == PT_RELAY_ON || relay->seen == PT_RELAY_OFF)
+		relay->seen = relay->seen == PT_RELAY_ON ? PT_RELAY_OFF : PT_RELAY_ON;
+	relay->commanded = on ? PT_RELAY_ON : PT_RELAY_OFF;
+	g_autoptr(GError) cause = NULL;
+	if (!drive(relay, on, 0, &cause)) /* away: it is made safe with the new contact when it returns */
+		publish(relay, PT_TOPIC_COMMAND, "failed", actor, cause->message, false);
+	arm(relay);
+	return TRUE;
+}
+
 void pt_relay_view(const PtRelay *relay, PtRelayView *ret) {
 	bool reachable = relay->seen == PT_RELAY_ON || relay->seen == PT_RELAY_OFF;
 	*ret = (PtRelayView){

@@ -49,5 +49,9 @@ typedef struct {
 } PtRelayView;
 void pt_relay_view(const PtRelay *relay, PtRelayView *ret);
 const PtPlugSettings *pt_relay_settings(const PtRelay *relay);
+/* Other mode, pulse and contact from now on. The function stays: what is on is on afterwards, with the new contact. FALSE:
+ * it could not be written down or done, and nothing has changed. */
+gboolean pt_relay_configure(PtRelay *relay, PtRelayMode mode, int64_t pulse_ns, PtContact contact, const char *actor,
+                            GError **error);
 /* Does what is due by the clock; called by the relay itself when it runs under a main loop. */
 void pt_relay_tick(PtRelay *relay);

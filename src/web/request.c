@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/error.h"
 #include "web/server-internal.h"
+#include <poll.h>
 #include <string.h>
 
 #define REPLY_SECONDS 60
@@ -133,6 +134,14 @@ bool pt_request_may_see(PtRequest *r, const char *camera) {
 GBytes *pt_request_body(PtRequest *r) {
 	SoupMessageBody *body = r->msg ? soup_server_message_get_request_body(r->msg) : NULL;
 	return body ? soup_message_body_flatten(body) : g_bytes_new(NULL, 0);
+}
+
+bool pt_request_is_gone(PtRequest *r) {
+	PtConn *c = r->msg ? pt_conn_of(r->msg) : NULL;
+	if (!c)
+		return true;
+	struct pollfd peer = {.fd = g_socket_get_fd(c->socket), .events = POLLRDHUP};
+	return poll(&peer, 1, 0) > 0;
 }
 
 /* ---- requests: answering ---- */

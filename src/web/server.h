@@ -65,6 +65,9 @@ const PtCaller *pt_request_caller(PtRequest *request);
 bool pt_request_may_see(PtRequest *request, const char *camera); /* by the caller's list of cameras */
 GBytes *pt_request_body(PtRequest *request);                     /* at most 1 MiB, not NULL; caller unrefs */
 
+/* Whoever asked has closed the connection: an answer would reach nobody. For what waits long. */
+bool pt_request_is_gone(PtRequest *request);
+
 /* Each request is answered once; later answers are ignored. */
 void pt_request_add_header(PtRequest *request, const char *name, const char *value); /* before the answer */
 void pt_request_reply(PtRequest *request, unsigned status, const char *type, GBytes *body);

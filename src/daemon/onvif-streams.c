@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/error.h"
+#include "daemon/onvif.h"
+#include "media/codec/job.h"
+#include "media/test/clock.h"
+#include <math.h>
+#include <string.h>
+
+struct PtOnvifStreams {
+	PtCameras *cameras;
+	GHashTable *seen; /* "gate/main" -> PtOnvifStream: rates are measured once, so that they stand still while a client
+	                     reads them and writes them back */
+};
+
+PtOnvifStreams *pt_onvif_streams_new(PtCameras *cameras) {
+	PtOnvifStreams *s = g_new0(PtOnvifStreams, 1);
+	s->cameras = cameras;
+	s->seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+	return s;
+}
+
+void pt_onvif_streams_free(PtOnvifStreams *s) {
+	if (!s)
+		return;
+	g_hash_table_unref(s->seen);
+	g_free(s);
+}
+
+/* ---- describing ---- */
+
+static void describe_video(PtOnvifStream *ret, const PtFormat *f) {
+	static const PtOnvifVideoCodec codecs[PT_N_CODECS] = {
+	    [PT_CODEC_H264] = PT_ONVIF_H264, [PT_CODEC_H265] = PT_ONVIF_H265, [PT_CODEC_MJPEG] = PT_ONVIF_JPEG};
+	ret->video.codec = codecs[f->codec];
+	ret->video.width = f->width;
+	ret->video.height = f->height;
+	const char *profile = f->codec == PT_CODEC_H265                 ? "Main"
+	                      : g_str_has_prefix(f->rfc6381, "avc1.64") ? "High"
+	                      : g_str_has_prefix(f->rfc6381, "avc1.4d") ? "Main"
+	                      : g_str_has_prefix(f->rfc6381, "avc1.42") ? "Baseline"
+	                                                                : "";
+	g_strlcpy(ret->profile, profile, sizeof ret->profile);
+}
+
+static void describe_audio(PtOnvifStream *ret, const PtFormat *f, double bitrate) {
+	static const PtOnvifAudioCodec codecs[PT_N_CODECS] = {[PT_CODEC_AAC] = PT_ONVIF_AAC,
+	                                                      [PT_CODEC_PCMU] = PT_ONVIF_PCMU,
+	                                                      [PT_CODEC_PCMA] = PT_ONVIF_PCMA,
+	                                                      [PT_CODEC_OPUS] = PT_ONVIF_OPUS};
+	ret->audio = codecs[f->codec];
+	ret->sample_rate = f->sample_rate;
+	ret->channels = f->channels;
+	ret->audio_kbps = f->codec == PT_CODEC_AAC || f->codec == PT_CODEC_OPUS ? (unsigned)ceil(bitrate / 8000) * 8 : 64;
+}
+
+/* What the virtual camera was asked for is known before it shows anything. */
+static bool describe_test(PtOnvifStream *ret, const char *location) {
+	PtCodecJobParams p;
+	if (!g_str_has_prefix(location, "test:") || !pt_test_parse(location, &p, NULL))
+		return false;
+	ret->video = (PtOnvifVideo){.codec = PT_ONVIF_H264,
+	                            .width = p.width,
+	                            .height = p.height,
+	                            .fps = p.fps,
+	                            .kbps = p.bitrate / 1000,
+	                            .gop = MAX((unsigned)lround(p.gop_ms * p.fps / 1000.0), 1)};
+	ret->settable = ret->clock_osd = true;
+	return true;
+}
+
+/* Of others it is measured. */
+static void describe_rates(PtOnvifStream *ret, const PtTrackStats *t) {
+	ret->video.fps = MAX(round(t->fps), 1);
+	ret->video.kbps = MAX((unsigned)ceil(t->bitrate / 128000) * 128, 128);
+	ret->video.gop = ret->video.codec == PT_ONVIF_JPEG ? 1 : (unsigned)ret->video.fps * 2;
+}
+
+static bool describe_tracks(PtOnvifStream *ret, PtStream *stream, bool known) {
+	PtStreamStats stats;
+	bool measured = false;
+	pt_stream_get_stats(stream, &stats);
+	for (int i = 0; i < stats.n_tracks; i++) {
+		const PtTrackStats *t = &stats.tracks[i];
+		if (!t->format)
+			continue;
+		ret->metadata |= t->format->codec == PT_CODEC_ONVIF_METADATA;
+		if (pt_codec_kind(t->format->codec) == PT_KIND_AUDIO && !ret->audio)
+			describe_audio(ret, t->format, t->bitrate);
+		if (pt_codec_kind(t->format->codec) != PT_KIND_VIDEO || measured)
+			continue;
+		PtOnvifVideo asked = ret->video;
+		describe_video(ret, t->format);
+		if (known)
+			ret->video = asked;
+		else
+			describe_rates(ret, t);
+		measured = known || t->fps > 0;
+	}
+	pt_stream_stats_clear(&stats);
+	return measured;
+}
+
+static void describe(PtOnvifStreams *s, const char *camera, const char *location, bool sub, PtOnvifStream *ret) {
+	const char *name = sub ? "sub" : "main", *set = pt_cameras_location(s->cameras, camera, name);
+	g_autofree char *key = g_strdup_printf("%s/%s", camera, name);
+	const PtOnvifStream *before = g_hash_table_lookup(s->seen, key);
+	*ret = (PtOnvifStream){.sub = sub, .metadata = pt_cameras_has_metadata(s->cameras, camera)};
+	g_strlcpy(ret->camera, camera, sizeof ret->camera);
+	bool known = describe_test(ret, set ? set : location);
+	PtStream *stream = pt_cameras_stream(s->cameras, camera, name);
+	bool measured = stream && describe_tracks(ret, stream, known);
+	pt_stream_unref(stream);
+	bool same = before && before->video.codec == ret->video.codec && before->video.width == ret->video.width &&
+	            before->video.height == ret->video.height && before->audio == ret->audio &&
+	            before->sample_rate == ret->sample_rate;
+	if (before && !measured) { /* lost for a while: a profile does not go with the connection */
+		PtOnvifVideo asked = ret->video;
+		*ret = *before;
+		if (known)
+			ret->video = asked;
+	} else if (before && same && !known) {
+		*ret = *before;
+	} else if (measured) {
+		g_hash_table_insert(s->seen, g_steal_pointer(&key), g_memdup2(ret, sizeof *ret));
+	}
+}
+
+GArray *pt_onvif_streams_list(PtOnvifStreams *s, const PtSite *site) {
+	GArray *list = g_array_new(FALSE, TRUE, sizeof(PtOnvifStream));
+	for (guint i = 0; i < site->cameras->len; i++) {
+		const PtSiteCamera *c = g_ptr_array_index(site->cameras, i);
+		for (int sub = 0; sub < (c->sub ? 2 : 1); sub++) {
+			PtOnvifStream one;
+			describe(s, c->name, sub ? c->sub : c->source, sub, &one);
+			g_array_append_val(list, one);
+		}
+	}
+	return list;
+}
+
+/* ---- setting: the virtual camera ---- */
+
+/* Where it would come from by the site file; NULL: it cannot be set. */
+static const char *settable(const PtSite *site, const char *camera, bool sub, PtCodecJobParams *ret) {
+	const PtSiteCamera *c = pt_site_camera(site, camera);
+	const char *location = !c ? NULL : sub ? c->sub : c->source;
+	return location && g_str_has_prefix(location, "test:") && pt_test_parse(location, ret, NULL) ? location : NULL;
+}
+
+bool pt_onvif_streams_options(PtOnvifStreams *s, const PtSite *site, const char *camera, bool sub,
+                              PtOnvifVideoOptions *ret) {
+	static const PtOnvifVideoOptions options = {.n_sizes = 5,
+	                                            .widths = {320, 640, 1280, 1920, 2560},
+	                                            .heights = {180, 360, 720, 1080, 1440},
+	                                            .n_rates = 6,
+	                                            .rates = {5, 10, 15, 20, 25, 30},
+	                                            .kbps_min = 64,
+	                                            .kbps_max = 8000,
+	                                            .gop_min = 1,
+	                                            .gop_max = 600};
+	PtCodecJobParams p;
+	if (!settable(site, camera, sub, &p))
+		return false;
+	*ret = options;
+	return true;
+}
+
+gboolean pt_onvif_streams_set(PtOnvifStreams *s, const PtSite *site, const char *camera, bool sub, const PtOnvifVideo *v,
+                              GError **error) {
+	PtCodecJobParams p;
+	if (!settable(site, camera, sub, &p)) {
+		pt_error_set(error, UNSUPPORTED, "camera %s cannot be set", camera);
+		return FALSE;
+	}
+	g_autofree char *location =
+	    g_strdup_printf("test:clock?size=%ux%u&fps=%u&gop=%ums&bitrate=%u&audio=%s", v->width, v->height,
+	                    (unsigned)lround(v->fps), (unsigned)lround(v->gop * 1000.0 / v->fps), v->kbps * 1000,
+	                    !p.with_audio              ? "none"
+	                    : p.audio == PT_CODEC_PCMU ? "pcmu"
+	                                               : "aac");
+	if (!pt_test_parse(location, &p, error))
+		return FALSE;
+	pt_cameras_set_location(s->cameras, camera, sub ? "sub" : "main", location);
+	return TRUE;
+}
+
+/* ---- pictures ---- */
+
+typedef struct {
+	PtSample *key;
+	PtOnvifSnapshotFn fn;
+	void *user;
+} Still;
+
+static void take(GTask *task, gpointer source, gpointer data, GCancellable *cancellable) {
+	Still *s = data;
+	GError *error = NULL;
+	PtSample *jpeg = pt_codec_snapshot(s->key, 0, 0, cancellable, &error);
+	if (!jpeg) {
+		g_task_return_error(task, error);
+		return;
+	}
+	g_task_return_pointer(task, g_bytes_new(jpeg->data, jpeg->size), (GDestroyNotify)g_bytes_unref);
+	pt_sample_unref(jpeg);
+}
+
+static void taken(GObject *source, GAsyncResult *result, gpointer data) {
+	Still *s = g_task_get_task_data(G_TASK(result));
+	g_autoptr(GError) error = NULL;
+	g_autoptr(GBytes) jpeg = g_task_propagate_pointer(G_TASK(result), &error);
+	s->fn(s->user, jpeg, error);
+}
+
+static void still_free(gpointer data) {
+	Still *s = data;
+	pt_sample_unref(s->key);
+	g_free(s);
+}
+
+void pt_onvif_streams_snapshot(PtOnvifStreams *s, const char *camera, bool sub, PtOnvifSnapshotFn fn, void *user) {
+	PtStream *stream = pt_cameras_stream(s->cameras, camera, sub ? "sub" : "main");
+	PtSample *key = stream ? pt_stream_get_key(stream) : NULL;
+	pt_stream_unref(stream);
+	if (!key) {
+		g_autoptr(GError) error =
+		    g_error_new(PT_ERROR, PT_ERROR_NOT_FOUND, "camera %s has shown no picture yet", camera);
+		fn(user, NULL, error);
+		return;
+	}
+	Still *still = g_new(Still, 1);
+	*still = (Still){key, fn, user};
+	g_autoptr(GTask) task = g_task_new(NULL, NULL, taken, NULL);
+	g_task_set_task_data(task, still, still_free);
+	g_task_run_in_thread(task, take);
+}

@@ -1,0 +1,145 @@
+/* What the ONVIF server needs of the program around it: everything it shows and does goes through these callbacks, so that
+ * it knows neither cameras nor plugs nor files of the site. All are called on the server's thread and must not block. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+#include "base/clock.h"
+#include <gio/gio.h>
+#include <stdbool.h>
+
+#define PT_ONVIF_NAME 48 /* of a camera, an input, a relay; they are tokens on the wire */
+
+/* ---- who ---- */
+
+typedef enum { PT_ONVIF_ANYBODY, PT_ONVIF_USER, PT_ONVIF_OPERATOR, PT_ONVIF_ADMINISTRATOR } PtOnvifLevel;
+
+typedef struct {
+	char name[72];
+	PtOnvifLevel level;
+} PtOnvifUser;
+
+/* ---- what it is ---- */
+
+typedef struct {
+	char manufacturer[64], model[64], firmware[64], serial[64], hardware[64];
+	char name[128], location[64]; /* for discovery; "": none */
+	char posix_tz[64];            /* "CET-1CEST,M3.5.0,M10.5.0/3"; "": unknown */
+	bool ntp;                     /* the machine's clock is kept by NTP */
+} PtOnvifIdentity;
+
+typedef struct {
+	char name[32], mac[20]; /* mac: "02:00:00:00:00:01" */
+	int mtu;                /* 0: unknown */
+	bool up;
+	char ipv4[16], ipv6[46]; /* "": none */
+	int prefix4, prefix6;
+} PtOnvifInterface;
+
+typedef struct {
+	char hostname[128];
+	GArray *interfaces;                        /* of PtOnvifInterface */
+	GPtrArray *dns, *search, *gateways;        /* of char *: addresses, domains */
+	unsigned http_port, https_port, rtsp_port; /* 0: not served */
+} PtOnvifNetwork;
+
+/* ---- streams ---- */
+
+typedef enum { PT_ONVIF_NO_VIDEO, PT_ONVIF_H264, PT_ONVIF_H265, PT_ONVIF_JPEG } PtOnvifVideoCodec;
+typedef enum {
+	PT_ONVIF_NO_AUDIO,
+	PT_ONVIF_PCMU,
+	PT_ONVIF_PCMA,
+	PT_ONVIF_AAC,
+	PT_ONVIF_OPUS,
+} PtOnvifAudioCodec;
+
+typedef struct {
+	PtOnvifVideoCodec codec;
+	unsigned width, height;
+	double fps;
+	unsigned kbps, gop; /* gop: frames from key frame to key frame */
+} PtOnvifVideo;
+
+/* One stream of a camera. Its path on the RTSP server is CAMERA/main or CAMERA/sub. */
+typedef struct {
+	char camera[PT_ONVIF_NAME];
+	bool sub;
+	PtOnvifVideo video;
+	char profile[12]; /* "Baseline", "Main", "High"; "": unknown */
+	PtOnvifAudioCodec audio;
+	unsigned sample_rate, channels, audio_kbps;
+	bool settable;  /* set_video takes other values than these */
+	bool metadata;  /* events travel along in it */
+	bool clock_osd; /* the source burns the time into the picture */
+} PtOnvifStream;
+
+#define PT_ONVIF_SIZES 8
+typedef struct {
+	unsigned n_sizes, widths[PT_ONVIF_SIZES], heights[PT_ONVIF_SIZES];
+	unsigned n_rates, rates[PT_ONVIF_SIZES]; /* frames per second */
+	unsigned kbps_min, kbps_max, gop_min, gop_max;
+} PtOnvifVideoOptions;
+
+/* jpeg NULL: error says why. */
+typedef void (*PtOnvifSnapshotFn)(void *user, GBytes *jpeg, const GError *error);
+
+/* ---- plugs ---- */
+
+typedef struct {
+	char token[PT_ONVIF_NAME], camera[PT_ONVIF_NAME]; /* camera "": it belongs to none */
+	bool idle_closed;                                 /* a normally-closed contact */
+} PtOnvifInput;
+
+typedef struct {
+	bool monostable, idle_closed;
+	int64_t delay_ns;
+} PtOnvifRelaySettings;
+
+typedef struct {
+	char token[PT_ONVIF_NAME], camera[PT_ONVIF_NAME];
+	PtOnvifRelaySettings settings;
+	bool fixed; /* it moves what a person could be hurt by: its settings are those of the site file */
+	char kind[16];
+} PtOnvifRelay;
+
+#define PT_ONVIF_DELAY_MIN_NS (50 * PT_NS_PER_MS)
+#define PT_ONVIF_DELAY_MAX_NS (3600 * PT_NS_PER_S)
+
+/* ---- the callbacks ---- */
+
+typedef struct {
+	PtClock *clock;
+	const char *directory; /* where settings made over ONVIF are kept, in a file of their own; NULL: they are not kept */
+	void *data;
+
+	/* "user/anna via onvif" is who does it; errors become faults by their code. */
+	void (*identify)(void *data, PtOnvifIdentity *ret);
+	void (*network)(void *data, PtOnvifNetwork *ret); /* lists are made by the caller and empty */
+	GArray *(*streams)(void *data);                   /* of PtOnvifStream; caller unrefs */
+	GArray *(*inputs)(void *data);                    /* of PtOnvifInput */
+	GArray *(*relays)(void *data);                    /* of PtOnvifRelay */
+	gboolean (*set_relay)(void *data, const char *relay, bool active, const char *actor, GError **error);
+	char *(*password)(void *data, const char *user); /* NULL: no such user; the server wipes and frees it */
+	PtOnvifLevel (*level)(void *data, const char *user);
+	bool (*may_see)(void *data, const char *user, const char *camera);
+	GArray *(*users)(void *data); /* of PtOnvifUser */
+	/* all of the following are optional */
+
+	/* The settings stored come back through this at the start, with actor "start". */
+	gboolean (*configure_relay)(void *data, const char *relay, const PtOnvifRelaySettings *settings, const char *actor,
+	                            GError **error);
+	void (*snapshot)(void *data, const char *camera, bool sub, PtOnvifSnapshotFn fn, void *user);
+	bool (*video_options)(void *data, const char *camera, bool sub, PtOnvifVideoOptions *ret);
+	gboolean (*set_video)(void *data, const char *camera, bool sub, const PtOnvifVideo *video, GError **error);
+	void (*key_frame)(void *data, const char *camera, bool sub);
+	/* Infrared of a camera: the plug that moves the filter. False: the camera has none. day: the filter is in (ON). */
+	bool (*ir_cut)(void *data, const char *camera, bool *ret_day);
+	gboolean (*set_ir_cut)(void *data, const char *camera, bool day, const char *actor, GError **error);
+	/* An event for those who watch a camera's stream with metadata; camera NULL: all of them. */
+	void (*metadata)(void *data, const char *camera, const void *xml, size_t size, int64_t wall_ns);
+	/* A login was refused; user: as claimed, "" when none was. */
+	void (*login_refused)(void *data, const char *user, const char *remote, const char *why);
+	/* Scopes, discovery mode or addresses are others now: who announces them says so. */
+	void (*discovery_changed)(void *data);
+	bool motion; /* MotionAlarm events come */
+	bool push;   /* base notification: events are sent to addresses that clients give */
+} PtOnvifHost;

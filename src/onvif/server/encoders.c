@@ -1,0 +1,409 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "onvif/server/encoders.h"
+#include "base/error.h"
+#include <math.h>
+#include <string.h>
+
+static bool is_media2(const PtCall *c) { return !strcmp(c->service->prefix, "tr2"); }
+
+static const char *argument(PtCall *c, const char *name) {
+	g_autofree char *path = g_strdup_printf("%s:%s", c->service->prefix, name);
+	return pt_call_text(c, path);
+}
+
+gboolean pt_encoders_asked(PtCall *c, PtConf conf, const char *prefix, PtOnvifStream *ret, bool *ret_any) {
+	const char *token = argument(c, "ConfigurationToken"), *profile = argument(c, "ProfileToken");
+	PtProfile p;
+	*ret_any = !*token && !*profile;
+	if (*profile && !pt_profile_need(c, profile, &p))
+		return FALSE;
+	if (*token && !pt_conf_find(c, conf, token, ret)) {
+		pt_call_fault(c, "ter:InvalidArgVal", "ter:NoConfig", "there is no %s configuration '%.64s'",
+		              pt_conf_names[conf], token);
+		return FALSE;
+	}
+	if (*token)
+		return TRUE;
+	if (*profile && pt_conf_find(c, conf, p.configs[conf], ret))
+		return TRUE;
+	*ret_any = true;
+	return FALSE;
+}
+
+/* ---- options ---- */
+
+static void put_range(PtXml *x, const char *name, int64_t min, int64_t max) {
+	pt_xml_open(x, name);
+	pt_xml_put_int(x, "tt:Min", min);
+	pt_xml_put_int(x, "tt:Max", max);
+	pt_xml_close(x);
+}
+
+/* What the host lets be set; where it lets nothing, what is. */
+static PtOnvifVideoOptions options_of(PtCall *c, const PtOnvifStream *s) {
+	const PtOnvifHost *h = &c->server->host;
+	PtOnvifVideoOptions o = {0};
+	if (s->settable && h->set_video && h->video_options && h->video_options(h->data, s->camera, s->sub, &o))
+		return o;
+	return (PtOnvifVideoOptions){.n_sizes = 1,
+	                             .widths = {s->video.width},
+	                             .heights = {s->video.height},
+	                             .n_rates = 1,
+	                             .rates = {(unsigned)MAX(lround(s->video.fps), 1)},
+	                             .kbps_min = s->video.kbps,
+	                             .kbps_max = s->video.kbps,
+	                             .gop_min = s->video.gop,
+	                             .gop_max = s->video.gop};
+}
+
+static void put_sizes(PtXml *x, const PtOnvifVideoOptions *o) {
+	for (unsigned i = 0; i < o->n_sizes; i++) {
+		pt_xml_open(x, "tt:ResolutionsAvailable");
+		pt_xml_put_int(x, "tt:Width", o->widths[i]);
+		pt_xml_put_int(x, "tt:Height", o->heights[i]);
+		pt_xml_close(x);
+	}
+}
+
+static const char *const codec_names[] = {[PT_ONVIF_H264] = "H264", [PT_ONVIF_H265] = "H265", [PT_ONVIF_JPEG] = "JPEG"};
+
+static void put_codec10(PtXml *x, const PtOnvifStream *s, const PtOnvifVideoOptions *o, bool with_rate) {
+	if (s->video.codec == PT_ONVIF_H265) /* ver10 has no word for it */
+		return;
+	pt_xml_open(x, s->video.codec == PT_ONVIF_JPEG ? "tt:JPEG" : "tt:H264");
+	put_sizes(x, o);
+	if (s->video.codec == PT_ONVIF_H264)
+		put_range(x, "tt:GovLengthRange", o->gop_min, o->gop_max);
+	put_range(x, "tt:FrameRateRange", o->rates[0], o->rates[o->n_rates - 1]);
+	put_range(x, "tt:EncodingIntervalRange", 1, 1);
+	if (s->video.codec == PT_ONVIF_H264)
+		pt_xml_put(x, "tt:H264ProfilesSupported", *s->profile ? s->profile : "Main");
+	if (with_rate)
+		put_range(x, "tt:BitrateRange", o->kbps_min, o->kbps_max);
+	pt_xml_close(x);
+}
+
+static void put_video10(PtCall *c, PtXml *x, const PtOnvifStream *s) {
+	PtOnvifVideoOptions o = options_of(c, s);
+	pt_xml_open(x, "trt:Options");
+	put_range(x, "tt:QualityRange", 5, 5);
+	put_codec10(x, s, &o, false);
+	pt_xml_open(x, "tt:Extension");
+	put_codec10(x, s, &o, true);
+	pt_xml_close(x);
+	pt_xml_close(x);
+}
+
+static void put_video20(PtCall *c, PtXml *x, const PtOnvifStream *s) {
+	PtOnvifVideoOptions o = options_of(c, s);
+	g_autoptr(GString) rates = g_string_new(NULL);
+	for (unsigned i = o.n_rates; i-- > 0;)
+		g_string_append_printf(rates, "%u%s", o.rates[i], i ? " " : "");
+	g_autofree char *gop = g_strdup_printf("%u %u", o.gop_min, o.gop_max);
+	pt_xml_open(x, "tr2:Options");
+	pt_xml_attribute(x, "GovLengthRange", gop);
+	pt_xml_attribute(x, "FrameRatesSupported", rates->str);
+	if (*s->profile)
+		pt_xml_attribute(x, "ProfilesSupported", s->profile);
+	pt_xml_attribute_bool(x, "ConstantBitRateSupported", false);
+	pt_xml_put(x, "tt:Encoding", codec_names[s->video.codec]);
+	put_range(x, "tt:QualityRange", 5, 5);
+	put_sizes(x, &o);
+	put_range(x, "tt:BitrateRange", o.kbps_min, o.kbps_max);
+	pt_xml_close(x);
+}
+
+static void put_video_source(PtCall *c, PtXml *x, const char *element, const PtOnvifStream *s) {
+	pt_xml_open(x, element);
+	pt_xml_attribute_int(x, "MaximumNumberOfProfiles", PT_ONVIF_PROFILES);
+	pt_xml_open(x, "tt:BoundsRange");
+	put_range(x, "tt:XRange", 0, 0);
+	put_range(x, "tt:YRange", 0, 0);
+	put_range(x, "tt:WidthRange", s->video.width, s->video.width);
+	put_range(x, "tt:HeightRange", s->video.height, s->video.height);
+	pt_xml_close(x);
+	pt_xml_put(x, "tt:VideoSourceTokensAvailable", s->camera);
+	pt_xml_close(x);
+}
+
+static void put_items(PtXml *x, const char *name, unsigned value) {
+	pt_xml_open(x, name);
+	pt_xml_put_int(x, "tt:Items", value);
+	pt_xml_close(x);
+}
+
+static void put_audio_encoder(PtXml *x, const char *prefix, const PtOnvifStream *s, bool media2) {
+	static const char *const names[][2] = {[PT_ONVIF_PCMU] = {"G711", "PCMU"},
+	                                       [PT_ONVIF_PCMA] = {"G711", "PCMA"},
+	                                       [PT_ONVIF_AAC] = {"AAC", "MP4A-LATM"},
+	                                       [PT_ONVIF_OPUS] = {NULL, "OPUS"}};
+	const char *name = names[s->audio][media2];
+	g_autofree char *element = g_strconcat(prefix, ":Options", NULL);
+	pt_xml_open(x, element);
+	if (!media2 && name)
+		pt_xml_open(x, "tt:Options");
+	if (name) {
+		pt_xml_put(x, "tt:Encoding", name);
+		put_items(x, "tt:BitrateList", s->audio_kbps);
+		put_items(x, "tt:SampleRateList", MAX(s->sample_rate / 1000, 1));
+	}
+	if (!media2 && name)
+		pt_xml_close(x);
+	pt_xml_close(x);
+}
+
+static void put_metadata(PtXml *x, const char *element) {
+	pt_xml_open(x, element);
+	pt_xml_open(x, "tt:PTZStatusFilterOptions");
+	pt_xml_put_bool(x, "tt:PanTiltStatusSupported", false);
+	pt_xml_put_bool(x, "tt:ZoomStatusSupported", false);
+	pt_xml_close(x);
+	pt_xml_close(x);
+}
+
+void pt_encoders_put_options(PtCall *c, PtConf conf, const char *prefix) {
+	PtOnvifStream s;
+	bool any, media2 = is_media2(c);
+	g_autofree char *element = g_strconcat(prefix, ":Options", NULL);
+	bool one = pt_encoders_asked(c, conf, prefix, &s, &any);
+	if (c->code)
+		return;
+	g_autoptr(GArray) all = pt_conf_all(c, conf);
+	if (!one && !all->len) {
+		if (conf == PT_CONF_AUDIO_SOURCE || conf == PT_CONF_AUDIO_ENCODER)
+			pt_call_fault(c, "ter:ActionNotSupported", "ter:AudioNotSupported",
+			              "no camera here has a microphone");
+		else
+			pt_call_fault(c, "ter:InvalidArgVal", "ter:NoConfig", "there is no such configuration");
+		return;
+	}
+	if (!one)
+		s = g_array_index(all, PtOnvifStream, 0);
+	switch (conf) {
+	case PT_CONF_VIDEO_SOURCE:
+		put_video_source(c, c->out, element, &s);
+		break;
+	case PT_CONF_VIDEO_ENCODER:
+		if (media2)
+			put_video20(c, c->out, &s);
+		else
+			put_video10(c, c->out, &s);
+		break;
+	case PT_CONF_AUDIO_SOURCE:
+		pt_xml_open(c->out, element);
+		pt_xml_put(c->out, "tt:InputTokensAvailable", s.camera);
+		pt_xml_close(c->out);
+		break;
+	case PT_CONF_AUDIO_ENCODER:
+		put_audio_encoder(c->out, prefix, &s, media2);
+		break;
+	default:
+		put_metadata(c->out, element);
+	}
+}
+
+/* ---- setting ---- */
+
+static void cannot(PtCall *c, const char *what) {
+	pt_call_fault(c, "ter:InvalidArgVal", "ter:ConfigModify", "%s cannot be set to that", what);
+}
+
+static bool read_number(PtCall *c, const PtXmlNode *node, const char *path, double *ret) {
+	const char *text = pt_xml_value_at(node, path);
+	if (!*text || pt_xml_float(text, ret))
+		return true;
+	pt_call_fault(c, "ter:InvalidArgVal", NULL, "%s: '%.40s' is no number", path, text);
+	return false;
+}
+
+static bool is_option(const PtOnvifVideoOptions *o, const PtOnvifVideo *v) {
+	bool size = false, rate = false;
+	for (unsigned i = 0; i < o->n_sizes; i++)
+		size |= o->widths[i] == v->width && o->heights[i] == v->height;
+	for (unsigned i = 0; i < o->n_rates; i++)
+		rate |= fabs(o->rates[i] - v->fps) < 0.5;
+	return size && (rate || (v->fps >= o->rates[0] && v->fps <= o->rates[o->n_rates - 1])) && v->kbps >= o->kbps_min &&
+	       v->kbps <= o->kbps_max && v->gop >= o->gop_min && v->gop <= o->gop_max;
+}
+
+static void set_video(PtCall *c, const PtXmlNode *in, const PtOnvifStream *s) {
+	const char *codec = pt_xml_value_at(in, "tt:Encoding"), *gop = pt_xml_get(in, "GovLength");
+	PtOnvifVideo v = s->video;
+	double width = v.width, height = v.height, fps = v.fps, kbps = v.kbps, frames = v.gop;
+	if (strcmp(codec, codec_names[v.codec])) {
+		cannot(c, "the encoding");
+		return;
+	}
+	if (!read_number(c, in, "tt:Resolution/tt:Width", &width) ||
+	    !read_number(c, in, "tt:Resolution/tt:Height", &height) ||
+	    !read_number(c, in, "tt:RateControl/tt:FrameRateLimit", &fps) ||
+	    !read_number(c, in, "tt:RateControl/tt:BitrateLimit", &kbps) ||
+	    !read_number(c, in, "tt:H264/tt:GovLength", &frames))
+		return;
+	if (gop && !pt_xml_float(gop, &frames))
+		cannot(c, "the distance of key frames");
+	if (c->code)
+		return;
+	if (width < 1 || width > 65535 || height < 1 || height > 65535 || !(fps > 0 && fps <= 1000) || kbps < 0 ||
+	    kbps > 1e7 || frames < 0 || frames > 1e6) {
+		cannot(c, "the encoder");
+		return;
+	}
+	PtOnvifVideo wanted = {v.codec, (unsigned)width, (unsigned)height, fps, (unsigned)kbps, (unsigned)frames};
+	if (wanted.width == v.width && wanted.height == v.height && fabs(fps - v.fps) <= 0.5 && wanted.kbps == v.kbps &&
+	    wanted.gop == v.gop)
+		return;
+	PtOnvifVideoOptions o = options_of(c, s);
+	if (!s->settable || !c->server->host.set_video || !is_option(&o, &wanted)) {
+		cannot(c, "the encoder");
+		return;
+	}
+	g_autoptr(GError) error = NULL;
+	if (!c->server->host.set_video(c->server->host.data, s->camera, s->sub, &wanted, &error))
+		pt_call_fault(c, "ter:InvalidArgVal", "ter:ConfigModify", "%s", error->message);
+	else if (!pt_settings_set_video(c->server->settings, s->camera, s->sub, &wanted, &error))
+		pt_call_fault_error(c, error);
+}
+
+static void set_video_source(PtCall *c, const PtXmlNode *in, const PtOnvifStream *s) {
+	static const char *const names[] = {"x", "y", "width", "height"};
+	const int64_t have[] = {0, 0, s->video.width, s->video.height};
+	const PtXmlNode *bounds = pt_xml_child(in, "tt:Bounds");
+	if (strcmp(pt_xml_value_at(in, "tt:SourceToken"), s->camera))
+		cannot(c, "the source");
+	for (size_t i = 0; bounds && i < G_N_ELEMENTS(names); i++) {
+		const char *text = pt_xml_get(bounds, names[i]);
+		int64_t value;
+		if (!text || !pt_xml_int(text, &value) || value != have[i])
+			cannot(c, "the part of the picture");
+	}
+}
+
+static void set_audio(PtCall *c, const PtXmlNode *in, const PtOnvifStream *s) {
+	const char *source = pt_xml_value_at(in, "tt:SourceToken"), *rate = pt_xml_value_at(in, "tt:SampleRate");
+	const char *bits = pt_xml_value_at(in, "tt:Bitrate");
+	int64_t value;
+	if ((*source && strcmp(source, s->camera)) ||
+	    (*rate && (!pt_xml_int(rate, &value) || value != MAX(s->sample_rate / 1000, 1))) ||
+	    (*bits && (!pt_xml_int(bits, &value) || value != s->audio_kbps)))
+		cannot(c, "sound");
+}
+
+void pt_encoders_set(PtCall *c, PtConf conf, const char *prefix) {
+	g_autofree char *path = g_strconcat(prefix, ":Configuration", NULL);
+	const PtXmlNode *in = pt_xml_child(c->in, path);
+	const char *token = in ? pt_xml_get(in, "token") : NULL;
+	PtOnvifStream s;
+	if (!token) {
+		pt_call_fault(c, "ter:MissingAttr", NULL, "the configuration has no token");
+		return;
+	}
+	if (!pt_conf_find(c, conf, token, &s)) {
+		pt_call_fault(c, "ter:InvalidArgVal", "ter:NoConfig", "there is no %s configuration '%.64s'",
+		              pt_conf_names[conf], token);
+		return;
+	}
+	if (conf == PT_CONF_VIDEO_ENCODER)
+		set_video(c, in, &s);
+	else if (conf == PT_CONF_VIDEO_SOURCE)
+		set_video_source(c, in, &s);
+	else if (conf != PT_CONF_METADATA) /* there, what else could be set selects what we do not send */
+		set_audio(c, in, &s);
+}
+
+/* ---- the clock that the virtual camera burns in: seen, not moved ---- */
+
+static gboolean find_osd(PtCall *c, const char *token, PtOnvifStream *ret) {
+	g_autoptr(GArray) all = pt_conf_all(c, PT_CONF_VIDEO_SOURCE);
+	for (guint i = 0; i < all->len; i++) {
+		*ret = g_array_index(all, PtOnvifStream, i);
+		g_autofree char *own = g_strconcat(ret->camera, "-clock", NULL);
+		if (ret->clock_osd && !strcmp(token, own))
+			return TRUE;
+	}
+	pt_call_fault(c, "ter:InvalidArgVal", "ter:NoConfig", "there is no OSD '%.64s'", token);
+	return FALSE;
+}
+
+static void put_osd(PtXml *x, const char *element, const PtOnvifStream *s) {
+	g_autofree char *token = g_strconcat(s->camera, "-clock", NULL);
+	char source[PT_ONVIF_TOKEN];
+	pt_conf_token(s, PT_CONF_VIDEO_SOURCE, source);
+	pt_xml_open(x, element);
+	pt_xml_attribute(x, "token", token);
+	pt_xml_put(x, "tt:VideoSourceConfigurationToken", source);
+	pt_xml_put(x, "tt:Type", "Text");
+	pt_xml_open(x, "tt:Position");
+	pt_xml_put(x, "tt:Type", "UpperLeft");
+	pt_xml_close(x);
+	pt_xml_open(x, "tt:TextString");
+	pt_xml_put(x, "tt:Type", "DateAndTime");
+	pt_xml_put(x, "tt:DateFormat", "yyyy-MM-dd");
+	pt_xml_put(x, "tt:TimeFormat", "HH:mm:ss");
+	pt_xml_close(x);
+	pt_xml_close(x);
+}
+
+void pt_osd_get_all(PtCall *c) {
+	const char *one = argument(c, "OSDToken"), *source = argument(c, "ConfigurationToken");
+	g_autofree char *element = g_strconcat(c->service->prefix, ":OSDs", NULL);
+	PtOnvifStream s;
+	if (*one) {
+		if (find_osd(c, one, &s))
+			put_osd(c->out, element, &s);
+		return;
+	}
+	if (*source && !pt_conf_find(c, PT_CONF_VIDEO_SOURCE, source, &s)) {
+		pt_call_fault(c, "ter:InvalidArgVal", "ter:NoConfig", "there is no VideoSource configuration '%.64s'",
+		              source);
+		return;
+	}
+	g_autoptr(GArray) all = pt_conf_all(c, PT_CONF_VIDEO_SOURCE);
+	for (guint i = 0; i < all->len; i++) {
+		const PtOnvifStream *each = &g_array_index(all, PtOnvifStream, i);
+		if (each->clock_osd && (!*source || !strcmp(each->camera, s.camera)))
+			put_osd(c->out, element, each);
+	}
+}
+
+void pt_osd_get(PtCall *c) {
+	PtOnvifStream s;
+	if (find_osd(c, argument(c, "OSDToken"), &s))
+		put_osd(c->out, "trt:OSD", &s);
+}
+
+void pt_osd_get_options(PtCall *c) {
+	const char *source = argument(c, "ConfigurationToken");
+	g_autofree char *element = g_strconcat(c->service->prefix, ":OSDOptions", NULL);
+	PtOnvifStream s;
+	if (!pt_conf_find(c, PT_CONF_VIDEO_SOURCE, source, &s)) {
+		pt_call_fault(c, "ter:InvalidArgVal", "ter:NoConfig", "there is no VideoSource configuration '%.64s'",
+		              source);
+		return;
+	}
+	pt_xml_open(c->out, element);
+	pt_xml_open(c->out, "tt:MaximumNumberOfOSDs");
+	pt_xml_attribute_int(c->out, "Total", s.clock_osd);
+	pt_xml_attribute_int(c->out, "DateAndTime", s.clock_osd);
+	pt_xml_close(c->out);
+	pt_xml_put(c->out, "tt:Type", "Text");
+	pt_xml_put(c->out, "tt:PositionOption", "UpperLeft");
+	pt_xml_open(c->out, "tt:TextOption");
+	pt_xml_put(c->out, "tt:Type", "DateAndTime");
+	pt_xml_put(c->out, "tt:DateFormat", "yyyy-MM-dd");
+	pt_xml_put(c->out, "tt:TimeFormat", "HH:mm:ss");
+	pt_xml_close(c->out);
+	pt_xml_close(c->out);
+}
+
+/* SetOSD, DeleteOSD */
+void pt_osd_refuse(PtCall *c) {
+	g_autofree char *element = g_strconcat(c->service->prefix, ":OSD", NULL);
+	const PtXmlNode *osd = pt_xml_child(c->in, element);
+	const char *token = osd ? pt_xml_get(osd, "token") : argument(c, "OSDToken");
+	PtOnvifStream s;
+	if (find_osd(c, token ? token : "", &s))
+		pt_call_fault(c, "ter:InvalidArgVal", "ter:ConfigModify", "the source draws its clock where it does");
+}
+
+void pt_osd_create(PtCall *c) { pt_call_fault(c, "ter:Action", "ter:MaxOSDs", "the source draws nothing but its clock"); }

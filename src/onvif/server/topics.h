@@ -1,0 +1,24 @@
+/* The topics of our events, and topic expressions (Core specification, "Topic Filter"; WS-Topics 1.3). Pure. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+#include "onvif/server/server.h"
+#include "onvif/xml.h"
+
+#define PT_DIALECT_CONCRETE_SET "http://www.onvif.org/ver10/tev/topicExpression/ConcreteSet"
+#define PT_DIALECT_CONCRETE "http://docs.oasis-open.org/wsn/t-1/TopicExpression/Concrete"
+
+typedef struct {
+	const char *path;                      /* "tns1:Device/Trigger/DigitalInput" */
+	const char *source, *data, *data_type; /* names of the simple items; all are properties */
+	const char *yes, *no;                  /* values of the data */
+} PtTopic;
+
+extern const PtTopic pt_topics[PT_ONVIF_N_TOPICS];
+
+/* expression: with our prefixes, as pt_topic_expression() makes it. */
+bool pt_topic_matches(const char *expression, const char *path);
+/* Reads a TopicExpression element: prefixes become ours, white space goes. NULL: it breaks the grammar, or
+ * ret_unknown_dialect. Caller frees. */
+char *pt_topic_expression(const PtXmlNode *node, bool *ret_unknown_dialect);
+/* The tree below wstop:TopicSet; mask: bit i for topic i. */
+void pt_topic_put_set(PtXml *xml, unsigned mask);
