@@ -77,8 +77,11 @@ class Farm:
 class Hub:
     """`pigtail run` with cameras 0..n-1 of a farm."""
 
-    def __init__(self, folder, farm, n, extra=""):
+    def __init__(self, folder, farm, n, extra="", secrets=None):
         folder.mkdir(parents=True)
+        if secrets:
+            (folder / "secrets.yaml").write_text(secrets)
+            (folder / "secrets.yaml").chmod(0o600)
         cameras = "".join(f"  cam{i}: {{ source: rtsp://127.0.0.1:{farm.port}/{i}, record: {{ main: always }} }}\n" for i in range(n))
         self.site = folder / "site.yaml"
         self.archive = folder / "archive"

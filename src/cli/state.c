@@ -160,6 +160,11 @@ static void print_relay(JsonObject *o) {
 	putchar('\n');
 }
 
+#define READ_BACK_US 50000
+#define READ_BACK_TRIES 20
+
+static bool follows(JsonObject *o) { return !strcmp(pt_cli_member(o, "state"), pt_cli_member(o, "commanded")); }
+
 int pt_cli_relay(int argc, char **argv) {
 	bool json = pt_cli_flag(&argc, argv, "--json");
 	const char *how_long = pt_cli_option(&argc, argv, "--for");
@@ -184,6 +189,12 @@ int pt_cli_relay(int argc, char **argv) {
 		body = json_to_string(root, FALSE);
 	}
 	g_autoptr(JsonNode) answer = pt_cli_call(body ? "POST" : "GET", path, body);
+	/* a relay behind a network is read back a moment later */
+	for (int i = 0; body && answer && i < READ_BACK_TRIES && !follows(json_node_get_object(answer)); i++) {
+		g_usleep(READ_BACK_US);
+		g_clear_pointer(&answer, json_node_unref);
+		answer = pt_cli_call("GET", path, NULL);
+	}
 	if (!answer)
 		return PT_EXIT_FAILED;
 	if (json)
