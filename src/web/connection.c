@@ -4,6 +4,8 @@
 #include "web/server-internal.h"
 #include "web/watched.h"
 #include <gio/gunixsocketaddress.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -90,6 +92,8 @@ static gboolean incoming(GSocketService *service, GSocketConnection *connection,
 	c->local = G_IS_UNIX_SOCKET_ADDRESS(local);
 	if (c->local)
 		peer_credentials(c);
+	else /* head and body of an answer are two writes: the second must not wait 40 ms for the first to be confirmed */
+		g_socket_set_option(c->socket, IPPROTO_TCP, TCP_NODELAY, 1, NULL);
 	server->stats.connections++;
 	g_object_weak_ref(G_OBJECT(connection), conn_gone, c);
 	/* libsoup gives this very object back with every message: the way from a message to its connection */

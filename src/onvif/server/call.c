@@ -132,23 +132,22 @@ void pt_call_fault_error(PtCall *c, const GError *error) {
 	}
 }
 
-static void put_codes(PtXml *x, const char *const *codes) {
-	if (!*codes)
-		return;
-	g_autofree char *prefix = g_strndup(*codes, strcspn(*codes, ":"));
+static void put_subcode(PtXml *x, const char *code, const char *inner) {
+	g_autofree char *prefix = g_strndup(code, strcspn(code, ":"));
 	pt_xml_declare(x, prefix);
 	pt_xml_open(x, "s:Subcode");
-	pt_xml_put(x, "s:Value", *codes);
-	put_codes(x, codes + 1);
+	pt_xml_put(x, "s:Value", code);
+	if (inner)
+		put_subcode(x, inner, NULL);
 	pt_xml_close(x);
 }
 
 static void put_fault(PtCall *c, PtXml *x) {
-	const char *const codes[] = {c->subcode, c->subcode ? c->subsubcode : NULL, NULL};
 	pt_xml_open(x, "s:Fault");
 	pt_xml_open(x, "s:Code");
 	pt_xml_put(x, "s:Value", c->code);
-	put_codes(x, codes);
+	if (c->subcode)
+		put_subcode(x, c->subcode, c->subsubcode);
 	pt_xml_close(x);
 	pt_xml_open(x, "s:Reason");
 	pt_xml_open(x, "s:Text");

@@ -26,6 +26,8 @@ gboolean pt_conf_find(PtCall *c, PtConf conf, const char *token, PtOnvifStream *
 	for (guint i = 0; *token && i < streams->len; i++) {
 		const PtOnvifStream *s = &g_array_index(streams, PtOnvifStream, i);
 		char own[PT_ONVIF_TOKEN];
+		if (!g_str_has_prefix(token, s->camera)) /* most are not */
+			continue;
 		pt_conf_token(s, conf, own);
 		if (!strcmp(own, token)) {
 			*ret = *s;
@@ -53,7 +55,10 @@ static int use_count(PtCall *c, PtConf conf, const char *token) {
 	int n = 0;
 	char own[PT_ONVIF_TOKEN];
 	for (guint i = 0; i < streams->len; i++) {
-		pt_conf_token(&g_array_index(streams, PtOnvifStream, i), conf, own);
+		const PtOnvifStream *s = &g_array_index(streams, PtOnvifStream, i);
+		if (!g_str_has_prefix(token, s->camera))
+			continue;
+		pt_conf_token(s, conf, own);
 		n += !strcmp(own, token);
 	}
 	for (guint i = 0; i < made->len; i++)
