@@ -116,7 +116,7 @@ static void test_input(void) {
 	g_assert_cmpstr(heard->str, ==, "input/door active initial\ninput/door inactive\n");
 	pt_input_free(input);
 
-	settings->driver = pt_plug_driver_find("onvif");
+	settings->driver = pt_plug_driver_find("gpio");
 	input = pt_input_new(settings, &env);
 	g_assert_cmpint(pt_input_state(input), ==, PT_INPUT_UNKNOWN);
 	g_assert_nonnull(pt_input_error(input));
