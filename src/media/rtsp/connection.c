@@ -32,7 +32,7 @@ static void fail(PtRtspConnection *c, const char *format, ...) {
 /* ---- resolve: on a thread of its own, for names alone ---- */
 
 struct Resolve {
-	int refs; /* atomic: the thread, the connection */
+	int refs; /* atomic: the thread, the posted result, the connection */
 	char *host, port[8];
 	struct addrinfo *result;
 	int error;
@@ -79,12 +79,12 @@ static void *resolve_thread(void *data) {
 	struct Resolve *r = data;
 	r->error = look_up(r, AI_ADDRCONFIG);
 	g_mutex_lock(&r->lock);
-	bool wanted = r->loop != NULL;
-	if (wanted)
+	if (r->loop) {
+		g_atomic_int_inc(&r->refs); /* its own: it may be done before the lock is given back here */
 		pt_loop_post(r->loop, resolved, r);
+	}
 	g_mutex_unlock(&r->lock);
-	if (!wanted)
-		resolve_unref(r);
+	resolve_unref(r);
 	return NULL;
 }
 
