@@ -198,6 +198,8 @@ struct PtDigestClient {
 	Params gathered, current; /* scheme OTHER: none */
 	bool tried;               /* the credentials went out and have not been accepted since */
 	unsigned nc;
+	bool elsewhere, foreign; /* foreign: a challenge came that is not to be answered */
+	char *only_realm;        /* elsewhere; NULL: none is answered */
 };
 
 PtDigestClient *pt_digest_client_new(const char *user, const char *password) {
@@ -207,9 +209,17 @@ PtDigestClient *pt_digest_client_new(const char *user, const char *password) {
 	return c;
 }
 
+PtDigestClient *pt_digest_client_new_elsewhere(const PtDigestClient *first) {
+	PtDigestClient *c = pt_digest_client_new(first->user, first->password);
+	c->elsewhere = true;
+	c->only_realm = g_strdup(first->elsewhere ? first->only_realm : first->current.realm);
+	return c;
+}
+
 void pt_digest_client_free(PtDigestClient *client) {
 	if (!client)
 		return;
+	g_free(client->only_realm);
 	params_clear(&client->gathered);
 	params_clear(&client->current);
 	g_free(client->user);
@@ -219,7 +229,10 @@ void pt_digest_client_free(PtDigestClient *client) {
 
 void pt_digest_client_allow_basic(PtDigestClient *client, bool allow) { client->no_basic = !allow; }
 
-void pt_digest_client_begin(PtDigestClient *client) { params_clear(&client->gathered); }
+void pt_digest_client_begin(PtDigestClient *client) {
+	params_clear(&client->gathered);
+	client->foreign = false;
+}
 
 static bool offers_auth(const char *qop) {
 	if (!qop || !*qop)
@@ -242,6 +255,12 @@ static int strength(const Params *p) {
 void pt_digest_client_challenge(PtDigestClient *client, const char *www_authenticate) {
 	Params p;
 	while (next_challenge(&www_authenticate, &p)) {
+		if (client->elsewhere &&
+		    (p.scheme != SCHEME_DIGEST || !client->only_realm || g_strcmp0(p.realm, client->only_realm))) {
+			client->foreign = true;
+			params_clear(&p);
+			continue;
+		}
 		if (strength(&p) > strength(&client->gathered)) {
 			params_clear(&client->gathered);
 			client->gathered = p;
@@ -253,8 +272,9 @@ void pt_digest_client_challenge(PtDigestClient *client, const char *www_authenti
 
 PtDigestAnswer pt_digest_client_choose(PtDigestClient *client) {
 	Params *g = &client->gathered, *c = &client->current;
-	if (!strength(g) || (client->no_basic && g->scheme == SCHEME_BASIC))
-		return PT_DIGEST_UNSUPPORTED;
+	bool usable = strength(g) && !(client->no_basic && g->scheme == SCHEME_BASIC);
+	if (!usable && !(client->foreign && !client->user))
+		return client->foreign ? PT_DIGEST_FOREIGN : PT_DIGEST_UNSUPPORTED;
 	if (!client->user)
 		return PT_DIGEST_NO_LOGIN;
 	if (client->tried) {

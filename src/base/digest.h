@@ -16,10 +16,14 @@ typedef enum {
 	PT_DIGEST_NO_LOGIN,    /* a login is asked for and there is none */
 	PT_DIGEST_WRONG,       /* these very credentials were refused */
 	PT_DIGEST_UNSUPPORTED, /* no challenge that is known */
+	PT_DIGEST_FOREIGN,     /* a login is asked for where this one is not to be given */
 } PtDigestAnswer;
 
 /* user NULL: no login is known. Copies both. */
 PtDigestClient *pt_digest_client_new(const char *user, const char *password);
+/* The login of first for another server that first's server sent us to: it answers Digest alone, which does not give the
+ * password away, and only in the realm that first was asked for it in. */
+PtDigestClient *pt_digest_client_new_elsewhere(const PtDigestClient *first);
 void pt_digest_client_free(PtDigestClient *client); /* takes NULL */
 /* Whether the password may go out in clear when nothing better is offered; it may unless this says otherwise. */
 void pt_digest_client_allow_basic(PtDigestClient *client, bool allow);

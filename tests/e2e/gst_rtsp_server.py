@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """GStreamer's RTSP server with one stream, for the tests of our client.
 
-usage: gst_rtsp_server.py LAUNCH [basic|digest USER PASSWORD]
+usage: gst_rtsp_server.py LAUNCH [basic|digest USER PASSWORD] [redirect STATUS URL]
 
 Prints "port N", then "K MD5" for every buffer that passes an identity element named probeK, before it is packetised."""
 import hashlib
@@ -12,8 +12,9 @@ import sys
 import gi
 
 gi.require_version("Gst", "1.0")
+gi.require_version("GstRtsp", "1.0")
 gi.require_version("GstRtspServer", "1.0")
-from gi.repository import GLib, Gst, GstRtspServer  # noqa: E402
+from gi.repository import GLib, Gst, GstRtsp, GstRtspServer  # noqa: E402
 
 
 def without_parameter_sets(data, is_set):
@@ -45,6 +46,36 @@ def on_configure(factory, media):
             probe.connect("handoff", on_handoff, k)
 
 
+def ask_for_login(server, factory, kind, user, password):
+    auth = GstRtspServer.RTSPAuth()
+    token = GstRtspServer.RTSPToken()
+    token.set_string("media.factory.role", "user")
+    if kind == "basic":
+        auth.set_supported_methods(GstRtsp.RTSPAuthMethod.BASIC)
+        auth.add_basic(GstRtspServer.RTSPAuth.make_basic(user, password), token)
+    else:
+        auth.set_supported_methods(GstRtsp.RTSPAuthMethod.DIGEST)
+        auth.add_digest(user, password, token)
+    role = Gst.Structure.new_empty("user")
+    for permission in ("media.factory.access", "media.factory.construct"):
+        role.set_value(permission, True)
+    factory.add_role_from_structure(role)
+    server.set_auth(auth)
+
+
+def redirect(server, status, url):
+    """Every DESCRIBE is answered with this status, and the address in Location."""
+    def on_send(client, session, message):
+        if message.parse_response()[1] == status:
+            message.add_header(GstRtsp.RTSPHeaderField.LOCATION, url)
+
+    def on_client(_, client):
+        client.connect("pre-describe-request", lambda *_: status)
+        client.connect("send-message", on_send)
+
+    server.connect("client-connected", on_client)
+
+
 def main():
     Gst.init(None)
     server = GstRtspServer.RTSPServer()
@@ -54,24 +85,13 @@ def main():
     factory.set_launch(sys.argv[1])
     factory.set_shared(True)
     factory.connect("media-configure", on_configure)
-    if len(sys.argv) > 2:
-        from gi.repository import GstRtsp
-
-        kind, user, password = sys.argv[2:5]
-        auth = GstRtspServer.RTSPAuth()
-        token = GstRtspServer.RTSPToken()
-        token.set_string("media.factory.role", "user")
-        if kind == "basic":
-            auth.set_supported_methods(GstRtsp.RTSPAuthMethod.BASIC)
-            auth.add_basic(GstRtspServer.RTSPAuth.make_basic(user, password), token)
+    words = sys.argv[2:]
+    while words:
+        kind, first, second, *words = words
+        if kind == "redirect":
+            redirect(server, int(first), second)
         else:
-            auth.set_supported_methods(GstRtsp.RTSPAuthMethod.DIGEST)
-            auth.add_digest(user, password, token)
-        role = Gst.Structure.new_empty("user")
-        for permission in ("media.factory.access", "media.factory.construct"):
-            role.set_value(permission, True)
-        factory.add_role_from_structure(role)
-        server.set_auth(auth)
+            ask_for_login(server, factory, kind, first, second)
     server.get_mount_points().add_factory("/a", factory)
     server.attach(None)
     print("port", server.get_bound_port(), flush=True)

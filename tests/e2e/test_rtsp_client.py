@@ -213,3 +213,30 @@ def test_comes_back():
     states = [json.loads(line) for line in out.splitlines() if "state\"" in line]
     assert [s["state"] for s in states] == ["connecting", "live", "lost", "lost", "idle"][:len(states) - 1] + ["idle"]
     assert states[2]["reason"] == "camera gate: it closed the connection"
+
+
+# ---- sent on to another server ----
+
+@pytest.mark.parametrize("status", [301, 302, 303])
+def test_redirect(status):
+    with Server(f"( {VIDEO['h264'][0]} )") as server, Server(f"( {VIDEO['h264'][0]} )", "redirect", str(status), server.url) as first:
+        result = dump(first.url)
+        assert [s for s, _ in result["states"]] == ["connecting", "live", "idle"]
+        assert len(result["tracks"][0]) > 40
+        check_content(server, 0, result["tracks"][0])
+        assert not first.seen[0]
+
+
+def test_redirect_with_login(tmp_path):
+    """The same host on another port is asked with the login; another host (a name is another host) is not, unless it asks in
+    the same realm by Digest."""
+    secret = tmp_path / "secret"
+    secret.write_text("sesame\n")
+    options = ["--user", "operator", "--password-file", str(secret)]
+    for kind in ("basic", "digest"):
+        with Server(f"( {VIDEO['h264'][0]} )", kind, "operator", "sesame") as server:
+            with Server(f"( {VIDEO['h264'][0]} )", "redirect", "302", server.url) as first:
+                assert ("live", "") in dump(first.url, *options, seconds=3)["states"]
+            with Server(f"( {VIDEO['h264'][0]} )", "redirect", "302", server.url.replace("127.0.0.1", "localhost")) as first:
+                reason = dump(first.url, *options, seconds=2)["states"][1][1]
+                assert reason.startswith(f"401 camera gate sends us to localhost:{server.port}, which asks for a login that was given for")

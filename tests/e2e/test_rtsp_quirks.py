@@ -388,3 +388,76 @@ def test_teardown_at_stop_does_not_hang():
         assert_plays(play(camera, seconds=2))
         assert time.monotonic() - begin < 4
         assert camera.requests[-1][0] == "TEARDOWN"
+
+
+# ---- sent on to another address ----
+
+class Pointing(Camera):
+    """Answers DESCRIBE with a redirect."""
+    status, to = "302 Found", None
+
+    def answer(self, peer, method, headers, state):
+        if method == "DESCRIBE" and (not self.challenges or self.authorised(method, headers, state)):
+            self.reply(peer, headers, self.status, [f"Location: {self.to}"] if self.to else [])
+        else:
+            super().answer(peer, method, headers, state)
+
+
+DIGEST = ['Digest realm="c", nonce="{nonce}"']
+
+
+@pytest.mark.parametrize("challenges,answered", [
+    (DIGEST, True), (['Digest realm="other", nonce="{nonce}"'], False), (['Basic realm="c"'], False), (['Basic realm="c"', *DIGEST], True)])
+def test_the_login_goes_to_another_host_in_the_same_realm_alone(challenges, answered, login):
+    with Camera(challenges=challenges) as camera, Pointing(challenges=DIGEST, to=camera.url.replace("127.0.0.1", "localhost")) as first:
+        result = play(first, *login)
+        sent = [h["authorization"] for _, _, h in camera.requests if "authorization" in h]
+        if answered:
+            assert_plays(result)
+            assert all(value.startswith("Digest") for value in sent)
+        else:
+            assert result["reasons"][0].startswith(f"401 camera gate sends us to localhost:{camera.port}, which asks for a login")
+            assert not sent
+
+
+def test_a_host_that_did_not_ask_has_no_realm(login):
+    with Camera(challenges=DIGEST) as camera, Pointing(to=camera.url.replace("127.0.0.1", "localhost")) as first:
+        assert "asks for a login that was given for another host" in play(first, *login)["reasons"][0]
+        assert not [h for _, _, h in camera.requests if "authorization" in h]
+
+
+def test_redirects_in_a_circle_end():
+    with Pointing() as a, Pointing() as b:
+        a.to, b.to = b.url, a.url
+        result = play(a, seconds=2)
+        assert result["reasons"][0] == f"302 camera gate sends us in a circle: 127.0.0.1:{a.port} was asked for {a.url} before"
+        assert len(a.accepted) <= 3  # no busy loop
+
+
+def test_redirects_are_counted():
+    cameras = [Pointing() for _ in range(6)]
+    for a, b in zip(cameras, cameras[1:]):
+        a.to = b.url
+    assert play(cameras[0])["reasons"][0] == f"302 camera gate sends us on more than 3 times (last to {cameras[4].url})"
+    assert cameras[3].accepted and not cameras[4].accepted
+
+
+def test_a_proxy_is_asked_for_the_same():
+    """305: the connection goes to the proxy, the request names the camera."""
+    with Camera() as proxy, Pointing(status="305 Use Proxy", to=proxy.url + "/whatever") as first:
+        assert_plays(play(first))
+        assert proxy.requests[1][:2] == ("DESCRIBE", first.url)
+
+
+@pytest.mark.parametrize("to,reason", [
+    (None, "302 camera gate sends us elsewhere, but does not say where"),
+    ("http://127.0.0.1/", "302 camera gate sends us to an address that is no rtsp"),
+    ("/other", "302 camera gate sends us to an address that is no rtsp"),
+    ("file:///etc/passwd", "302 camera gate sends us to an address that is no rtsp"),
+    ("rtsp://", "302 camera gate sends us to an address that is no rtsp"),
+    ("rtsp://127.0.0.1/" + "x" * 4000, "302 camera gate sends us to an address that is no rtsp"),
+    ("rtsp://user:pass word@127.0.0.1/", "302 camera gate sends us to an address that is no rtsp"),
+])
+def test_redirect_to_nowhere(to, reason):
+    with Pointing(to=to) as camera:
+        assert play(camera, seconds=1)["reasons"][0].startswith(reason)

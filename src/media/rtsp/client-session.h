@@ -1,5 +1,5 @@
-/* What the two halves of the RTSP client share: client.c (connection, requests, replies, trying again) and client-tracks.c
- * (choosing and setting up tracks, what arrives on them). Nobody else includes this. */
+/* What the parts of the RTSP client share: client.c (connection, requests, replies, trying again), client-address.c (where
+ * it goes) and client-tracks.c (choosing and setting up tracks, what arrives on them). Nobody else includes this. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 #include "base/digest.h"
@@ -9,7 +9,14 @@
 #include "media/rtsp/udp.h"
 #include "media/source.h"
 
-#define PENDING 8 /* requests without reply */
+#define PENDING 8           /* requests without reply */
+#define PT_RTSP_REDIRECTS 3 /* followed in one attempt */
+
+typedef struct {
+	char *url;  /* as it is asked for: without user and password */
+	char *host; /* where to connect to; a proxy's differs from the URL's */
+	uint16_t port;
+} PtRtspAddress;
 
 typedef enum { OPTIONS, DESCRIBE, SETUP, PLAY, KEEP_ALIVE, TEARDOWN } Step;
 
@@ -26,16 +33,19 @@ typedef struct {
 
 typedef struct Client {
 	PtSource base;
-	char *camera, *url, *host;
-	uint16_t port;
+	char *camera, *location; /* location: of the site file */
 	bool video, audio, metadata, want_udp;
 	PtLoop *loop;
 	PtStream *stream;
 
 	/* loop's thread only */
 	PtRtspConnection connection;
-	PtDigestClient *login;
-	PtTimer deadline; /* for the reply, or the next attempt */
+	PtRtspAddress at;
+	char *visited[PT_RTSP_REDIRECTS + 2]; /* in this attempt, the present one is the last */
+	unsigned n_visited;
+	bool sent_on;                                  /* the next start goes where a server said */
+	PtDigestClient *own_login, *elsewhere, *login; /* login: the one of the two that counts */
+	PtTimer deadline;                              /* for the reply, or the next attempt */
 	PtTimer tick;
 	enum { WAITING, CONNECTING, ASKING, STREAMING, LEAVING } state;
 	bool live, over_tcp; /* UDP was tried in vain */
@@ -74,6 +84,14 @@ void pt_rtsp_client_request(Client *c, Step step, const char *method, const char
 void pt_rtsp_client_lost(Client *c, const char *format, ...) G_GNUC_PRINTF(2, 3);
 void pt_rtsp_client_refused(Client *c, Step step, unsigned status, const char *reason);
 void pt_rtsp_client_try_again(Client *c, int64_t wait_ns);
+
+/* client-address.c */
+bool pt_rtsp_address_parse(PtRtspAddress *ret, const char *text); /* false: no such address, or not one to trust */
+void pt_rtsp_address_clear(PtRtspAddress *address);
+void pt_rtsp_client_go_home(Client *c); /* to the address of the site file */
+void pt_rtsp_client_forget_way(Client *c);
+/* Follows a 301, 302, 303 or 305, or says why not. False: it is none of them. */
+bool pt_rtsp_client_redirected(Client *c, const PtRtspMessage *m);
 
 /* client-tracks.c */
 bool pt_rtsp_tracks_choose(Client *c);      /* false: lost */

@@ -96,7 +96,7 @@ static char *path_of(const char *url) {
 
 /* One sentence for people; a number alone helps nobody. */
 void pt_rtsp_client_refused(Client *c, Step step, unsigned status, const char *reason) {
-	g_autofree char *path = path_of(c->url);
+	g_autofree char *path = path_of(c->at.url);
 	switch (status) {
 	case 403:
 		pt_rtsp_client_lost(c, "403 camera %s does not allow this login to watch %s", c->camera, path);
@@ -108,10 +108,6 @@ void pt_rtsp_client_refused(Client *c, Step step, unsigned status, const char *r
 	case 503:
 		pt_rtsp_client_lost(c, "%u camera %s has no room for another viewer (it answered %s)", status, c->camera,
 		                    step_names[step]);
-		break;
-	case 301:
-	case 302:
-		pt_rtsp_client_lost(c, "%u camera %s sends us elsewhere, which is not followed", status, c->camera);
 		break;
 	default:
 		pt_rtsp_client_lost(c, "%u camera %s refused %s: %s", status, c->camera, step_names[step],
@@ -134,7 +130,7 @@ static void read_offer(Client *c, const char *offered) {
 
 static void on_description(Client *c, const PtRtspMessage *m) {
 	g_autoptr(GError) error = NULL;
-	c->sdp = pt_sdp_parse((const char *)m->body, m->body_size, c->url, pt_rtsp_message_get(m, "Content-Base"),
+	c->sdp = pt_sdp_parse((const char *)m->body, m->body_size, c->at.url, pt_rtsp_message_get(m, "Content-Base"),
 	                      pt_rtsp_message_get(m, "Content-Location"), &error);
 	if (!c->sdp) {
 		pt_rtsp_client_lost(c, "camera %s answered DESCRIBE, but %s", c->camera, error->message);
@@ -174,6 +170,13 @@ static void on_login(Client *c, Step step, const PtRtspMessage *m) {
 		pt_rtsp_client_lost(
 		    c, "401 camera %s asks for a login in a way that is not known (neither Basic nor Digest)", c->camera);
 		return;
+	case PT_DIGEST_FOREIGN:
+		pt_rtsp_client_lost(
+		    c,
+		    "401 camera %s sends us to %s:%u, which asks for a login that was given for another host: "
+		    "if it is to have it, write its address as the source",
+		    c->camera, c->at.host, c->at.port);
+		return;
 	case PT_DIGEST_RETRY:
 		break;
 	}
@@ -210,12 +213,14 @@ static void on_reply(Client *c, Step step, const PtRtspMessage *m) {
 	bool good = m->status >= 200 && m->status < 300;
 	c->tries = 0;
 	pt_digest_client_accepted(c->login); /* whatever it does not like, it is not the login */
+	if (step != KEEP_ALIVE && pt_rtsp_client_redirected(c, m))
+		return;
 	if (good && (step == SETUP || step == PLAY))
 		pt_rtsp_message_session(m, c->session, sizeof c->session, &c->timeout); /* some change it on the way */
 	switch (step) {
 	case OPTIONS: /* a refusal tells nothing yet */
 		read_offer(c, good ? pt_rtsp_message_get(m, "Public") : NULL);
-		pt_rtsp_client_request(c, DESCRIBE, "DESCRIBE", c->url, NULL);
+		pt_rtsp_client_request(c, DESCRIBE, "DESCRIBE", c->at.url, NULL);
 		break;
 	case DESCRIBE:
 		if (good)
@@ -267,7 +272,7 @@ static void on_connected(PtRtspConnection *connection) {
 	c->state = ASKING;
 	c->tries = 0;
 	pt_digest_client_reset(c->login);
-	pt_rtsp_client_request(c, OPTIONS, "OPTIONS", c->url, NULL);
+	pt_rtsp_client_request(c, OPTIONS, "OPTIONS", c->at.url, NULL);
 }
 
 static void on_message(PtRtspConnection *connection, const PtRtspMessage *m) {
@@ -304,7 +309,14 @@ static const PtRtspConnectionOps connection_ops = {on_connected, on_message, on_
 
 static void start_attempt(Client *c) {
 	c->state = CONNECTING;
-	pt_rtsp_connection_open(&c->connection, c->host, c->port);
+	if (!c->sent_on)
+		pt_rtsp_client_go_home(c);
+	c->sent_on = false;
+	if (!c->at.host) {
+		pt_rtsp_client_lost(c, "camera %s: the source is no rtsp://HOST/PATH", c->camera);
+		return;
+	}
+	pt_rtsp_connection_open(&c->connection, c->at.host, c->at.port);
 }
 
 static void on_deadline(PtTimer *timer) {
@@ -344,32 +356,6 @@ static void on_tick(PtTimer *timer) {
 
 /* ---- start and stop ---- */
 
-/* "rtsp://user@host:port/path" into a URL without user, host and port. */
-static void read_location(Client *c, const char *location) {
-	const char *rest = location + strlen("rtsp:");
-	rest += strspn(rest, "/");
-	const char *path = rest + strcspn(rest, "/?");
-	g_autofree char *authority = g_strndup(rest, (gsize)(path - rest));
-	char *at = strrchr(authority, '@'), *host = at ? at + 1 : authority, *port;
-	c->url = g_strdup_printf("rtsp://%s%s", host, path);
-	c->port = 554;
-	if (*host == '[') {
-		char *end = strchr(++host, ']');
-		port = end && end[1] == ':' ? end + 2 : NULL;
-		if (end)
-			*end = 0;
-	} else {
-		port = strchr(host, ':');
-		if (port)
-			*port++ = 0;
-	}
-	if (port) {
-		guint64 n = g_ascii_strtoull(port, NULL, 10);
-		c->port = n && n < 65536 ? (uint16_t)n : 554;
-	}
-	c->host = g_strdup(host);
-}
-
 static void begin(void *data) {
 	Client *c = data;
 	pt_rtsp_client_set_state(c, PT_STREAM_CONNECTING, NULL);
@@ -386,12 +372,12 @@ static PtSource *start(const PtSourceParams *params) {
 	c->want_udp = params->transport == PT_TRANSPORT_UDP;
 	c->loop = params->loop;
 	c->stream = pt_stream_ref(params->stream);
-	c->login = pt_digest_client_new(params->user, params->password);
+	c->login = c->own_login = pt_digest_client_new(params->user, params->password);
 	c->backoff = BACKOFF_MIN_NS;
 	c->keep_alive = "OPTIONS";
 	c->timeout = 60;
 	c->deadline.due = on_deadline;
-	read_location(c, params->location);
+	c->location = g_strdup(params->location);
 	g_mutex_init(&c->lock);
 	g_cond_init(&c->gone_cond);
 	pt_rtsp_connection_init(&c->connection, c->loop, &connection_ops);
@@ -434,13 +420,14 @@ static void stop(PtSource *source) {
 		g_cond_wait(&c->gone_cond, &c->lock);
 	g_mutex_unlock(&c->lock);
 	pt_loop_call(c->loop, nothing, NULL); /* the callback that said so has returned */
-	pt_digest_client_free(c->login);
+	pt_rtsp_client_forget_way(c);
+	pt_digest_client_free(c->own_login);
 	pt_stream_unref(c->stream);
 	g_mutex_clear(&c->lock);
 	g_cond_clear(&c->gone_cond);
 	g_free(c->camera);
-	g_free(c->url);
-	g_free(c->host);
+	g_free(c->location);
+	pt_rtsp_address_clear(&c->at);
 	g_free(c);
 }
 

@@ -1,0 +1,122 @@
+/* Where the client goes: the address of the site file, and where servers send it on to (RFC 2326 §11.3). */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "media/rtsp/client-session.h"
+#include <string.h>
+
+#define URL_MAX 2048
+
+void pt_rtsp_address_clear(PtRtspAddress *a) {
+	g_free(a->url);
+	g_free(a->host);
+	*a = (PtRtspAddress){0};
+}
+
+/* "rtsp://user@host:port/path"; user and password are left out: logins stand elsewhere. */
+bool pt_rtsp_address_parse(PtRtspAddress *ret, const char *text) {
+	size_t n = strlen(text);
+	if (n > URL_MAX || g_ascii_strncasecmp(text, "rtsp:", 5))
+		return false;
+	for (const char *p = text; *p; p++)
+		if (g_ascii_iscntrl(*p) || *p == ' ')
+			return false;
+	const char *rest = strchr(text, ':') + 1;
+	rest += strspn(rest, "/");
+	const char *path = rest + strcspn(rest, "/?");
+	g_autofree char *authority = g_strndup(rest, (gsize)(path - rest));
+	char *at = strrchr(authority, '@'), *host = at ? at + 1 : authority, *port;
+	g_autofree char *url = g_strdup_printf("rtsp://%s%s", host, path);
+	if (*host == '[') {
+		char *end = strchr(++host, ']');
+		port = end && end[1] == ':' ? end + 2 : NULL;
+		if (end)
+			*end = 0;
+	} else {
+		port = strchr(host, ':');
+		if (port)
+			*port++ = 0;
+	}
+	if (!*host)
+		return false;
+	guint64 number = port ? g_ascii_strtoull(port, NULL, 10) : 0;
+	*ret = (PtRtspAddress){
+	    .url = g_steal_pointer(&url), .host = g_strdup(host), .port = number && number < 65536 ? (uint16_t)number : 554};
+	return true;
+}
+
+static void take(Client *c, PtRtspAddress *a) {
+	pt_rtsp_address_clear(&c->at);
+	c->at = *a;
+	*a = (PtRtspAddress){0};
+	g_free(c->visited[c->n_visited]);
+	c->visited[c->n_visited++] = g_strdup_printf("%s:%u %s", c->at.host, c->at.port, c->at.url);
+}
+
+void pt_rtsp_client_forget_way(Client *c) {
+	for (unsigned i = 0; i < G_N_ELEMENTS(c->visited); i++)
+		g_clear_pointer(&c->visited[i], g_free);
+	c->n_visited = 0;
+	g_clear_pointer(&c->elsewhere, pt_digest_client_free);
+	c->login = c->own_login;
+}
+
+void pt_rtsp_client_go_home(Client *c) {
+	PtRtspAddress home;
+	pt_rtsp_client_forget_way(c);
+	if (pt_rtsp_address_parse(&home, c->location))
+		take(c, &home);
+}
+
+/* The login belongs to the host of the site file. Another one that we are sent to gets no password, and an answer to a
+ * Digest challenge only in the realm that the first host asked in: whoever could forge the redirect on the wire could ask
+ * for that very answer in the first host's name, so nothing is given away that was not before. */
+static void choose_login(Client *c) {
+	PtRtspAddress home = {0};
+	bool same = pt_rtsp_address_parse(&home, c->location) && !g_ascii_strcasecmp(home.host, c->at.host);
+	pt_rtsp_address_clear(&home);
+	PtDigestClient *other = same ? NULL : pt_digest_client_new_elsewhere(c->login);
+	pt_digest_client_free(c->elsewhere);
+	c->elsewhere = other;
+	c->login = other ? other : c->own_login;
+}
+
+static bool was_visited(const Client *c, const PtRtspAddress *a) {
+	g_autofree char *text = g_strdup_printf("%s:%u %s", a->host, a->port, a->url);
+	for (unsigned i = 0; i < c->n_visited; i++)
+		if (!strcmp(c->visited[i], text))
+			return true;
+	return false;
+}
+
+bool pt_rtsp_client_redirected(Client *c, const PtRtspMessage *m) {
+	const char *location = pt_rtsp_message_get(m, "Location");
+	unsigned status = m->status;
+	PtRtspAddress a = {0};
+	if (status != 301 && status != 302 && status != 303 && status != 305)
+		return false;
+	if (!location || !*location) {
+		pt_rtsp_client_lost(c, "%u camera %s sends us elsewhere, but does not say where", status, c->camera);
+		return true;
+	}
+	if (!pt_rtsp_address_parse(&a, location)) {
+		pt_rtsp_client_lost(c, "%u camera %s sends us to an address that is no rtsp://HOST/PATH", status, c->camera);
+		return true;
+	}
+	if (status == 305) { /* a proxy: it is asked for what the first was asked for */
+		g_free(a.url);
+		a.url = g_strdup(c->at.url);
+	}
+	if (was_visited(c, &a)) {
+		pt_rtsp_client_lost(c, "%u camera %s sends us in a circle: %s:%u was asked for %s before", status, c->camera,
+		                    a.host, a.port, a.url);
+	} else if (c->n_visited > PT_RTSP_REDIRECTS) {
+		pt_rtsp_client_lost(c, "%u camera %s sends us on more than %d times (last to %s)", status, c->camera,
+		                    PT_RTSP_REDIRECTS, a.url);
+	} else {
+		take(c, &a);
+		choose_login(c);
+		c->sent_on = true;
+		pt_rtsp_client_try_again(c, 0);
+	}
+	pt_rtsp_address_clear(&a);
+	return true;
+}
