@@ -111,18 +111,23 @@ static void feed_play(Feed *feed, const Camera *camera, const char *location, bo
 	g_free(feed->location);
 	feed->location = g_strdup(location);
 	g_autoptr(GError) error = NULL;
+	static const PtTrustKind kinds[] = {[PT_SITE_TLS_ANY] = PT_TRUST_ANY,
+	                                    [PT_SITE_TLS_VERIFY] = PT_TRUST_VERIFY,
+	                                    [PT_SITE_TLS_PINNED] = PT_TRUST_PINNED};
 	PtSourceParams params = {
 	    .camera = camera->name,
 	    .location = location,
 	    .user = s->login ? s->login->user : NULL,
 	    .password = s->login ? s->login->password : NULL,
 	    .transport = s->transport == PT_SITE_TRANSPORT_UDP ? PT_TRANSPORT_UDP : PT_TRANSPORT_TCP,
+	    .trust = {.kind = kinds[s->tls]},
 	    .video = true,
 	    .audio = main && (records_sound(s) || s->listen != PT_LISTEN_NEVER),
 	    .metadata = main,
 	    .loop = camera->loop,
 	    .stream = feed->stream,
 	};
+	memcpy(params.trust.sha256, s->tls_pin, sizeof s->tls_pin);
 	feed->source = pt_source_start(&params, &error);
 	if (!feed->source)
 		feed_lost(feed, error->message);

@@ -8,6 +8,7 @@ struct PtServe {
 	PtLoop *loop;
 	PtCameras *cameras;
 	PtRtspServer *rtsp;
+	PtTlsIdentity *identity; /* of serve.rtsps */
 
 	GMutex lock;
 	PtSite *site; /* under lock: the server asks on its own thread */
@@ -73,21 +74,37 @@ void pt_serve_apply(PtServe *s, PtSite *site) {
 	pt_site_unref(old);
 }
 
+/* The certificate of the pages, or the one that Pigtail makes for itself. */
+static bool load_identity(PtServe *s, const PtSite *site, GError **error) {
+	g_autofree char *cert =
+	    site->tls_cert ? g_strdup(site->tls_cert) : g_build_filename(site->archive_path, "tls.crt", NULL);
+	g_autofree char *key =
+	    site->tls_key ? g_strdup(site->tls_key) : g_build_filename(site->archive_path, "tls.key", NULL);
+	g_autoptr(GTlsCertificate) made = site->tls_cert ? NULL : pt_serve_own_certificate(site->archive_path, error);
+	if (site->tls_cert || made)
+		s->identity = pt_tls_identity_load(cert, key, error);
+	if (!s->identity)
+		g_prefix_error(error, "serve.rtsps: ");
+	return s->identity != NULL;
+}
+
 bool pt_serve_start(PtServe *s, PtSite *site, GError **error) {
 	const char *where = site->serve_rtsp;
-	if (!where)
-		return true;
-	bool loopback =
-	    g_str_has_prefix(where, "127.") || g_str_has_prefix(where, "[::1]") || g_str_has_prefix(where, "localhost:");
-	if (!loopback && !site->serve_plain) {
-		pt_error_set(
-		    error, DENIED,
-		    "serve.rtsp: %s is beyond this machine and RTSP is not encrypted: write 'plain: lan' under serve if "
-		    "the network can be trusted",
-		    where);
+	bool loopback = where && (g_str_has_prefix(where, "127.") || g_str_has_prefix(where, "[::1]") ||
+	                          g_str_has_prefix(where, "localhost:"));
+	if (where && !loopback && !site->serve_plain) {
+		pt_error_set(error, DENIED,
+		             "serve.rtsp: %s is beyond this machine and RTSP is not encrypted: write it as serve.rtsps, or "
+		             "'plain: lan' under serve if the network can be trusted",
+		             where);
 		return false;
 	}
-	s->rtsp = pt_rtsp_server_new(s->loop, where, &rtsp_ops, s, error);
+	if (!where && !site->serve_rtsps)
+		return true;
+	if (site->serve_rtsps && !load_identity(s, site, error))
+		return false;
+	PtRtspListen on = {.plain = where, .secure = site->serve_rtsps, .identity = s->identity};
+	s->rtsp = pt_rtsp_server_new(s->loop, &on, &rtsp_ops, s, error);
 	return s->rtsp != NULL;
 }
 
@@ -101,11 +118,13 @@ void pt_serve_describe(PtServe *s, JsonBuilder *b) {
 		uint64_t value;
 	} members[] = {
 	    {"port", pt_rtsp_server_port(s->rtsp)},
+	    {"secure_port", pt_rtsp_server_secure_port(s->rtsp)},
 	    {"connections", stats.connections},
 	    {"playing", stats.playing},
 	    {"refused", stats.refused},
 	    {"bad_requests", stats.bad_requests},
 	    {"failed_logins", stats.failed_logins},
+	    {"failed_tls", stats.failed_tls},
 	    {"timeouts", stats.timeouts},
 	    {"packets", stats.packets},
 	    {"dropped_samples", stats.dropped_samples},
@@ -123,6 +142,7 @@ void pt_serve_free(PtServe *s) {
 	if (!s)
 		return;
 	pt_rtsp_server_free(s->rtsp);
+	pt_tls_identity_free(s->identity);
 	pt_site_unref(s->site);
 	g_mutex_clear(&s->lock);
 	g_free(s);

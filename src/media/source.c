@@ -10,6 +10,7 @@
 
 static const PtSourceOps *const sources[] = {
     &pt_rtsp_source_ops,
+    &pt_rtsps_source_ops,
     &pt_file_source,
     &pt_test_source,
 };

@@ -4,14 +4,17 @@
 #include "base/clock.h"
 #include "base/loop.h"
 #include "media/stream.h"
+#include "media/tls.h"
 
 typedef enum { PT_TRANSPORT_TCP, PT_TRANSPORT_UDP } PtTransport;
 
 typedef struct {
-	const char *camera;   /* name as in the site file, for messages */
-	const char *location; /* "rtsp://192.0.2.21/stream1", "file:clip.mp4", "test:clock?…"; never with a password in it */
+	const char *camera; /* name as in the site file, for messages */
+	const char
+	    *location; /* "rtsps://192.0.2.21/stream1", "file:clip.mp4", "test:clock?…"; never with a password in it */
 	const char *user, *password; /* NULL: none */
 	PtTransport transport;
+	PtTrust trust;               /* rtsps:// */
 	bool video, audio, metadata; /* tracks that are wanted */
 	PtLoop *loop;                /* the worker it lives on; outlives it */
 	PtStream *stream;            /* where samples go; the source keeps a reference */

@@ -12,7 +12,7 @@ const char *const pt_sound_words[] = {"never", "events", "always", "talk", NULL}
 const char *const pt_transport_words[] = {"tcp", "udp", NULL};
 
 static const char *const source_schemes[] = {"rtsp", "rtsps", "onvif", "v4l2", "file", "test", NULL};
-static const char *const source_built[] = {"rtsp", "onvif", "file", "test", NULL};
+static const char *const source_built[] = {"rtsp", "rtsps", "onvif", "file", "test", NULL};
 
 void pt_site_camera_free(void *data) {
 	PtSiteCamera *c = data;
@@ -35,13 +35,54 @@ static void read_source(PtSite *site, const PtNode *node, char **ret, GPtrArray 
 		                    pt_node_file(node), node->line, path, scheme));
 	}
 	if (!strcmp(scheme, "test") && strcmp(*ret, "test:clock") && strncmp(*ret, "test:clock?", 11))
-		pt_problem(problems, node, "'%.60s' is not test:clock, with options or without (test:clock?size=640x360&fps=15)", *ret);
+		pt_problem(problems, node,
+		           "'%.60s' is not test:clock, with options or without (test:clock?size=640x360&fps=15)", *ret);
 	const char *file = !strcmp(scheme, "file") ? *ret + strlen("file:") : NULL;
 	if (file && !g_path_is_absolute(file) && strncmp(file, "//", 2)) { /* relative to the site file */
 		char *absolute = g_strconcat("file:", site->dir, "/", file, NULL);
 		g_free(*ret);
 		*ret = absolute;
 	}
+}
+
+static bool is_secure(const char *source) { return source && !g_ascii_strncasecmp(source, "rtsps:", 6); }
+
+/* tls: any, tls: verify, or tls: sha256:AB:CD:… of the camera's own certificate */
+static void read_tls(PtSite *site, const PtNode *camera, PtSiteCamera *c, GPtrArray *problems) {
+	const PtNode *node = pt_node_get(camera, "tls");
+	g_autofree char *text = NULL;
+	unsigned n = 0;
+	bool secure = is_secure(c->source) || is_secure(c->sub);
+	if (node && !pt_node_read_text(node, &text, problems))
+		return;
+	if (secure && c->transport == PT_SITE_TRANSPORT_UDP)
+		pt_problem(problems, pt_node_get(camera, "transport"),
+		           "over udp the pictures of rtsps:// would not be encrypted: leave it at tcp");
+	if (!text || !strcmp(text, "any")) {
+		g_autofree char *path = pt_node_path(camera);
+		if (secure)
+			g_ptr_array_add(
+			    site->notes,
+			    g_strdup_printf(
+			        "%s:%d: %s: encrypted, but not authenticated: whoever answers is taken for the camera "
+			        "(tls: verify, or tls: sha256:… with its certificate's fingerprint)",
+			        pt_node_file(node ? node : camera), node ? node->line : camera->line, path));
+		return;
+	}
+	if (!strcmp(text, "verify")) {
+		c->tls = PT_SITE_TLS_VERIFY;
+	} else {
+		const char *p = g_str_has_prefix(text, "sha256:") ? text + strlen("sha256:") : "";
+		for (; n < sizeof c->tls_pin && g_ascii_isxdigit(p[0]) && g_ascii_isxdigit(p[1]); p += 2 + (p[2] == ':'))
+			c->tls_pin[n++] = (uint8_t)(g_ascii_xdigit_value(p[0]) << 4 | g_ascii_xdigit_value(p[1]));
+		if (n < sizeof c->tls_pin || *p)
+			pt_problem(problems, node,
+			           "'%.80s' is neither any nor verify nor sha256: with the 64 hex digits of a fingerprint",
+			           text);
+		c->tls = PT_SITE_TLS_PINNED;
+	}
+	if (!secure && c->source)
+		pt_problem(problems, node, "is for a source of rtsps://");
 }
 
 static void read_days(const PtNode *node, int64_t *ret_ns, GPtrArray *problems) {
@@ -137,8 +178,8 @@ static void read_login(PtSite *site, const PtNode *node, PtSiteCamera *c, GPtrAr
 }
 
 static void read_camera(PtSite *site, const PtNode *node, GPtrArray *problems) {
-	static const char *const known[] = {"source", "sub",  "snapshot", "login",    "transport",
-	                                    "record", "keep", "audio",    "backfill", NULL};
+	static const char *const known[] = {"source", "sub",   "snapshot", "login", "transport", "record",
+	                                    "keep",   "audio", "backfill", "tls",   NULL};
 	static const char *const http[] = {"http", "https", NULL};
 	int transport = PT_SITE_TRANSPORT_TCP;
 	if (!pt_site_check_name(node, "a camera", problems) || !pt_node_check_keys(node, known, problems))
@@ -162,6 +203,7 @@ static void read_camera(PtSite *site, const PtNode *node, GPtrArray *problems) {
 	read_login(site, pt_node_get(node, "login"), c, problems);
 	pt_node_read_choice(pt_node_get(node, "transport"), pt_transport_words, &transport, problems);
 	c->transport = (PtSiteTransport)transport;
+	read_tls(site, node, c, problems);
 	read_record(pt_node_get(node, "record"), c, problems);
 	read_keep(pt_node_get(node, "keep"), c, problems);
 	read_audio(pt_node_get(node, "audio"), c, problems);

@@ -112,6 +112,19 @@ static const struct {
     {"notify: { boss: { ntfy: https://ntfy.example/t } }\n", NULL},
     {"serve: { rtsp: 0.0.0.0:8554, plain: lan }\n", NULL},
     {"serve: { plain: no }\n", NULL},
+    {"serve: { rtsps: \"[::]:322\" }\n", NULL},
+    {"cameras: { g: { source: rtsps://192.0.2.1/a } }\n", NULL},
+    {"cameras: { g: { source: rtsps://192.0.2.1/a, tls: verify } }\n", NULL},
+    {"cameras: { g: { source: rtsps://192.0.2.1/a, tls: maybe } }\n", "neither any nor verify nor sha256:"},
+    {"cameras: { g: { source: rtsps://192.0.2.1/a, tls: sha256:0011 } }\n", "neither any nor verify nor sha256:"},
+    {"cameras: { g: { source: rtsps://192.0.2.1/a, tls: "
+     "sha256:000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f } }\n",
+     NULL},
+    {"cameras: { g: { source: rtsps://192.0.2.1/a, tls: \"sha256:00:01:02:03:04:05:06:07:08:09:0A:0B:0C:0D:0E:0F:10:11:12:"
+     "13:14:15:16:17:18:19:1A:1B:1C:1D:1E:1F\" } }\n",
+     NULL},
+    {"cameras: { g: { source: rtsp://192.0.2.1/a, tls: verify } }\n", "is for a source of rtsps://"},
+    {"cameras: { g: { source: rtsps://192.0.2.1/a, transport: udp } }\n", "would not be encrypted"},
 };
 
 static void test_cases(void) {

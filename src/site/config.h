@@ -10,6 +10,7 @@ typedef enum { PT_RECORD_NEVER, PT_RECORD_EVENTS, PT_RECORD_ALWAYS, PT_RECORD_ON
 typedef enum { PT_LISTEN_NEVER, PT_LISTEN_OPERATOR, PT_LISTEN_ALL } PtListen;
 typedef enum { PT_SOUND_NEVER, PT_SOUND_EVENTS, PT_SOUND_ALWAYS, PT_SOUND_TALK } PtSoundRecord;
 typedef enum { PT_SITE_TRANSPORT_TCP, PT_SITE_TRANSPORT_UDP } PtSiteTransport;
+typedef enum { PT_SITE_TLS_ANY, PT_SITE_TLS_VERIFY, PT_SITE_TLS_PINNED } PtSiteTls;
 typedef enum { PT_SITE_ROLE_VIEWER, PT_SITE_ROLE_OPERATOR, PT_SITE_ROLE_ADMIN } PtSiteRole;
 extern const char *const pt_record_words[], *const pt_listen_words[], *const pt_sound_words[], *const pt_transport_words[],
                                                                                                    *const pt_role_words[];
@@ -24,6 +25,8 @@ typedef struct {
 	char *snapshot;           /* URL of still pictures; NULL: from the stream */
 	const PtSiteLogin *login; /* of the site's logins; NULL: none */
 	PtSiteTransport transport;
+	PtSiteTls tls;       /* whom to trust over rtsps:// */
+	uint8_t tls_pin[32]; /* PINNED: SHA-256 of its certificate */
 	PtRecordMode record_main, record_sub;
 	int64_t keep_ns, max_keep_ns; /* 0: as the archive; no hard limit */
 	uint64_t keep_bytes;          /* 0: as the archive */
@@ -78,8 +81,8 @@ struct PtSite {
 	GPtrArray *users;                /* of PtSiteUser * */
 	char *users_path, *secrets_path; /* absolute; the files may be absent */
 
-	char *serve_rtsp, *serve_onvif; /* "ADDRESS:PORT"; NULL: not served */
-	bool serve_plain;               /* plain: lan */
+	char *serve_rtsp, *serve_rtsps, *serve_onvif; /* "ADDRESS:PORT"; NULL: not served */
+	bool serve_plain;                             /* plain: lan */
 
 	GPtrArray *logins;        /* of PtSiteLogin * */
 	GPtrArray *app_passwords; /* of PtSiteLogin *: name = what it is for, user, password */

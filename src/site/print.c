@@ -35,6 +35,17 @@ static void put_number(GString *out, const char *key, int64_t n) {
 	g_string_append_printf(out, "%s%s: %" G_GINT64_FORMAT, out->str[out->len - 1] == '{' ? " " : ", ", key, n);
 }
 
+static void put_tls(GString *out, const PtSiteCamera *c) {
+	if (c->tls == PT_SITE_TLS_VERIFY)
+		put_text(out, "tls", "verify");
+	if (c->tls != PT_SITE_TLS_PINNED)
+		return;
+	g_autoptr(GString) text = g_string_new("sha256:");
+	for (size_t i = 0; i < sizeof c->tls_pin; i++)
+		g_string_append_printf(text, "%02x", c->tls_pin[i]);
+	put_text(out, "tls", text->str);
+}
+
 static void print_camera(GString *out, const PtSiteCamera *c) {
 	g_string_append_printf(out, "  %s: {", c->name);
 	put_text(out, "source", c->source);
@@ -42,6 +53,7 @@ static void print_camera(GString *out, const PtSiteCamera *c) {
 	put_text(out, "snapshot", c->snapshot);
 	put_text(out, "login", c->login ? c->login->name : NULL);
 	put_text(out, "transport", pt_transport_words[c->transport]);
+	put_tls(out, c);
 	g_string_append_printf(out, ", record: { main: %s, sub: %s }", pt_record_words[c->record_main],
 	                       pt_record_words[c->record_sub]);
 	if (c->keep_ns || c->max_keep_ns || c->keep_bytes) {
@@ -250,10 +262,11 @@ static void print_archive(GString *out, const PtSite *s) {
 }
 
 static void print_serve(GString *out, const PtSite *s) {
-	if (!s->serve_rtsp && !s->serve_onvif && !s->serve_plain)
+	if (!s->serve_rtsp && !s->serve_rtsps && !s->serve_onvif && !s->serve_plain)
 		return;
 	g_string_append(out, "serve: {");
 	put_text(out, "rtsp", s->serve_rtsp);
+	put_text(out, "rtsps", s->serve_rtsps);
 	put_text(out, "onvif", s->serve_onvif);
 	put_text(out, "plain", s->serve_plain ? "lan" : NULL);
 	g_string_append(out, " }\n");

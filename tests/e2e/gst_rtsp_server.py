@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """GStreamer's RTSP server with one stream, for the tests of our client.
 
-usage: gst_rtsp_server.py LAUNCH [basic|digest USER PASSWORD] [redirect STATUS URL]
+usage: gst_rtsp_server.py LAUNCH [basic|digest USER PASSWORD] [redirect STATUS URL] [tls CERT KEY]
 
 Prints "port N", then "K MD5" for every buffer that passes an identity element named probeK, before it is packetised."""
 import hashlib
@@ -14,7 +14,7 @@ import gi
 gi.require_version("Gst", "1.0")
 gi.require_version("GstRtsp", "1.0")
 gi.require_version("GstRtspServer", "1.0")
-from gi.repository import GLib, Gst, GstRtsp, GstRtspServer  # noqa: E402
+from gi.repository import Gio, GLib, Gst, GstRtsp, GstRtspServer  # noqa: E402
 
 
 def without_parameter_sets(data, is_set):
@@ -46,21 +46,13 @@ def on_configure(factory, media):
             probe.connect("handoff", on_handoff, k)
 
 
-def ask_for_login(server, factory, kind, user, password):
-    auth = GstRtspServer.RTSPAuth()
-    token = GstRtspServer.RTSPToken()
-    token.set_string("media.factory.role", "user")
+def ask_for_login(auth, token, kind, user, password):
     if kind == "basic":
         auth.set_supported_methods(GstRtsp.RTSPAuthMethod.BASIC)
         auth.add_basic(GstRtspServer.RTSPAuth.make_basic(user, password), token)
     else:
         auth.set_supported_methods(GstRtsp.RTSPAuthMethod.DIGEST)
         auth.add_digest(user, password, token)
-    role = Gst.Structure.new_empty("user")
-    for permission in ("media.factory.access", "media.factory.construct"):
-        role.set_value(permission, True)
-    factory.add_role_from_structure(role)
-    server.set_auth(auth)
 
 
 def redirect(server, status, url):
@@ -85,13 +77,26 @@ def main():
     factory.set_launch(sys.argv[1])
     factory.set_shared(True)
     factory.connect("media-configure", on_configure)
-    words = sys.argv[2:]
+    words, auth = sys.argv[2:], GstRtspServer.RTSPAuth()
+    token = GstRtspServer.RTSPToken()
+    token.set_string("media.factory.role", "user")
+    role = Gst.Structure.new_empty("user")
+    for permission in ("media.factory.access", "media.factory.construct"):
+        role.set_value(permission, True)
+    kinds = words[::3]
     while words:
         kind, first, second, *words = words
         if kind == "redirect":
             redirect(server, int(first), second)
+        elif kind == "tls":
+            auth.set_tls_certificate(Gio.TlsCertificate.new_from_files(first, second))
+            if len(kinds) == 1:
+                auth.set_default_token(token)
         else:
-            ask_for_login(server, factory, kind, first, second)
+            ask_for_login(auth, token, kind, first, second)
+    if kinds and kinds != ["redirect"]:
+        factory.add_role_from_structure(role)
+        server.set_auth(auth)
     server.get_mount_points().add_factory("/a", factory)
     server.attach(None)
     print("port", server.get_bound_port(), flush=True)

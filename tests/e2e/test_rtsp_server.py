@@ -35,18 +35,21 @@ CLIPS = {
 class Server:
     """rtsp-serve with these streams."""
 
-    def __init__(self, streams, users=None):
+    def __init__(self, streams, users=None, more=()):
         args = [f"{path}={location}" for path, location in streams.items()]
-        self.process = subprocess.Popen([BUILD / "tests/tools/rtsp-serve", *(["--users", users] if users else []), *args],
+        self.process = subprocess.Popen([BUILD / "tests/tools/rtsp-serve", *(["--users", users] if users else []), *more, *args],
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
                                         # memory is measured: the sanitizer must not keep what was freed
                                         env={**os.environ, "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") +
                                              ":quarantine_size_mb=1:thread_local_quarantine_size_kb=64",
                                              "UBSAN_OPTIONS": "halt_on_error=1"})
-        self.port = int(self.process.stdout.readline().split()[1])
+        self.port, self.secure_port = map(int, self.process.stdout.readline().split()[1:])
 
     def url(self, path, login=""):
         return f"rtsp://{login}{'@' if login else ''}127.0.0.1:{self.port}/{path}"
+
+    def secure_url(self, path, login=""):
+        return self.url(path, login).replace("rtsp:", "rtsps:").replace(f":{self.port}/", f":{self.secure_port}/")
 
     def stats(self):
         self.process.stdin.write("stats\n")

@@ -85,4 +85,28 @@ def test_rtsp_beyond_loopback_needs_a_trusted_network(tmp_path):
                               f"serve: {{ rtsp: 0.0.0.0:{free_port()} }}\n")
     _, err = process.communicate(timeout=30)
     assert process.returncode == 1
-    assert "plain: lan" in err
+    assert "plain: lan" in err and "serve.rtsps" in err
+
+
+def test_rtsps_beyond_loopback_with_the_own_certificate(tmp_path):
+    """A camera's stream over TLS on every address, no trust in the network needed; the certificate is that of the pages."""
+    port, secure = free_port(), free_port()
+    (tmp_path / "secrets.yaml").write_text("app-passwords: { wall: { user: wall, password: secret } }\n")
+    (tmp_path / "secrets.yaml").chmod(0o600)
+    process = start(tmp_path, f"site: {{ name: R }}\nweb: {{ listen: 0.0.0.0:{port} }}\narchive: {{ path: archive }}\n"
+                              f"serve: {{ rtsps: 0.0.0.0:{secure} }}\ncameras: {{ clock: {{ source: test:clock?size=320x180, record: never }} }}\n")
+    for line in process.stderr:
+        if line == "ready\n":
+            break
+    try:
+        done = subprocess.run(["ffprobe", "-v", "error", "-rtsp_transport", "tcp", "-show_entries", "stream=codec_name,width", "-of", "csv=p=0",
+                               f"rtsps://wall:secret@127.0.0.1:{secure}/clock/main"], capture_output=True, text=True, timeout=30)
+        assert "h264,320" in done.stdout, done.stderr
+        trusting = ssl.create_default_context(cafile=tmp_path / "archive/tls.crt")
+        with socket.create_connection(("127.0.0.1", secure), 5) as raw, trusting.wrap_socket(raw, server_hostname="127.0.0.1") as tls:
+            tls.sendall(b"DESCRIBE rtsps://127.0.0.1/clock/main RTSP/1.0\r\nCSeq: 1\r\n\r\n")
+            assert b" 401 " in tls.recv(4000)
+    finally:
+        process.terminate()
+        _, err = process.communicate(timeout=30)
+    assert process.returncode == 0, err

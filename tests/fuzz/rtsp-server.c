@@ -23,7 +23,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 		pt_stream_set_format(stream, 0, pt_format_new(&values, NULL, 0));
 	}
 	Address address = {.v4.sin_family = AF_INET};
-	Peer *peer = pt_peer_new(&server, -1, &address, sizeof address.v4);
+	Peer *peer = pt_peer_new(&server, -1, NULL, &address, sizeof address.v4);
 	pt_peer_input(peer, data, size / 2);
 	pt_peer_input(peer, data + size / 2, size - size / 2);
 	if (peer->out.size > PT_PEER_REPLY_MAX + (1 << 16))

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static char *user, *password_file, *only, *raw;
+static char *user, *password_file, *only, *raw, *trust;
 static FILE *raw_file;
 static double seconds = 5;
 static gboolean udp, quiet, hash;
@@ -15,6 +15,7 @@ static const GOptionEntry options[] = {
     {"seconds", 's', 0, G_OPTION_ARG_DOUBLE, &seconds, "how long", "S"},
     {"user", 'u', 0, G_OPTION_ARG_STRING, &user, "login", "NAME"},
     {"password-file", 'p', 0, G_OPTION_ARG_FILENAME, &password_file, "file with its password", "FILE"},
+    {"tls", 0, 0, G_OPTION_ARG_STRING, &trust, "whom to trust over rtsps: any, verify, or the fingerprint in hex", "WHOM"},
     {"udp", 0, 0, G_OPTION_ARG_NONE, &udp, "RTP over UDP", NULL},
     {"only", 0, 0, G_OPTION_ARG_STRING, &only, "video, audio or metadata alone", "KIND"},
     {"quiet", 'q', 0, G_OPTION_ARG_NONE, &quiet, "no line per sample", NULL},
@@ -43,6 +44,17 @@ static void on_state(PtSink *sink, PtStreamState state, const char *reason, int6
 	g_autofree char *escaped = g_strescape(reason ? reason : "", NULL);
 	printf("{\"state\":\"%s\",\"reason\":\"%s\",\"wall_ns\":%" G_GINT64_FORMAT "}\n", names[state], escaped, wall_ns);
 	fflush(stdout);
+}
+
+static PtTrust read_trust(void) {
+	PtTrust t = {.kind = PT_TRUST_PINNED};
+	if (!trust || !strcmp(trust, "any"))
+		return (PtTrust){.kind = PT_TRUST_ANY};
+	if (!strcmp(trust, "verify"))
+		return (PtTrust){.kind = PT_TRUST_VERIFY};
+	for (unsigned i = 0; i < sizeof t.sha256 && strlen(trust) == 2 * sizeof t.sha256; i++)
+		t.sha256[i] = (uint8_t)(g_ascii_xdigit_value(trust[2 * i]) << 4 | g_ascii_xdigit_value(trust[2 * i + 1]));
+	return t;
 }
 
 static long memory_kib(void) {
@@ -81,6 +93,7 @@ int main(int argc, char **argv) {
 	    .user = user,
 	    .password = password ? g_strchomp(password) : NULL,
 	    .transport = udp ? PT_TRANSPORT_UDP : PT_TRANSPORT_TCP,
+	    .trust = read_trust(),
 	    .video = !only || !strcmp(only, "video"),
 	    .audio = !only || !strcmp(only, "audio"),
 	    .metadata = !only || !strcmp(only, "metadata"),

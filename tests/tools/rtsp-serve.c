@@ -1,5 +1,6 @@
-/* Serves sources over RTSP, for the tests: rtsp-serve [--listen ADDRESS] [--users FILE] PATH=LOCATION... Says "ready PORT";
- * the line "stats" on standard input prints a JSON object, its end ends the program. */
+/* Serves sources over RTSP, for the tests: rtsp-serve [--listen ADDRESS] [--users FILE] [--cert FILE --key FILE]
+ * PATH=LOCATION... Says "ready PORT SECURE-PORT"; the line "stats" on standard input prints a JSON object, its end ends the
+ * program. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "media/rtsp/server.h"
 #include "media/source.h"
@@ -8,12 +9,14 @@
 #include <string.h>
 #include <unistd.h>
 
-static char *listen_on, *users_file;
+static char *listen_on, *users_file, *cert, *key;
 static GHashTable *streams, *users;
 
 static const GOptionEntry options[] = {
     {"listen", 'l', 0, G_OPTION_ARG_STRING, &listen_on, "address and port", "ADDRESS"},
     {"users", 'u', 0, G_OPTION_ARG_FILENAME, &users_file, "lines of NAME:PASSWORD; 'denied' may see nothing", "FILE"},
+    {"cert", 0, 0, G_OPTION_ARG_FILENAME, &cert, "rtsps as well, with this certificate", "FILE"},
+    {"key", 0, 0, G_OPTION_ARG_FILENAME, &key, "of the certificate", "FILE"},
     {NULL}};
 
 static PtStream *find(void *data, const char *path, const char *user, GError **error) {
@@ -54,10 +57,11 @@ static void print_stats(PtRtspServer *server) {
 		sscanf(text, "%*d %ld", &pages);
 	printf("{\"connections\":%u,\"playing\":%u,\"accepted\":%" G_GUINT64_FORMAT ",\"refused\":%" G_GUINT64_FORMAT
 	       ",\"bad_requests\":%" G_GUINT64_FORMAT ",\"failed_logins\":%" G_GUINT64_FORMAT
-	       ",\"timeouts\":%" G_GUINT64_FORMAT ",\"packets\":%" G_GUINT64_FORMAT ",\"octets\":%" G_GUINT64_FORMAT
-	       ",\"dropped_samples\":%" G_GUINT64_FORMAT ",\"unsendable\":%" G_GUINT64_FORMAT ",\"memory_kib\":%ld}\n",
-	       s.connections, s.playing, s.accepted, s.refused, s.bad_requests, s.failed_logins, s.timeouts, s.packets,
-	       s.octets, s.dropped_samples, s.unsendable, pages * 4);
+	       ",\"failed_tls\":%" G_GUINT64_FORMAT ",\"timeouts\":%" G_GUINT64_FORMAT ",\"packets\":%" G_GUINT64_FORMAT
+	       ",\"octets\":%" G_GUINT64_FORMAT ",\"dropped_samples\":%" G_GUINT64_FORMAT
+	       ",\"unsendable\":%" G_GUINT64_FORMAT ",\"memory_kib\":%ld}\n",
+	       s.connections, s.playing, s.accepted, s.refused, s.bad_requests, s.failed_logins, s.failed_tls, s.timeouts,
+	       s.packets, s.octets, s.dropped_samples, s.unsendable, pages * 4);
 	fflush(stdout);
 }
 
@@ -95,18 +99,22 @@ int main(int argc, char **argv) {
 		g_ptr_array_add(sources, source);
 	}
 	PtRtspServerOps ops = {.find = find, .password = users_file ? password : NULL};
-	PtRtspServer *server = pt_rtsp_server_new(serve, listen_on ? listen_on : "127.0.0.1:0", &ops, NULL, &error);
+	PtTlsIdentity *identity = cert ? pt_tls_identity_load(cert, key, &error) : NULL;
+	PtRtspListen where = {
+	    .plain = listen_on ? listen_on : "127.0.0.1:0", .secure = identity ? "127.0.0.1:0" : NULL, .identity = identity};
+	PtRtspServer *server = error ? NULL : pt_rtsp_server_new(serve, &where, &ops, NULL, &error);
 	if (!server) {
 		fprintf(stderr, "rtsp-serve: %s\n", error->message);
 		return 1;
 	}
-	printf("ready %u\n", pt_rtsp_server_port(server));
+	printf("ready %u %u\n", pt_rtsp_server_port(server), pt_rtsp_server_secure_port(server));
 	fflush(stdout);
 	char line[64];
 	while (fgets(line, sizeof line, stdin))
 		if (!strcmp(line, "stats\n"))
 			print_stats(server);
 	pt_rtsp_server_free(server);
+	pt_tls_identity_free(identity);
 	for (unsigned i = 0; i < sources->len; i++)
 		pt_source_stop(g_ptr_array_index(sources, i));
 	GHashTableIter iter;

@@ -11,10 +11,10 @@ void pt_rtsp_address_clear(PtRtspAddress *a) {
 	*a = (PtRtspAddress){0};
 }
 
-/* "rtsp://user@host:port/path"; user and password are left out: logins stand elsewhere. */
+/* "rtsps://user@host:port/path"; user and password are left out: logins stand elsewhere. */
 bool pt_rtsp_address_parse(PtRtspAddress *ret, const char *text) {
-	size_t n = strlen(text);
-	if (n > URL_MAX || g_ascii_strncasecmp(text, "rtsp:", 5))
+	bool tls = !g_ascii_strncasecmp(text, "rtsps:", 6);
+	if (strlen(text) > URL_MAX || (!tls && g_ascii_strncasecmp(text, "rtsp:", 5)))
 		return false;
 	for (const char *p = text; *p; p++)
 		if (g_ascii_iscntrl(*p) || *p == ' ')
@@ -24,7 +24,7 @@ bool pt_rtsp_address_parse(PtRtspAddress *ret, const char *text) {
 	const char *path = rest + strcspn(rest, "/?");
 	g_autofree char *authority = g_strndup(rest, (gsize)(path - rest));
 	char *at = strrchr(authority, '@'), *host = at ? at + 1 : authority, *port;
-	g_autofree char *url = g_strdup_printf("rtsp://%s%s", host, path);
+	g_autofree char *url = g_strdup_printf("%s://%s%s", tls ? "rtsps" : "rtsp", host, path);
 	if (*host == '[') {
 		char *end = strchr(++host, ']');
 		port = end && end[1] == ':' ? end + 2 : NULL;
@@ -38,8 +38,12 @@ bool pt_rtsp_address_parse(PtRtspAddress *ret, const char *text) {
 	if (!*host)
 		return false;
 	guint64 number = port ? g_ascii_strtoull(port, NULL, 10) : 0;
-	*ret = (PtRtspAddress){
-	    .url = g_steal_pointer(&url), .host = g_strdup(host), .port = number && number < 65536 ? (uint16_t)number : 554};
+	*ret = (PtRtspAddress){.url = g_steal_pointer(&url),
+	                       .host = g_strdup(host),
+	                       .port = number && number < 65536 ? (uint16_t)number
+	                               : tls                    ? 322
+	                                                        : 554,
+	                       .tls = tls};
 	return true;
 }
 
@@ -99,6 +103,12 @@ bool pt_rtsp_client_redirected(Client *c, const PtRtspMessage *m) {
 	}
 	if (!pt_rtsp_address_parse(&a, location)) {
 		pt_rtsp_client_lost(c, "%u camera %s sends us to an address that is no rtsp://HOST/PATH", status, c->camera);
+		return true;
+	}
+	if (c->at.tls && !a.tls) {
+		pt_rtsp_client_lost(c, "%u camera %s sends us from TLS to plain RTSP (%s), which is not followed", status,
+		                    c->camera, a.url);
+		pt_rtsp_address_clear(&a);
 		return true;
 	}
 	if (status == 305) { /* a proxy: it is asked for what the first was asked for */

@@ -16,6 +16,7 @@ typedef struct {
 	char *url;  /* as it is asked for: without user and password */
 	char *host; /* where to connect to; a proxy's differs from the URL's */
 	uint16_t port;
+	bool tls;
 } PtRtspAddress;
 
 typedef enum { OPTIONS, DESCRIBE, SETUP, PLAY, KEEP_ALIVE, TEARDOWN } Step;
@@ -35,6 +36,7 @@ typedef struct Client {
 	PtSource base;
 	char *camera, *location; /* location: of the site file */
 	bool video, audio, metadata, want_udp;
+	PtTrust trust;
 	PtLoop *loop;
 	PtStream *stream;
 
@@ -86,7 +88,7 @@ void pt_rtsp_client_refused(Client *c, Step step, unsigned status, const char *r
 void pt_rtsp_client_try_again(Client *c, int64_t wait_ns);
 
 /* client-address.c */
-bool pt_rtsp_address_parse(PtRtspAddress *ret, const char *text); /* false: no such address, or not one to trust */
+bool pt_rtsp_address_parse(PtRtspAddress *ret, const char *text); /* false: no rtsp:// or rtsps:// address */
 void pt_rtsp_address_clear(PtRtspAddress *address);
 void pt_rtsp_client_go_home(Client *c); /* to the address of the site file */
 void pt_rtsp_client_forget_way(Client *c);

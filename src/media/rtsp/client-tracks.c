@@ -73,7 +73,7 @@ void pt_rtsp_tracks_set_up_next(Client *c) {
 	Track *t = &c->tracks[c->next_track];
 	PtRtspTransport transport;
 	pt_rtsp_transport_init(&transport);
-	if (c->want_udp && !c->over_tcp) {
+	if (c->want_udp && !c->over_tcp && !c->at.tls) { /* over UDP it would not be encrypted */
 		t->udp.packet = on_datagram;
 		t->udp.user = t;
 		int e = pt_udp_pair_open(&t->udp, c->loop, &c->connection.address);

@@ -316,7 +316,13 @@ static void start_attempt(Client *c) {
 		pt_rtsp_client_lost(c, "camera %s: the source is no rtsp://HOST/PATH", c->camera);
 		return;
 	}
-	pt_rtsp_connection_open(&c->connection, c->at.host, c->at.port);
+	if (c->at.tls && c->want_udp && c->n_visited == 1) {
+		pt_rtsp_client_lost(
+		    c, "camera %s: over UDP its pictures would not be encrypted: rtsps:// goes with transport tcp",
+		    c->camera);
+		return;
+	}
+	pt_rtsp_connection_open(&c->connection, c->at.host, c->at.port, c->at.tls ? &c->trust : NULL);
 }
 
 static void on_deadline(PtTimer *timer) {
@@ -370,6 +376,7 @@ static PtSource *start(const PtSourceParams *params) {
 	c->audio = params->audio;
 	c->metadata = params->metadata;
 	c->want_udp = params->transport == PT_TRANSPORT_UDP;
+	c->trust = params->trust;
 	c->loop = params->loop;
 	c->stream = pt_stream_ref(params->stream);
 	c->login = c->own_login = pt_digest_client_new(params->user, params->password);
@@ -431,4 +438,4 @@ static void stop(PtSource *source) {
 	g_free(c);
 }
 
-const PtSourceOps pt_rtsp_source_ops = {"rtsp", start, stop};
+const PtSourceOps pt_rtsp_source_ops = {"rtsp", start, stop}, pt_rtsps_source_ops = {"rtsps", start, stop};

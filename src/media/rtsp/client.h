@@ -4,4 +4,4 @@
 #pragma once
 #include "media/source.h"
 
-extern const PtSourceOps pt_rtsp_source_ops;
+extern const PtSourceOps pt_rtsp_source_ops, pt_rtsps_source_ops;

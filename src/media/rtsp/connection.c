@@ -10,8 +10,9 @@
 
 #define CONNECT_NS (10 * PT_NS_PER_S)
 #define RESOLVE_NS (15 * PT_NS_PER_S)
-#define MAX_OUT (256 * 1024)     /* a peer that takes nothing any more */
-#define MAX_GARBAGE (256 * 1024) /* in a row: it will not become RTSP again */
+#define ENCRYPTED_ONCE (64 * 1024) /* of PT_LOOP_SCRATCH, for what is not decrypted yet */
+#define MAX_OUT (256 * 1024)       /* a peer that takes nothing any more */
+#define MAX_GARBAGE (256 * 1024)   /* in a row: it will not become RTSP again */
 
 void pt_rtsp_connection_init(PtRtspConnection *c, PtLoop *loop, const PtRtspConnectionOps *ops) {
 	*c = (PtRtspConnection){.ops = ops, .loop = loop};
@@ -104,16 +105,21 @@ static void too_late(PtTimer *timer) {
 	PtRtspConnection *c = (PtRtspConnection *)((char *)timer - offsetof(PtRtspConnection, timer));
 	if (c->resolve) {
 		fail(c, "the address of %s could not be found in time", c->resolve->host);
-	} else if (c->next_address) {
+	} else if (c->next_address && !c->tls) {
 		connect_next(c);
 	} else {
 		g_autofree char *peer = g_strdup(c->peer);
-		fail(c, "no answer from %s", peer);
+		fail(c, c->tls ? "%s does not come to terms about TLS within 10 s" : "no answer from %s", peer);
 	}
 }
 
-void pt_rtsp_connection_open(PtRtspConnection *c, const char *host, uint16_t port) {
+void pt_rtsp_connection_open(PtRtspConnection *c, const char *host, uint16_t port, const PtTrust *trust) {
 	pt_rtsp_connection_close(c);
+	c->over_tls = trust != NULL;
+	if (trust) {
+		c->trust = *trust;
+		c->host = g_strdup(host);
+	}
 	struct Resolve *r = g_new0(struct Resolve, 1);
 	r->refs = 1;
 	r->host = g_strdup(host);
@@ -142,6 +148,7 @@ void pt_rtsp_connection_open(PtRtspConnection *c, const char *host, uint16_t por
 /* ---- connect ---- */
 
 static void ready(PtWatch *watch, uint32_t events);
+static void flush(PtRtspConnection *c);
 
 static void close_socket(PtRtspConnection *c) {
 	if (!c->open)
@@ -212,6 +219,12 @@ static void connect_next(PtRtspConnection *c) {
 
 void pt_rtsp_connection_close(PtRtspConnection *c) {
 	c->generation++;
+	if (c->tls && pt_rtsp_connection_is_open(c)) {
+		pt_tls_bye(c->tls);
+		flush(c);
+	}
+	g_clear_pointer(&c->tls, pt_tls_free);
+	g_clear_pointer(&c->host, g_free);
 	forget_resolve(c);
 	pt_timer_cancel(&c->timer);
 	close_socket(c);
@@ -253,7 +266,10 @@ void pt_rtsp_connection_send(PtRtspConnection *c, const void *data, size_t n) {
 		c->out.size -= c->out_sent;
 		c->out_sent = 0;
 	}
-	pt_buf_put(&c->out, data, n);
+	if (c->tls)
+		pt_tls_put(c->tls, data, n);
+	else
+		pt_buf_put(&c->out, data, n);
 	flush(c);
 }
 
@@ -339,10 +355,37 @@ static ssize_t walk(PtRtspConnection *c, const uint8_t *p, size_t n) {
 	return (ssize_t)at;
 }
 
+static void connected(PtRtspConnection *c) {
+	c->connecting = false;
+	pt_timer_cancel(&c->timer);
+	c->parser = pt_rtsp_parser_new();
+	c->ops->connected(c);
+}
+
+/* What came and was encrypted, plain; 0: nothing yet; -1: failed. */
+static ssize_t decrypt(PtRtspConnection *c, const uint8_t *data, size_t n, uint8_t *plain, size_t room) {
+	g_autoptr(GError) error = NULL;
+	unsigned generation = c->generation;
+	ssize_t got = pt_tls_take(c->tls, data, n, plain, room, &error);
+	flush(c); /* its part of the handshake, or why it broke off */
+	if (got < 0) {
+		fail(c, "%s", error->message);
+		return -1;
+	}
+	if (c->out.size - c->out_sent > MAX_OUT) {
+		fail(c, "it wants to be answered and does not listen");
+		return -1;
+	}
+	if (c->connecting && pt_tls_is_up(c->tls))
+		connected(c);
+	return c->generation == generation ? got : -1;
+}
+
 static void receive(PtRtspConnection *c) {
 	uint8_t *scratch = pt_loop_scratch(c->loop);
-	size_t kept = c->tail.size;
-	ssize_t n = recv(c->watch.fd, scratch + kept, PT_LOOP_SCRATCH - kept, MSG_DONTWAIT);
+	size_t kept = c->tail.size, room = PT_LOOP_SCRATCH - kept - (c->tls ? ENCRYPTED_ONCE : 0);
+	uint8_t *to = c->tls ? scratch + PT_LOOP_SCRATCH - ENCRYPTED_ONCE : scratch + kept;
+	ssize_t n = recv(c->watch.fd, to, c->tls ? ENCRYPTED_ONCE : room, MSG_DONTWAIT);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n == 0) {
@@ -353,6 +396,10 @@ static void receive(PtRtspConnection *c) {
 		fail(c, "the connection broke: %s", g_strerror(errno));
 		return;
 	}
+	if (c->tls)
+		n = decrypt(c, to, (size_t)n, scratch + kept, room);
+	if (n <= 0)
+		return;
 	if (kept)
 		memcpy(scratch, c->tail.data, kept);
 	size_t all = kept + (size_t)n;
@@ -368,7 +415,7 @@ static void receive(PtRtspConnection *c) {
 
 static void ready(PtWatch *watch, uint32_t events) {
 	PtRtspConnection *c = (PtRtspConnection *)((char *)watch - offsetof(PtRtspConnection, watch));
-	if (c->connecting) {
+	if (c->connecting && !c->tls) {
 		int error = 0;
 		socklen_t size = sizeof error;
 		getsockopt(watch->fd, SOL_SOCKET, SO_ERROR, &error, &size);
@@ -376,11 +423,14 @@ static void ready(PtWatch *watch, uint32_t events) {
 			not_connected(c, error);
 			return;
 		}
-		c->connecting = false;
-		pt_timer_cancel(&c->timer);
-		c->parser = pt_rtsp_parser_new();
+		if (c->over_tls) {
+			c->tls = pt_tls_connect(&c->trust, c->host, &c->out);
+			pt_timer_set_in(c->loop, &c->timer, CONNECT_NS);
+			flush(c);
+			return;
+		}
 		pt_watch_set(&c->watch, EPOLLIN);
-		c->ops->connected(c);
+		connected(c);
 		return;
 	}
 	if (events & EPOLLOUT)

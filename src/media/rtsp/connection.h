@@ -1,10 +1,11 @@
-/* The client's TCP connection: resolves, connects, sends, and takes what comes apart into RTSP messages and interleaved
- * frames, in the loop's shared buffer. Loop's thread only. */
+/* The client's connection, TCP or TLS over it: resolves, connects, sends, and takes what comes apart into RTSP messages and
+ * interleaved frames, in the loop's shared buffer. Loop's thread only. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 #include <sys/socket.h>
 #include "base/loop.h"
 #include "media/rtsp/message.h"
+#include "media/tls.h"
 
 typedef struct PtRtspConnection PtRtspConnection;
 
@@ -28,10 +29,14 @@ struct PtRtspConnection {
 	struct sockaddr_storage address;
 	PtWatch watch;
 	PtTimer timer;
-	bool open, connecting;
+	bool open, connecting; /* connecting: up to the end of the handshake, where there is one */
 	unsigned generation;
 	PtRtspParser *parser;
-	PtBuf out; /* not sent yet */
+	PtTls *tls; /* NULL: plain */
+	bool over_tls;
+	PtTrust trust; /* over_tls */
+	char *host;    /* over_tls: the one that was asked for */
+	PtBuf out;     /* not sent yet; encrypted when it is TLS */
 	size_t out_sent;
 	PtBuf tail;       /* the beginning of a frame whose end has not come */
 	bool framed;      /* interleaved frames have come: what is neither is a length that lied */
@@ -40,7 +45,8 @@ struct PtRtspConnection {
 };
 
 void pt_rtsp_connection_init(PtRtspConnection *c, PtLoop *loop, const PtRtspConnectionOps *ops);
-void pt_rtsp_connection_open(PtRtspConnection *c, const char *host, uint16_t port);
+/* trust: with TLS; NULL: plain. */
+void pt_rtsp_connection_open(PtRtspConnection *c, const char *host, uint16_t port, const PtTrust *trust);
 void pt_rtsp_connection_close(PtRtspConnection *c); /* harmless when closed; frees everything */
 bool pt_rtsp_connection_is_open(const PtRtspConnection *c);
 /* Sends, or keeps what does not fit now. Dropped when closed. */

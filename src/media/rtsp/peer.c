@@ -63,6 +63,45 @@ static void consume(Peer *p, size_t n) {
 		consume_block(p, &n);
 }
 
+/* What was encrypted goes first. False and errno when not all of it did. */
+static bool send_wire(Peer *p) {
+	while (p->wire_sent < p->wire.size) {
+		ssize_t n =
+		    send(p->watch.fd, p->wire.data + p->wire_sent, p->wire.size - p->wire_sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return false;
+		p->wire_sent += (size_t)n;
+		p->last_write = mono();
+	}
+	p->wire.size = p->wire_sent = 0;
+	return true;
+}
+
+/* As sendmsg() does it: the bytes taken, or -1 and errno. */
+static ssize_t send_encrypted(Peer *p, const struct iovec *iov, int n) {
+	size_t total = 0;
+	if (!send_wire(p))
+		return -1;
+	for (int i = 0; i < n && total < PT_PEER_WIRE; i++) {
+		size_t piece = MIN(iov[i].iov_len, PT_PEER_WIRE - total);
+		pt_tls_put(p->tls, iov[i].iov_base, piece);
+		total += piece;
+	}
+	send_wire(p);
+	return (ssize_t)total;
+}
+
+/* In the handshake there is nothing else to be sent. */
+static bool may_send(Peer *p) {
+	if (!p->tls || pt_tls_is_up(p->tls))
+		return true;
+	if (!send_wire(p) && errno != EAGAIN)
+		pt_peer_kill(p);
+	return false;
+}
+
 void pt_peer_flush(Peer *p) {
 	struct iovec iov[IOV];
 	int n;
@@ -71,9 +110,9 @@ void pt_peer_flush(Peer *p) {
 		drop_queue(p);
 		return;
 	}
-	while (!p->dead && (n = gather(p, iov))) {
+	while (!p->dead && may_send(p) && (n = gather(p, iov))) {
 		struct msghdr m = {.msg_iov = iov, .msg_iovlen = (size_t)n};
-		ssize_t sent = sendmsg(p->watch.fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
+		ssize_t sent = p->tls ? send_encrypted(p, iov, n) : sendmsg(p->watch.fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
 		if (sent < 0 && errno == EINTR)
 			continue;
 		if (sent < 0 && errno != EAGAIN)
@@ -83,7 +122,9 @@ void pt_peer_flush(Peer *p) {
 		p->last_write = mono();
 		consume(p, (size_t)sent);
 	}
-	bool more = p->out.size || p->queue_bytes;
+	if (p->wire.size && !p->dead && !send_wire(p) && errno != EAGAIN)
+		pt_peer_kill(p);
+	bool more = p->out.size || p->queue_bytes || p->wire.size;
 	if (!more)
 		p->last_write = 0;
 	else if (!p->last_write)
@@ -250,14 +291,33 @@ void pt_peer_input(Peer *p, const uint8_t *data, size_t n) {
 	}
 }
 
+void pt_peer_receive(Peer *p, const uint8_t *data, size_t n) {
+	uint8_t plain[PT_PEER_TAKE];
+	g_assert(n <= sizeof plain);
+	if (!p->tls) {
+		pt_peer_input(p, data, n);
+		return;
+	}
+	g_autoptr(GError) error = NULL;
+	ssize_t got = pt_tls_take(p->tls, data, n, plain, sizeof plain, &error);
+	if (got > 0)
+		pt_peer_input(p, plain, (size_t)got);
+	if (got >= 0 && p->wire.size - p->wire_sent <= PT_PEER_WIRE + PT_PEER_REPLY_MAX)
+		return;
+	if (got < 0 && p->watch.fd >= 0)
+		send_wire(p); /* the alert; whether it goes or not */
+	p->server->stats.failed_tls += got < 0 && !g_error_matches(error, PT_ERROR, PT_ERROR_CLOSED);
+	pt_peer_kill(p);
+}
+
 static void ready(PtWatch *watch, uint32_t events) {
 	Peer *p = (Peer *)((char *)watch - offsetof(Peer, watch));
 	PtRtspServer *server = p->server;
 	if (events & (EPOLLIN | EPOLLHUP | EPOLLERR)) {
 		uint8_t *scratch = pt_loop_scratch(server->loop);
-		ssize_t n = recv(watch->fd, scratch, 16 * 1024, MSG_DONTWAIT);
+		ssize_t n = recv(watch->fd, scratch, PT_PEER_TAKE, MSG_DONTWAIT);
 		if (n > 0)
-			pt_peer_input(p, scratch, (size_t)n);
+			pt_peer_receive(p, scratch, (size_t)n);
 		else if (n == 0 || (errno != EAGAIN && errno != EINTR))
 			pt_peer_kill(p);
 	}
@@ -299,7 +359,7 @@ static void describe_again(PtTimer *timer) {
 
 /* ---- life ---- */
 
-Peer *pt_peer_new(PtRtspServer *server, int fd, const Address *address, socklen_t size) {
+Peer *pt_peer_new(PtRtspServer *server, int fd, const PtTlsIdentity *identity, const Address *address, socklen_t size) {
 	Peer *p = g_new0(Peer, 1);
 	p->server = server;
 	p->watch.ready = ready;
@@ -307,6 +367,7 @@ Peer *pt_peer_new(PtRtspServer *server, int fd, const Address *address, socklen_
 	p->timer.due = check_deadlines;
 	p->wait.due = describe_again;
 	p->parser = pt_rtsp_parser_new();
+	p->tls = identity ? pt_tls_accept(identity, &p->wire) : NULL;
 	p->last_sign = mono();
 	if (address)
 		p->address = *address;
@@ -329,9 +390,15 @@ static void peer_free(Peer *p) {
 	pt_timer_cancel(&p->timer);
 	pt_timer_cancel(&p->wait);
 	pt_watch_remove(&p->watch);
+	if (p->tls && p->watch.fd >= 0 && !p->wire.size) {
+		pt_tls_bye(p->tls);
+		send_wire(p);
+	}
 	if (p->watch.fd >= 0)
 		close(p->watch.fd);
 	pt_rtsp_parser_free(p->parser);
+	pt_tls_free(p->tls);
+	pt_buf_clear(&p->wire);
 	pt_buf_clear(&p->out);
 	drop_queue(p);
 	pt_stream_unref(p->describe.stream);

@@ -111,14 +111,15 @@ static char *find_base(const char *request_url, const char *content_base, const 
 		return g_strdup(request_url);
 	if (is_absolute(base))
 		return g_strdup(base);
+	const char *scheme = g_ascii_strncasecmp(request_url, "rtsps:", 6) ? "rtsp" : "rtsps";
 	if (g_str_has_prefix(base, "//"))
-		return g_strconcat("rtsp:", base, NULL);
+		return g_strconcat(scheme, ":", base, NULL);
 	if (*base == '/') {
 		const char *host = strstr(request_url, "://"), *path = host ? strchr(host + 3, '/') : NULL;
 		return path ? g_strdup_printf("%.*s%s", (int)(path - request_url), request_url, base)
 		            : g_strconcat(request_url, base, NULL);
 	}
-	return g_strconcat("rtsp://", base, NULL);
+	return g_strconcat(scheme, "://", base, NULL);
 }
 
 static void set_encoding(PtSdpMedia *m, const char *name, size_t n) {

@@ -12,6 +12,8 @@
 #include <sys/socket.h>
 
 #define PT_PEER_QUEUE_MAX (2u * 1024 * 1024) /* bytes that wait for a slow reader */
+#define PT_PEER_WIRE (64u * 1024)            /* encrypted at once, and so what waits encrypted; handshakes besides */
+#define PT_PEER_TAKE (16u * 1024)            /* received at once */
 #define PT_PEER_REPLY_MAX (256u * 1024)
 #define PT_PEER_HEAD_NS (10 * PT_NS_PER_S) /* for a whole request from its first byte, and for the first one */
 #define PT_PEER_IDLE_NS                                                                                                     \
@@ -34,13 +36,14 @@ struct PtRtspServer {
 	const PtRtspServerOps *ops;
 	void *data;
 	PtDigestServer *digest;
-	unsigned port;
-	Address address;
+	const PtTlsIdentity *identity;
+	unsigned port, secure_port;
+	Address address; /* of listener */
 	socklen_t address_size;
 	/* loop's thread only */
-	PtWatch listener;
-	PtWatch rtp, rtcp; /* one pair for all UDP clients */
-	unsigned udp_port; /* of rtp; 0: no UDP */
+	PtWatch listener, secure; /* fd -1: none */
+	PtWatch rtp, rtcp;        /* one pair for all UDP clients */
+	unsigned udp_port;        /* of rtp; 0: no UDP */
 	Peer *peers;
 	Feed *feeds;
 	PtRtspServerStats stats;
@@ -107,6 +110,10 @@ struct Peer {
 	int64_t last_write;
 	bool any_request;
 
+	PtTls *tls; /* NULL: plain */
+	PtBuf wire; /* encrypted, not sent yet */
+	size_t wire_sent;
+
 	PtBuf out;                /* replies */
 	GQueue queue;             /* PtRtpBlock */
 	size_t queue_bytes, sent; /* sent: of the first block */
@@ -133,10 +140,12 @@ struct Peer {
 	} describe;
 };
 
-Peer *pt_peer_new(PtRtspServer *server, int fd, const Address *address, socklen_t size);
+/* identity NULL: plain. */
+Peer *pt_peer_new(PtRtspServer *server, int fd, const PtTlsIdentity *identity, const Address *address, socklen_t size);
 void pt_peer_kill(Peer *peer); /* marks it; freed when nothing of it is running */
 void pt_peer_sweep(PtRtspServer *server);
-void pt_peer_input(Peer *peer, const uint8_t *data, size_t n);
+void pt_peer_receive(Peer *peer, const uint8_t *data, size_t n); /* as it came; at most PT_PEER_TAKE */
+void pt_peer_input(Peer *peer, const uint8_t *data, size_t n);   /* plain */
 void pt_peer_flush(Peer *peer);
 /* Takes a block as far as the peer's session wants it. */
 void pt_peer_deliver(Peer *peer, PtRtpBlock *block, uint32_t ssrc);

@@ -82,7 +82,6 @@ static int open_udp(const Address *like, socklen_t size, unsigned port) {
 
 /* An even port and the next (RFC 3550 §11). Without a free pair the server offers TCP alone. */
 static void open_udp_pair(PtRtspServer *s) {
-	s->rtp.fd = s->rtcp.fd = -1;
 	for (unsigned i = 0; i < 64 && !s->udp_port; i++) {
 		int fd = open_udp(&s->address, s->address_size, 0);
 		if (fd < 0)
@@ -101,8 +100,7 @@ static void open_udp_pair(PtRtspServer *s) {
 
 /* ---- what comes ---- */
 
-static void accept_ready(PtWatch *watch, uint32_t events) {
-	PtRtspServer *s = (PtRtspServer *)((char *)watch - offsetof(PtRtspServer, listener));
+static void accept_all(PtRtspServer *s, PtWatch *watch, const PtTlsIdentity *identity) {
 	for (unsigned i = 0; i < ACCEPT_ONCE; i++) {
 		Address a;
 		socklen_t size = sizeof a;
@@ -119,8 +117,17 @@ static void accept_ready(PtWatch *watch, uint32_t events) {
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
 		setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof one);
 		s->stats.accepted++;
-		pt_peer_new(s, fd, &a, size);
+		pt_peer_new(s, fd, identity, &a, size);
 	}
+}
+
+static void listener_ready(PtWatch *watch, uint32_t events) {
+	accept_all((PtRtspServer *)((char *)watch - offsetof(PtRtspServer, listener)), watch, NULL);
+}
+
+static void secure_ready(PtWatch *watch, uint32_t events) {
+	PtRtspServer *s = (PtRtspServer *)((char *)watch - offsetof(PtRtspServer, secure));
+	accept_all(s, watch, s->identity);
 }
 
 static bool same_address(const Address *a, const Address *b) {
@@ -158,34 +165,55 @@ static void rtcp_ready(PtWatch *watch, uint32_t events) {
 
 static void begin(void *data) {
 	PtRtspServer *s = data;
-	pt_watch_add(s->loop, &s->listener, s->listener.fd, EPOLLIN);
-	if (s->udp_port) {
-		pt_watch_add(s->loop, &s->rtp, s->rtp.fd, EPOLLIN);
-		pt_watch_add(s->loop, &s->rtcp, s->rtcp.fd, EPOLLIN);
-	}
+	PtWatch *all[] = {&s->listener, &s->secure, &s->rtp, &s->rtcp};
+	for (unsigned i = 0; i < G_N_ELEMENTS(all); i++)
+		if (all[i]->fd >= 0)
+			pt_watch_add(s->loop, all[i], all[i]->fd, EPOLLIN);
 }
 
-PtRtspServer *pt_rtsp_server_new(PtLoop *loop, const char *listen_text, const PtRtspServerOps *ops, void *data,
-                                 GError **error) {
+/* True as well when there is nothing to listen on. */
+static bool open_one(PtRtspServer *s, const char *text, PtWatch *watch, unsigned *ret_port, GError **error) {
 	Address address;
 	socklen_t size;
-	if (!parse_listen(listen_text, &address, &size, error))
-		return NULL;
-	int fd = open_listener(listen_text, &address, size, error);
-	if (fd < 0)
-		return NULL;
+	if (!text)
+		return true;
+	if (!parse_listen(text, &address, &size, error) || (watch->fd = open_listener(text, &address, size, error)) < 0)
+		return false;
+	*ret_port = bound_port(watch->fd);
+	if (watch == &s->listener) {
+		s->address = address;
+		s->address_size = size;
+		open_udp_pair(s);
+	}
+	return true;
+}
+
+static void close_all(PtRtspServer *s) {
+	PtWatch *all[] = {&s->listener, &s->secure, &s->rtp, &s->rtcp};
+	for (unsigned i = 0; i < G_N_ELEMENTS(all); i++)
+		if (all[i]->fd >= 0)
+			close(all[i]->fd);
+	pt_digest_server_free(s->digest);
+	g_free(s);
+}
+
+PtRtspServer *pt_rtsp_server_new(PtLoop *loop, const PtRtspListen *where, const PtRtspServerOps *ops, void *data,
+                                 GError **error) {
 	PtRtspServer *s = g_new0(PtRtspServer, 1);
 	s->loop = loop;
 	s->ops = ops;
 	s->data = data;
-	s->address = address;
-	s->address_size = size;
+	s->identity = where->identity;
 	s->digest = pt_digest_server_new("Pigtail", NONCE_NS, pt_clock_system());
-	s->listener = (PtWatch){.ready = accept_ready, .fd = fd};
-	s->rtp.ready = rtp_ready;
-	s->rtcp.ready = rtcp_ready;
-	s->port = bound_port(fd);
-	open_udp_pair(s);
+	s->listener = (PtWatch){.ready = listener_ready, .fd = -1};
+	s->secure = (PtWatch){.ready = secure_ready, .fd = -1};
+	s->rtp = (PtWatch){.ready = rtp_ready, .fd = -1};
+	s->rtcp = (PtWatch){.ready = rtcp_ready, .fd = -1};
+	if (!open_one(s, where->plain, &s->listener, &s->port, error) ||
+	    !open_one(s, where->secure, &s->secure, &s->secure_port, error)) {
+		close_all(s);
+		return NULL;
+	}
 	pt_loop_call(loop, begin, s);
 	return s;
 }
@@ -193,6 +221,7 @@ PtRtspServer *pt_rtsp_server_new(PtLoop *loop, const char *listen_text, const Pt
 static void finish(void *data) {
 	PtRtspServer *s = data;
 	pt_watch_remove(&s->listener);
+	pt_watch_remove(&s->secure);
 	pt_watch_remove(&s->rtp);
 	pt_watch_remove(&s->rtcp);
 	for (Peer *p = s->peers; p; p = p->next)
@@ -204,16 +233,11 @@ void pt_rtsp_server_free(PtRtspServer *s) {
 	if (!s)
 		return;
 	pt_loop_call(s->loop, finish, s);
-	close(s->listener.fd);
-	if (s->udp_port) {
-		close(s->rtp.fd);
-		close(s->rtcp.fd);
-	}
-	pt_digest_server_free(s->digest);
-	g_free(s);
+	close_all(s);
 }
 
 unsigned pt_rtsp_server_port(const PtRtspServer *server) { return server->port; }
+unsigned pt_rtsp_server_secure_port(const PtRtspServer *server) { return server->secure_port; }
 
 typedef struct {
 	PtRtspServer *server;

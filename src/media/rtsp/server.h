@@ -1,10 +1,12 @@
-/* The RTSP server (RFC 2326): offers streams to any client over TCP (interleaved) and UDP, with Digest login. One stream is
- * packetised once for all who take it; who is too slow loses pictures up to the next key frame and nobody else notices. */
+/* The RTSP server (RFC 2326): offers streams to any client over TCP (interleaved), TLS and UDP, with Digest login. One
+ * stream is packetised once for all who take it; who is too slow loses pictures up to the next key frame and nobody else
+ * notices. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 #include "base/error.h"
 #include "base/loop.h"
 #include "media/stream.h"
+#include "media/tls.h"
 
 typedef struct PtRtspServer PtRtspServer;
 
@@ -22,6 +24,7 @@ typedef struct {
 	unsigned connections, playing;
 	uint64_t accepted, refused; /* connections; refused: over the cap */
 	uint64_t bad_requests, failed_logins, timeouts;
+	uint64_t failed_tls;      /* connections that ended over it */
 	uint64_t packets, octets; /* RTP sent, to all */
 	uint64_t dropped_samples; /* not sent to a client because it was too slow */
 	uint64_t unsendable;      /* samples that RTP has no form for */
@@ -29,10 +32,18 @@ typedef struct {
 
 #define PT_RTSP_SERVER_CONNECTIONS 200 /* at a time */
 
-/* listen: "127.0.0.1:8554", "[::1]:8554", port 0 for any. ops and data outlive the server. From any thread but the loop's.
- */
-PtRtspServer *pt_rtsp_server_new(PtLoop *loop, const char *listen, const PtRtspServerOps *ops, void *data, GError **error);
+/* Where it listens: "127.0.0.1:8554", "[::1]:8554", port 0 for any. */
+typedef struct {
+	const char *plain;             /* NULL: not without TLS */
+	const char *secure;            /* rtsps; NULL: not */
+	const PtTlsIdentity *identity; /* of secure; outlives the server */
+} PtRtspListen;
+
+/* ops and data outlive the server. From any thread but the loop's. */
+PtRtspServer *pt_rtsp_server_new(PtLoop *loop, const PtRtspListen *listen, const PtRtspServerOps *ops, void *data,
+                                 GError **error);
 /* Ends all connections. From any thread but the loop's. Takes NULL. */
 void pt_rtsp_server_free(PtRtspServer *server);
-unsigned pt_rtsp_server_port(const PtRtspServer *server);
+unsigned pt_rtsp_server_port(const PtRtspServer *server);        /* 0: none */
+unsigned pt_rtsp_server_secure_port(const PtRtspServer *server); /* 0: none */
 void pt_rtsp_server_get_stats(PtRtspServer *server, PtRtspServerStats *ret);

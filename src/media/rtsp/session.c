@@ -46,8 +46,8 @@ static void refuse_error(Peer *p, const char *cseq, const GError *error) {
 static char *split_uri(const char *uri, int *ret_track) {
 	const char *path = uri;
 	*ret_track = -1;
-	if (!g_ascii_strncasecmp(uri, "rtsp://", 7)) {
-		path = strchr(uri + 7, '/');
+	if (!g_ascii_strncasecmp(uri, "rtsp://", 7) || !g_ascii_strncasecmp(uri, "rtsps://", 8)) {
+		path = strchr(strchr(uri, '/') + 2, '/');
 		if (!path)
 			path = "";
 	}
@@ -212,7 +212,8 @@ static bool choose_transport(Peer *p, const char *header, PtRtspTransport *ret) 
 	while (header && pt_rtsp_transport_next(&header, ret)) {
 		if (!ret->rtp_avp || ret->multicast || ret->record)
 			continue;
-		if (ret->tcp || (p->server->udp_port && ret->client_port[0] > 0))
+		/* beside TLS, UDP would carry the pictures for all to see */
+		if (ret->tcp || (p->server->udp_port && ret->client_port[0] > 0 && !p->tls))
 			return true;
 	}
 	return false;
@@ -298,7 +299,9 @@ static void do_setup(Peer *p, const PtRtspMessage *m, const char *cseq) {
 		return;
 	}
 	if (!choose_transport(p, pt_rtsp_message_get(m, "Transport"), &t)) {
-		refuse(p, 461, cseq, "RTP/AVP over TCP (interleaved) and UDP unicast are offered");
+		refuse(p, 461, cseq,
+		       p->tls ? "over rtsps, RTP/AVP over TCP (interleaved) is offered: over UDP it would not be encrypted"
+		              : "RTP/AVP over TCP (interleaved) and UDP unicast are offered");
 		return;
 	}
 	if (!open_session(p, &path, cseq))
