@@ -1,6 +1,7 @@
 /* Opening decoders and encoders, and the two shapes of H.264. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "codec/jobs.h"
+#include "media/g726.h"
 #include "media/h264.h"
 #include <libavutil/channel_layout.h>
 #include <libavutil/opt.h>
@@ -8,7 +9,7 @@
 static const enum AVCodecID ids[PT_N_CODECS] = {
     [PT_CODEC_H264] = AV_CODEC_ID_H264, [PT_CODEC_H265] = AV_CODEC_ID_HEVC,      [PT_CODEC_MJPEG] = AV_CODEC_ID_MJPEG,
     [PT_CODEC_AAC] = AV_CODEC_ID_AAC,   [PT_CODEC_PCMU] = AV_CODEC_ID_PCM_MULAW, [PT_CODEC_PCMA] = AV_CODEC_ID_PCM_ALAW,
-    [PT_CODEC_OPUS] = AV_CODEC_ID_OPUS,
+    [PT_CODEC_OPUS] = AV_CODEC_ID_OPUS, [PT_CODEC_L16] = AV_CODEC_ID_PCM_S16BE,  [PT_CODEC_G726] = AV_CODEC_ID_ADPCM_G726,
 };
 
 AVCodecContext *pt_open_decoder(const PtFormat *f, int threads) {
@@ -23,7 +24,9 @@ AVCodecContext *pt_open_decoder(const PtFormat *f, int threads) {
 		c->sample_rate = (int)MIN(f->sample_rate, 192000);
 		av_channel_layout_default(&c->ch_layout, CLAMP(f->channels, 1, 8));
 	}
-	if (f->config_size && f->config_size < 1 << 20) {
+	if (f->codec == PT_CODEC_G726)
+		c->bits_per_coded_sample = (int)pt_g726_bits(f);
+	else if (f->config_size && f->config_size < 1 << 20) {
 		c->extradata = av_mallocz(f->config_size + AV_INPUT_BUFFER_PADDING_SIZE);
 		memcpy(c->extradata, f->config, f->config_size);
 		c->extradata_size = (int)f->config_size;

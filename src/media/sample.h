@@ -17,6 +17,8 @@ typedef enum {
 	PT_CODEC_PCMA,
 	PT_CODEC_OPUS,
 	PT_CODEC_ONVIF_METADATA,
+	PT_CODEC_L16,
+	PT_CODEC_G726,
 	PT_N_CODECS
 } PtCodec;
 
@@ -37,7 +39,7 @@ typedef struct {
 	char rfc6381[40]; /* "avc1.64001e", "hvc1.1.6.L93.B0", "mp4a.40.2", "opus"; "" where there is none */
 	size_t config_size;
 	uint8_t config[]; /* H.264: AVCDecoderConfigurationRecord, H.265: HEVCDecoderConfigurationRecord (ISO 14496-15);
-	                     AAC: AudioSpecificConfig (ISO 14496-3); else empty */
+	                     AAC: AudioSpecificConfig (ISO 14496-3); G.726: the bits of a code in one byte; else empty */
 } PtFormat;
 
 /* A copy of *values with config behind it, refs 1. */
@@ -48,7 +50,9 @@ bool pt_format_equal(const PtFormat *a, const PtFormat *b); /* NULL equals only 
 
 /* H.264 and H.265: NAL units, each behind its length in four bytes (ISO 14496-15), without start codes, without the
  * parameter sets that stand in format->config. MJPEG: one whole JPEG. AAC: one raw_data_block without ADTS.
- * G.711: the octets of one packet. Opus: one packet. Metadata: the bytes as they came, one XML document. */
+ * G.711: the octets of one packet. L16: its samples of 16 bits, the high byte first, one channel after the other. G.726: its
+ * codes, from the most significant bit (media/g726.h). Opus: one packet. Metadata: the bytes as they came, one XML document.
+ */
 typedef struct PtSample {
 	int refs;         /* atomic */
 	uint8_t track;    /* index within its stream */

@@ -28,6 +28,7 @@ CLIPS = {
     "mjpeg.mp4": VIDEO + "-vf scale=320:176 -pix_fmt yuvj420p -c:v mjpeg -huffman default -q:v 3",
     "opus.mp4": VIDEO + AUDIO.format(rate=48000) + X264 + "-c:a libopus",
     "mulaw.mov": VIDEO + AUDIO.format(rate=8000) + X264 + "-c:a pcm_mulaw",
+    "l16.mov": VIDEO + AUDIO.format(rate=16000) + X264 + "-c:a pcm_s16be -ac 2",
     "big.mp4": "-f lavfi -i nullsrc=size=640x360:rate=25:duration=2,geq=random(1)*255:128:128 " + X264 + "-crf 18",
 }
 
@@ -127,9 +128,10 @@ def test_ffmpeg_gets_the_same_sound(server, clips, name, transport):
     assert breaks <= 2
 
 
-def test_mulaw_is_the_same_octets(server, clips):
-    whole = ffmpeg("-i", clips / "mulaw.mov", "-map", "0:a", "-c", "copy", "-f", "mulaw", "-")
-    got = ffmpeg("-rtsp_transport", "tcp", "-i", server.url("mulaw"), "-map", "0:a", "-c", "copy", "-t", 2, "-f", "mulaw", "-")
+@pytest.mark.parametrize("name,form", [("mulaw", "mulaw"), ("l16", "s16be")])
+def test_plain_sound_is_the_same_octets(server, clips, name, form):
+    whole = ffmpeg("-i", clips / f"{name}.mov", "-map", "0:a", "-c", "copy", "-f", form, "-")
+    got = ffmpeg("-rtsp_transport", "tcp", "-i", server.url(name), "-map", "0:a", "-c", "copy", "-t", 2, "-f", form, "-")
     assert len(got) > 12000
     assert got[:8000] in whole + whole
 
@@ -159,7 +161,7 @@ def test_gstreamer_decodes_the_same_frames(server, clips, tmp_path, name, depay,
 
 
 @pytest.mark.parametrize("stream,depay", [("h264", "rtpmp4gdepay ! aacparse"), ("opus", "rtpopusdepay ! opusparse"),
-                                          ("mulaw", "rtppcmudepay")])
+                                          ("mulaw", "rtppcmudepay"), ("l16", "rtpL16depay")])
 def test_gstreamer_gets_sound(server, tmp_path, stream, depay):
     line = (f"rtspsrc location={server.url(stream)} protocols=tcp name=s s. ! application/x-rtp,media=audio ! {depay} ! "
             f"identity eos-after=50 ! filesink location={tmp_path}/out")

@@ -18,7 +18,7 @@ static void on_sample(PtDepack *d, PtSample *s) {
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 	static const char fmtp[] = "config=1190;sizelength=13;indexlength=3;indexdeltalength=3";
-	PtDepackParams params = {48000, 2, FUZZ_CODEC == PT_CODEC_AAC ? fmtp : NULL};
+	PtDepackParams params = {48000, 2, FUZZ_CODEC == PT_CODEC_AAC ? fmtp : NULL, "G726-40"};
 	PtDepack *d = pt_depack_new(FUZZ_CODEC, &params, on_sample, NULL);
 	PtBytes b = pt_bytes(data, size);
 	for (int64_t ticks = 0; b.left;) {

@@ -129,8 +129,8 @@ static void read_audio(PtMp4Work *t, uint32_t type, PtBytes b) {
 	pt_bytes_take(&b, 8);
 	uint16_t version = pt_bytes_u16(&b); /* QuickTime's; 0 in ISO files */
 	pt_bytes_take(&b, 6);
-	uint16_t channels = pt_bytes_u16(&b);
-	pt_bytes_take(&b, 6);
+	uint16_t channels = pt_bytes_u16(&b), bits = pt_bytes_u16(&b);
+	pt_bytes_take(&b, 4);
 	uint32_t rate = pt_bytes_u32(&b) >> 16;
 	pt_bytes_take(&b, version == 1 ? 16 : version == 2 ? 36 : 0);
 	if (b.bad)
@@ -141,6 +141,14 @@ static void read_audio(PtMp4Work *t, uint32_t type, PtBytes b) {
 	if (type == T('u', 'l', 'a', 'w') || type == T('a', 'l', 'a', 'w')) {
 		t->values->codec = type == T('u', 'l', 'a', 'w') ? PT_CODEC_PCMU : PT_CODEC_PCMA;
 		t->usable = rate && channels && channels <= 8;
+	} else if (type == T('t', 'w', 'o', 's')) {
+		t->values->codec = PT_CODEC_L16;
+		t->usable = rate && channels && channels <= 8 && bits == 16;
+	} else if (type == T('m', 's', 0, 0x45)) {
+		uint8_t config = (uint8_t)bits;
+		t->values->codec = PT_CODEC_G726;
+		set_config(t, pt_bytes(&config, 1));
+		t->usable = rate && channels == 1 && bits >= 2 && bits <= 5;
 	} else if (type == T('O', 'p', 'u', 's')) {
 		t->values->codec = PT_CODEC_OPUS;
 		t->values->sample_rate = 48000; /* whatever the input's was: RFC 7845 §5.1 */
@@ -170,6 +178,8 @@ void pt_mp4_read_entries(PtMp4Work *t, PtBytes stsd) {
 		break;
 	case T('u', 'l', 'a', 'w'):
 	case T('a', 'l', 'a', 'w'):
+	case T('t', 'w', 'o', 's'):
+	case T('m', 's', 0, 0x45):
 	case T('O', 'p', 'u', 's'):
 	case T('m', 'p', '4', 'a'):
 		read_audio(t, type, body);

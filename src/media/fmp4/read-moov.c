@@ -34,11 +34,14 @@ bool pt_mp4_find_box(PtBytes boxes, uint32_t type, PtBytes *ret_body) {
 }
 
 bool pt_mp4_add_sample(PtMp4Reader *r, PtMp4Work *t, const PtMp4Sample *s) {
-	/* G.711 in tables is one sample per octet: put together what 20 ms hold */
-	if ((t->values->codec == PT_CODEC_PCMU || t->values->codec == PT_CODEC_PCMA) && t->samples->len) {
+	/* G.711 and L16 in tables are one sample per instant: put together what 20 ms hold */
+	unsigned width = t->values->codec == PT_CODEC_L16                                         ? 2
+	                 : t->values->codec == PT_CODEC_PCMU || t->values->codec == PT_CODEC_PCMA ? 1
+	                                                                                          : 0;
+	if (width && t->samples->len) {
 		PtMp4Sample *last = &g_array_index(t->samples, PtMp4Sample, t->samples->len - 1);
-		uint32_t most = MAX(t->values->sample_rate / 50, 1) * t->values->channels;
-		if (s->size <= 8 && last->offset + last->size == s->offset && last->size + s->size <= most) {
+		uint32_t most = MAX(t->values->sample_rate / 50, 1) * t->values->channels * width;
+		if (s->size <= 8 * width && last->offset + last->size == s->offset && last->size + s->size <= most) {
 			last->size += s->size;
 			return true;
 		}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "media/fmp4/write.h"
 #include "base/clock.h"
+#include "media/g726.h"
 #include <glib.h>
 
 #define EPOCH_1904 INT64_C(2082844800) /* seconds from 1904 to 1970, the two eras of MP4 and UNIX */
@@ -172,9 +173,10 @@ static void put_visual(PtBuf *out, const PtFormat *f) {
 }
 
 static void put_audio(PtBuf *out, const PtFormat *f) {
+	unsigned bits = pt_g726_bits(f);
 	pt_buf_zero(out, 8);
 	pt_buf_u16(out, f->channels ? f->channels : 1);
-	pt_buf_u16(out, 16);
+	pt_buf_u16(out, bits ? (uint16_t)bits : 16);
 	pt_buf_u32(out, 0);
 	pt_buf_u32(out, f->sample_rate << 16);
 }
@@ -229,6 +231,14 @@ void pt_mp4_write_stsd(PtBuf *out, const PtFormat *f) {
 	case PT_CODEC_PCMU:
 	case PT_CODEC_PCMA:
 		entry = sample_entry_begin(out, f->codec == PT_CODEC_PCMU ? "ulaw" : "alaw");
+		put_audio(out, f);
+		break;
+	case PT_CODEC_L16: /* QuickTime's; ISO 23003-5's "ipcm" says the same, and programs of before 2023 do not know it */
+		entry = sample_entry_begin(out, "twos");
+		put_audio(out, f);
+		break;
+	case PT_CODEC_G726: /* QuickTime's form for the formats of WAVE files, of which this is number 0x45 */
+		entry = sample_entry_begin(out, "ms\0\x45");
 		put_audio(out, f);
 		break;
 	default:

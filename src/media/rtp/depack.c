@@ -4,7 +4,8 @@
 #include <string.h>
 
 static const PtDepackOps *const all[] = {&pt_depack_h264, &pt_depack_h265, &pt_depack_mjpeg, &pt_depack_aac,
-                                         &pt_depack_pcmu, &pt_depack_pcma, &pt_depack_opus,  &pt_depack_metadata};
+                                         &pt_depack_pcmu, &pt_depack_pcma, &pt_depack_opus,  &pt_depack_metadata,
+                                         &pt_depack_l16,  &pt_depack_g726};
 
 PtDepack *pt_depack_new(PtCodec codec, const PtDepackParams *params, void (*emit)(PtDepack *, PtSample *), void *user) {
 	for (size_t i = 0; i < G_N_ELEMENTS(all); i++)

@@ -8,9 +8,10 @@
 typedef struct PtDepack PtDepack;
 
 typedef struct {
-	uint32_t clock_rate; /* ticks per second of the RTP clock */
-	uint8_t channels;    /* audio; 0: not stated */
-	const char *fmtp;    /* "a=1;b=2" as in the SDP, or NULL */
+	uint32_t clock_rate;  /* ticks per second of the RTP clock */
+	uint8_t channels;     /* audio; 0: not stated */
+	const char *fmtp;     /* "a=1;b=2" as in the SDP, or NULL */
+	const char *encoding; /* "AAL2-G726-32" as in the SDP; NULL where the codec has but one */
 } PtDepackParams;
 
 typedef struct {
@@ -57,4 +58,4 @@ static inline void pt_depack_note_loss(PtDepack *d, const PtRtpPacket *packet) {
 }
 
 extern const PtDepackOps pt_depack_h264, pt_depack_h265, pt_depack_mjpeg, pt_depack_aac, pt_depack_pcmu, pt_depack_pcma,
-    pt_depack_opus, pt_depack_metadata;
+    pt_depack_opus, pt_depack_metadata, pt_depack_l16, pt_depack_g726;

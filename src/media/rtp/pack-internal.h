@@ -21,5 +21,7 @@ bool pt_pack_h265(PtPacking *p, const PtSample *sample);
 bool pt_pack_mjpeg(PtPacking *p, const PtSample *sample);
 bool pt_pack_aac(PtPacking *p, const PtSample *sample);
 bool pt_pack_octets(PtPacking *p, const PtSample *sample); /* G.711 */
+bool pt_pack_l16(PtPacking *p, const PtSample *sample);
+bool pt_pack_g726(PtPacking *p, const PtSample *sample);
 bool pt_pack_opus(PtPacking *p, const PtSample *sample);
 bool pt_pack_metadata(PtPacking *p, const PtSample *sample);

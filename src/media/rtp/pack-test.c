@@ -1,6 +1,7 @@
 /* Each codec's samples packed, and put together again by the depacketiser: the same bytes. Sizes around the edges of
  * packets. */
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "media/g726.h"
 #include "media/nal.h"
 #include "media/rtp/depack.h"
 #include "media/rtp/pack.h"
@@ -47,14 +48,15 @@ static PtSample *make_sample(PtFormat *format, size_t size, unsigned nals, uint8
 	return s;
 }
 
-static void check(PtFormat *format, const PtDepackParams *params, unsigned nals, uint8_t first, size_t most) {
+static void check_of(PtFormat *format, const PtDepackParams *params, unsigned nals, uint8_t first, size_t most,
+                     unsigned unit) {
 	PtRtpPacker packer;
 	pt_rtp_packer_init(&packer, format, 1);
 	uint16_t seq = packer.seq;
 	for (unsigned i = 0; i < G_N_ELEMENTS(sizes) && sizes[i] <= most; i++) {
 		g_autoptr(GPtrArray) got = g_ptr_array_new_with_free_func((GDestroyNotify)pt_sample_unref);
 		PtDepack *d = pt_depack_new(format->codec, params, collect, got);
-		PtSample *s = make_sample(format, sizes[i], nals, first);
+		PtSample *s = make_sample(format, (sizes[i] + unit - 1) / unit * unit, nals, first);
 		s->track = 1;
 		PtRtpBlock *b = pt_rtp_pack(&packer, s);
 		g_assert_nonnull(b);
@@ -86,6 +88,15 @@ static void check(PtFormat *format, const PtDepackParams *params, unsigned nals,
 	pt_format_unref(format);
 }
 
+static void check(PtFormat *format, const PtDepackParams *params, unsigned nals, uint8_t first, size_t most) {
+	check_of(format, params, nals, first, most, 1);
+}
+
+/* Sound whose samples have a size. */
+static void check_sizes(PtFormat *format, const PtDepackParams *params, unsigned unit) {
+	check_of(format, params, 0, 0, 100000, unit);
+}
+
 static void test_h264(void) {
 	PtFormat f = {.codec = PT_CODEC_H264, .timescale = 90000};
 	PtDepackParams params = {
@@ -109,8 +120,22 @@ static void test_others(void) {
 	PtFormat mulaw = {.codec = PT_CODEC_PCMU, .timescale = 8000, .sample_rate = 8000, .channels = 1};
 	PtFormat opus = {.codec = PT_CODEC_OPUS, .timescale = 48000, .sample_rate = 48000, .channels = 2};
 	PtFormat metadata = {.codec = PT_CODEC_ONVIF_METADATA, .timescale = 90000};
+	PtFormat l16 = {.codec = PT_CODEC_L16, .timescale = 16000, .sample_rate = 16000, .channels = 1};
 	PtDepackParams params = {.clock_rate = 8000, .channels = 1};
 	check(pt_format_new(&mulaw, NULL, 0), &params, 0, 0, 100000);
+	params.encoding = "G726-16";
+	check(pt_g726_format(2, 8000), &params, 0, 0, 100000);
+	params.encoding = "g726-32";
+	check(pt_g726_format(4, 8000), &params, 0, 0, 100000);
+	params.clock_rate = 16000;
+	check_sizes(pt_format_new(&l16, NULL, 0), &params, 2);
+	params.channels = l16.channels = 2;
+	check_sizes(pt_format_new(&l16, NULL, 0), &params, 4);
+	params = (PtDepackParams){.clock_rate = 8000, .encoding = "G726-24"};
+	check_sizes(pt_g726_format(3, 8000), &params, 3);
+	params.encoding = "G726-40";
+	check_sizes(pt_g726_format(5, 8000), &params, 5);
+	params.encoding = NULL;
 	params.clock_rate = 48000;
 	check(pt_format_new(&opus, NULL, 0), &params, 0, 0, 1300);
 	params.clock_rate = 90000;
@@ -133,6 +158,8 @@ static void test_unsendable(void) {
 	    {PT_CODEC_AAC, "", 0},
 	    {PT_CODEC_OPUS, "", 0},
 	    {PT_CODEC_PCMU, "", 0},
+	    {PT_CODEC_L16, "x", 1},
+	    {PT_CODEC_G726, "without bits", 12},
 	};
 	for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {
 		PtFormat values = {.codec = cases[i].codec, .timescale = 8000, .sample_rate = 8000, .channels = 1};
@@ -147,6 +174,27 @@ static void test_unsendable(void) {
 		g_assert_null(pt_rtp_pack(&packer, s));
 		g_assert_cmpuint(packer.seq, ==, seq);
 		pt_sample_unref(s);
+	}
+}
+
+/* Eight codes 0 to 7 of each width in both orders: RFC 3551 §4.5.4 draws the first, I.366.2 annex E the other. */
+static void test_g726_orders(void) {
+	static const struct {
+		unsigned bits;
+		size_t n;
+		uint8_t lsb[5], msb[5];
+	} cases[] = {
+	    {2, 2, {0xe4, 0xe4}, {0x1b, 0x1b}}, /* 0 1 2 3 0 1 2 3 */
+	    {3, 3, {0x88, 0xc6, 0xfa}, {0x05, 0x39, 0x77}},
+	    {4, 4, {0x10, 0x32, 0x54, 0x76}, {0x01, 0x23, 0x45, 0x67}},
+	    {5, 5, {0x20, 0x88, 0x41, 0x8a, 0x39}, {0x00, 0x44, 0x32, 0x14, 0xc7}},
+	};
+	for (unsigned i = 0; i < G_N_ELEMENTS(cases); i++) {
+		uint8_t out[5];
+		pt_g726_to_msb_first(out, cases[i].lsb, cases[i].n, cases[i].bits);
+		g_assert_cmpmem(out, cases[i].n, cases[i].msb, cases[i].n);
+		pt_g726_to_lsb_first(out, out, cases[i].n, cases[i].bits);
+		g_assert_cmpmem(out, cases[i].n, cases[i].lsb, cases[i].n);
 	}
 }
 
@@ -167,6 +215,7 @@ int main(int argc, char **argv) {
 	g_test_add_func("/rtp/pack/h264", test_h264);
 	g_test_add_func("/rtp/pack/aac", test_aac);
 	g_test_add_func("/rtp/pack/others", test_others);
+	g_test_add_func("/rtp/pack/g726-orders", test_g726_orders);
 	g_test_add_func("/rtp/pack/unsendable", test_unsendable);
 	g_test_add_func("/rtp/pack/describe", test_describe);
 	return g_test_run();

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "media/rtp/pack.h"
+#include "media/g726.h"
 #include "media/nal.h"
 #include "media/rtp/pack-internal.h"
 
@@ -83,6 +84,8 @@ uint8_t pt_rtp_payload_type(const PtFormat *f, unsigned track) {
 		return 8;
 	if (f->codec == PT_CODEC_MJPEG)
 		return 26;
+	if (f->codec == PT_CODEC_L16 && f->sample_rate == 44100 && (f->channels == 1 || f->channels == 2))
+		return f->channels == 2 ? 10 : 11;
 	return (uint8_t)(96 + track);
 }
 
@@ -104,6 +107,7 @@ static bool (*const packers[PT_N_CODECS])(PtPacking *, const PtSample *) = {
     [PT_CODEC_MJPEG] = pt_pack_mjpeg, [PT_CODEC_AAC] = pt_pack_aac,
     [PT_CODEC_PCMU] = pt_pack_octets, [PT_CODEC_PCMA] = pt_pack_octets,
     [PT_CODEC_OPUS] = pt_pack_opus,   [PT_CODEC_ONVIF_METADATA] = pt_pack_metadata,
+    [PT_CODEC_L16] = pt_pack_l16,     [PT_CODEC_G726] = pt_pack_g726,
 };
 
 PtRtpBlock *pt_rtp_pack(PtRtpPacker *packer, const PtSample *s) {
@@ -175,11 +179,14 @@ static void describe_h265(const PtFormat *f, unsigned pt, GString *sdp) {
 
 void pt_rtp_describe(const PtFormat *f, unsigned track, GString *sdp) {
 	static const char *const kinds[] = {"video", "audio", "application"};
-	static const char *const names[PT_N_CODECS] = {"H264", "H265", "JPEG", "mpeg4-generic",
-	                                               "PCMU", "PCMA", "opus", "vnd.onvif.metadata"};
+	static const char *const names[PT_N_CODECS] = {
+	    "H264", "H265", "JPEG", "mpeg4-generic", "PCMU", "PCMA", "opus", "vnd.onvif.metadata", "L16", "G726"};
 	unsigned pt = pt_rtp_payload_type(f, track);
 	g_string_append_printf(sdp, "m=%s 0 RTP/AVP %u\r\n", kinds[pt_codec_kind(f->codec)], pt);
-	g_string_append_printf(sdp, "a=rtpmap:%u %s/%u", pt, names[f->codec], pt_rtp_clock_rate(f));
+	g_string_append_printf(sdp, "a=rtpmap:%u %s", pt, names[f->codec]);
+	if (f->codec == PT_CODEC_G726)
+		g_string_append_printf(sdp, "-%u", 8 * pt_g726_bits(f));
+	g_string_append_printf(sdp, "/%u", pt_rtp_clock_rate(f));
 	if (f->codec == PT_CODEC_OPUS)
 		g_string_append(sdp, "/2"); /* always: RFC 7587 §7 */
 	else if (pt_codec_kind(f->codec) == PT_KIND_AUDIO && f->channels > 1)

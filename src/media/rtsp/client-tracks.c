@@ -98,7 +98,7 @@ static void make_receiver(Client *c, Track *t) {
 	    .stream = c->stream,
 	    .track = (unsigned)(t - c->tracks),
 	    .codec = m->codec,
-	    .depack = {m->clock_rate, m->channels, m->fmtp},
+	    .depack = {m->clock_rate, m->channels, m->fmtp, m->encoding},
 	    .payload_type = (uint8_t)m->payload_type,
 	    .unordered = t->udp.open,
 	    .has_ssrc = t->has_ssrc,

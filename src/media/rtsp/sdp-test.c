@@ -66,8 +66,15 @@ static void test_own(void) {
 	     "MJPEG rtsp://h/v; G.711 µ-law 8000 Hz 1 rtsp://h/a play rtsp://h/"},
 	    {"first type that is known", "rtsp://h/", NULL,
 	     "m=video 0 RTP/AVP 96 97\na=rtpmap:96 MP4V-ES/90000\na=rtpmap:97 h265/90000\nm=audio 0 RTP/AVP 98\na=rtpmap:98 "
-	     "G726-32/8000\n",
-	     "H.265 rtsp://h/; (audio G726-32) play rtsp://h/"},
+	     "G723/8000\n",
+	     "H.265 rtsp://h/; (audio G723) play rtsp://h/"},
+	    {"G.726 and L16", "rtsp://h/", NULL,
+	     "m=audio 0 RTP/AVP 98\na=rtpmap:98 G726-24/8000\nm=audio 0 RTP/AVP 98\na=rtpmap:98 AAL2-G726-40/8000/1\n"
+	     "m=audio 0 RTP/AVP 2\nm=audio 0 RTP/AVP 10\nm=audio 0 RTP/AVP 11\nm=audio 0 RTP/AVP 98\na=rtpmap:98 "
+	     "L16/16000\nm=audio 0 RTP/AVP 98\na=rtpmap:98 L16/96000\nm=audio 0 RTP/AVP 98\na=rtpmap:98 L16\n",
+	     "G.726 8000 Hz 1 rtsp://h/; G.726 8000 Hz 1 rtsp://h/; G.726 8000 Hz 1 rtsp://h/; L16 44100 Hz 2 rtsp://h/; "
+	     "L16 "
+	     "44100 Hz 1 rtsp://h/; L16 16000 Hz 1 rtsp://h/; (audio L16); (audio L16) play rtsp://h/"},
 	    {"AAC and Opus", "rtsp://h/", NULL,
 	     "m=audio 0 RTP/AVP 97\na=rtpmap:97 mpeg4-generic/16000/1\na=fmtp:97 streamtype=5; mode=AAC-hbr; config=1408; "
 	     "sizeLength=13\n"

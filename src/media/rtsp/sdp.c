@@ -17,17 +17,26 @@ static const struct {
     {"PCMU", PT_CODEC_PCMU, 8000},
     {"PCMA", PT_CODEC_PCMA, 8000},
     {"OPUS", PT_CODEC_OPUS, 48000},
+    {"L16", PT_CODEC_L16, 0},
+    {"G726-16", PT_CODEC_G726, 8000},
+    {"G726-24", PT_CODEC_G726, 8000},
+    {"G726-32", PT_CODEC_G726, 8000},
+    {"G726-40", PT_CODEC_G726, 8000},
+    {"AAL2-G726-16", PT_CODEC_G726, 8000},
+    {"AAL2-G726-24", PT_CODEC_G726, 8000},
+    {"AAL2-G726-32", PT_CODEC_G726, 8000},
+    {"AAL2-G726-40", PT_CODEC_G726, 8000},
     {"VND.ONVIF.METADATA", PT_CODEC_ONVIF_METADATA, 90000},
 };
 
-/* RFC 3551 table 4 and 5, as far as anybody meets them. */
+/* RFC 3551 table 4 and 5, as far as anybody meets them; 2 was G.726 in RFC 1890. */
 static const struct {
 	int payload_type;
 	const char *name;
 	uint32_t clock_rate;
-} statics[] = {{0, "PCMU", 8000},   {3, "GSM", 8000},   {4, "G723", 8000},   {8, "PCMA", 8000},  {9, "G722", 8000},
-               {10, "L16", 44100},  {11, "L16", 44100}, {14, "MPA", 90000},  {18, "G729", 8000}, {26, "JPEG", 90000},
-               {31, "H261", 90000}, {32, "MPV", 90000}, {33, "MP2T", 90000}, {34, "H263", 90000}};
+} statics[] = {{0, "PCMU", 8000},   {2, "G726-32", 8000}, {3, "GSM", 8000},   {4, "G723", 8000},   {8, "PCMA", 8000},
+               {9, "G722", 8000},   {10, "L16", 44100},   {11, "L16", 44100}, {14, "MPA", 90000},  {18, "G729", 8000},
+               {26, "JPEG", 90000}, {31, "H261", 90000},  {32, "MPV", 90000}, {33, "MP2T", 90000}, {34, "H263", 90000}};
 
 /* One m= block as it is read. */
 typedef struct {
@@ -154,6 +163,7 @@ static void read_type(PtSdpMedia *m, const Block *b, int type) {
 	for (size_t i = 0; i < G_N_ELEMENTS(statics); i++)
 		if (statics[i].payload_type == type) {
 			m->clock_rate = statics[i].clock_rate;
+			m->channels = type == 10 ? 2 : 0; /* 11 is L16 of one */
 			set_encoding(m, statics[i].name, strlen(statics[i].name));
 			return;
 		}
@@ -171,10 +181,12 @@ static void prepare(PtSdpMedia *m) {
 			return;
 		}
 	}
-	PtDepackParams params = {m->clock_rate, m->channels, m->fmtp};
+	PtDepackParams params = {m->clock_rate, m->channels, m->fmtp, m->encoding};
 	PtDepack *d = pt_depack_new(m->codec, &params, NULL, NULL);
 	m->format = d->format ? pt_format_ref(d->format) : NULL;
 	pt_depack_free(d);
+	if (m->codec == PT_CODEC_L16)
+		m->known = m->format != NULL;
 	if (m->codec == PT_CODEC_AAC) {
 		m->known = m->format != NULL; /* its config comes nowhere but here */
 		if (m->format && !m->clock_rate)
