@@ -6,6 +6,7 @@
 #include <glib.h>
 
 #define APART_NS (2 * PT_NS_PER_S) /* tracks whose reports differ by more do not share a clock */
+#define STILL_NS (PT_NS_PER_S / 2) /* a frame later than that with the time of the one before: no packet of that one */
 #define FOREIGN_RUN 50             /* packets of one other source, and none of ours between: it is ours now */
 
 struct PtRtpReceiver {
@@ -29,6 +30,7 @@ struct PtRtpReceiver {
 
 	bool has_seq;
 	uint16_t next_seq;
+	bool marked; /* the last packet ended a frame */
 	uint32_t cycles;
 	uint64_t packets, samples, lost, refused;
 	uint64_t counted_packets, counted_lost, counted_refused; /* what the stream knows */
@@ -172,6 +174,9 @@ static void in_order(PtRtpReceiver *r, PtRtpPacket *p) {
 	r->packets++;
 	if (!r->time.started || p->timestamp != r->time.last_rtp)
 		note_jitter(r, p->timestamp);
+	else if (r->marked && r->now - r->time.last_arrival > STILL_NS)
+		pt_timeline_restart(&r->time); /* frame after frame, and the camera's clock stands still: ours goes on */
+	r->marked = p->marker;
 	p->ticks = pt_timeline_ticks(&r->time, p->timestamp, r->now);
 	r->depack->ops->packet(r->depack, p);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "media/h264.h"
 #include "media/rtp/depack.h"
+#include "media/rtp/receiver.h"
 #include "media/rtp/reorder.h"
 #include "media/rtp/rtcp.h"
 #include "base/clock.h"
@@ -345,6 +346,55 @@ static void test_header(void) {
 	}
 }
 
+typedef struct {
+	PtSink base;
+	unsigned n;
+	int64_t first_ns, last_ns; /* wall time of samples */
+} Eye;
+
+static void see_sample(PtSink *sink, PtSample *sample) {
+	Eye *eye = (Eye *)sink;
+	if (!eye->n++)
+		eye->first_ns = sample->wall_ns;
+	g_assert_cmpint(sample->wall_ns, >=, eye->last_ns);
+	eye->last_ns = sample->wall_ns;
+}
+
+static void begun(void *user) { *(bool *)user = true; }
+
+/* Cameras whose RTP time never moves: what they send is still footage of the time that passes. */
+static void test_clock_stands_still(void) {
+	static const PtSinkOps ops = {.sample = see_sample};
+	Eye eye = {.base = {.ops = &ops}};
+	bool first = false;
+	PtStream *stream = pt_stream_new("still/main");
+	pt_stream_add_sink(stream, &eye.base);
+	PtRtpReceiver *r = pt_rtp_receiver_new(&(PtRtpReceiverParams){
+	    .stream = stream,
+	    .codec = PT_CODEC_H264,
+	    .depack = {90000, 0, "packetization-mode=1; sprop-parameter-sets=Z2QAKKy0A8ARPyo=,aO4Bniw="},
+	    .payload_type = 96,
+	    .first = begun,
+	    .user = &first});
+	const int64_t begin = 1000 * PT_NS_PER_S, frame = PT_NS_PER_S / 15;
+	for (unsigned i = 0; i < 150; i++) { /* two packets a frame */
+		const uint8_t head[] = {0x80, 96, (uint8_t)(2 * i >> 8), (uint8_t)(2 * i), 0, 0, 0, 9, 1, 2, 3, 4, 0x65,
+		                        0x88, 1},
+		              tail[] = {
+		                  0x80, 0x80 | 96, (uint8_t)(2 * i >> 8), (uint8_t)(2 * i + 1), 0, 0, 0, 9, 1, 2, 3, 4, 0x65,
+		                  0x08, 1};
+		pt_rtp_receiver_rtp(r, head, sizeof head, begin + i * frame, 0);
+		pt_rtp_receiver_rtp(r, tail, sizeof tail, begin + i * frame + PT_NS_PER_MS, 0);
+	}
+	g_assert_true(first);
+	g_assert_cmpuint(eye.n, >=, 120);
+	g_assert_cmpint(eye.last_ns, >, begin + 9 * PT_NS_PER_S);
+	g_assert_cmpint(eye.last_ns, <=, begin + 10 * PT_NS_PER_S);
+	pt_rtp_receiver_free(r);
+	pt_stream_remove_sink(&eye.base);
+	pt_stream_unref(stream);
+}
+
 int main(int argc, char **argv) {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/rtp/header", test_header);
@@ -355,5 +405,6 @@ int main(int argc, char **argv) {
 	g_test_add_func("/rtp/mjpeg", test_mjpeg);
 	g_test_add_func("/rtp/reorder", test_reorder);
 	g_test_add_func("/rtp/rtcp", test_rtcp);
+	g_test_add_func("/rtp/clock-stands-still", test_clock_stands_still);
 	return g_test_run();
 }
