@@ -250,6 +250,7 @@ static bool open_web(Hub *h, GError **error) {
 	h->login = pt_login_new(sessions);
 	pt_login_set_observer(h->login, login_observed, h);
 	h->server = pt_server_new(&(PtServerParams){.login = pt_login_hook,
+	                                            .still_in = pt_login_still_in,
 	                                            .user = h->login,
 	                                            .names = h->site->web_names,
 	                                            .max_connections = (unsigned)MAX(h->site->web_max_connections, 0)});

@@ -43,6 +43,7 @@ struct PtLogin {
 	GHashTable *failures; /* address → Failure */
 	GHashTable *links;    /* hex SHA-256 of the token → expiry, seconds (GINT_TO_POINTER of monotonic) */
 	unsigned checking;
+	PtServer *server; /* borrowed; NULL before there is one */
 	void (*observer)(const char *, const char *, const char *, void *);
 	void *observer_data;
 };
@@ -188,6 +189,28 @@ void pt_login_hook(void *login, PtRequest *request, PtCaller *caller) {
 	g_strlcpy(caller->user, u ? u->name : "start link", sizeof caller->user);
 	caller->role = u ? u->role : PT_ROLE_ADMIN;
 	caller->cameras = u ? g_strdupv(u->cameras) : NULL;
+	g_strlcpy(caller->session, hash, sizeof caller->session);
+}
+
+static bool same_cameras(char *const *a, char *const *b) {
+	return a && b ? g_strv_equal((const char *const *)a, (const char *const *)b) : a == b;
+}
+
+bool pt_login_still_in(void *login, const PtCaller *caller) {
+	PtLogin *l = login;
+	if (!caller->session[0])
+		return true;
+	const Session *s = g_hash_table_lookup(l->sessions, caller->session);
+	if (!s || session_is_over(NULL, (void *)s, l))
+		return false;
+	const User *u = s->user[0] ? g_hash_table_lookup(l->users, s->user) : NULL;
+	return (u ? u->role : PT_ROLE_ADMIN) == caller->role && same_cameras(u ? u->cameras : NULL, caller->cameras);
+}
+
+/* Sockets that stay open must not outlive the login they came by. */
+static void recheck(PtLogin *l) {
+	if (l->server)
+		pt_server_recheck(l->server);
 }
 
 /* ---- attempts ---- */
@@ -334,6 +357,7 @@ static void post_logout(PtRequest *r, void *data) {
 		g_autofree char *hash = token_hash(token);
 		g_hash_table_remove(l->sessions, hash);
 		save_sessions(l);
+		recheck(l);
 	}
 	pt_request_add_header(r, "Set-Cookie", COOKIE "=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0");
 	pt_request_reply_text(r, 200, "application/json", "{\"ok\":true}\n");
@@ -354,6 +378,7 @@ static void get_me(PtRequest *r, void *data) {
 }
 
 void pt_login_add_routes(PtLogin *l, PtServer *server) {
+	l->server = server;
 	pt_server_route(server, "POST", "/api/login", PT_ROLE_NONE, post_login, l);
 	pt_server_route(server, "POST", "/api/logout", PT_ROLE_NONE, post_logout, l);
 	pt_server_route(server, "GET", "/api/me", PT_ROLE_NONE, get_me, l);
@@ -381,6 +406,7 @@ void pt_login_set_users(PtLogin *l, const PtLoginUser *users, size_t n) {
 	if (first)
 		load_sessions(l);
 	g_hash_table_foreach_remove(l->sessions, session_is_over, l);
+	recheck(l);
 }
 
 void pt_login_set_observer(PtLogin *l, void (*fn)(const char *, const char *, const char *, void *), void *data) {

@@ -28,6 +28,7 @@ char *pt_login_make_link_token(PtLogin *login);
 
 /* For PtServerParams: user = the PtLogin. */
 void pt_login_hook(void *login, PtRequest *request, PtCaller *caller);
+bool pt_login_still_in(void *login, const PtCaller *caller);
 /* POST /api/login {"user","password"} or {"token"}; POST /api/logout; GET /api/me. */
 void pt_login_add_routes(PtLogin *login, PtServer *server);
 

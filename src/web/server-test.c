@@ -82,7 +82,8 @@ static void whole(PtRequest *r, void *data) { pt_request_reply_text(r, 200, "tex
 
 static void set_up(Fixture *f, gconstpointer unused) {
 	f->login = pt_login_new(NULL);
-	f->server = pt_server_new(&(PtServerParams){.login = pt_login_hook, .user = f->login, .max_connections = 8});
+	f->server = pt_server_new(&(PtServerParams){
+	    .login = pt_login_hook, .still_in = pt_login_still_in, .user = f->login, .max_connections = 8});
 	pt_login_add_routes(f->login, f->server);
 	pt_server_route(f->server, "GET", "/hello/*", PT_ROLE_NONE, hello, NULL);
 	pt_server_route(f->server, "GET", "/secret/*", PT_ROLE_OPERATOR, hello, NULL);

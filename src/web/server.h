@@ -19,12 +19,15 @@ PtRole pt_role_parse(const char *name); /* PT_ROLE_NONE when there is no such ro
 typedef struct {
 	char user[72]; /* as the log shows it: "anna", "local root" */
 	PtRole role;
-	char **cameras; /* NULL: all; else only these; owned by the request */
+	char **cameras;   /* NULL: all; else only these; owned by the request */
+	char session[65]; /* the login's own name for what he came in by; empty on the Unix socket */
 } PtCaller;
 
 typedef struct {
 	/* Tells who asks, from cookie or token. Leaves role at PT_ROLE_NONE when nobody is logged in. */
 	void (*login)(void *user, PtRequest *request, PtCaller *caller);
+	/* Is somebody who was let in so still who he was then? Asked about open sockets; may be NULL: yes. */
+	bool (*still_in)(void *user, const PtCaller *caller);
 	void *user;
 	unsigned max_connections; /* 0: 256 */
 	char **names;             /* host names by which it may be called, besides addresses and localhost; NULL: none */
@@ -32,6 +35,8 @@ typedef struct {
 
 PtServer *pt_server_new(const PtServerParams *params);
 void pt_server_free(PtServer *server); /* takes NULL */
+/* Somebody has left or may less than before: closes the sockets of those who are not in any more. */
+void pt_server_recheck(PtServer *server);
 /* "127.0.0.1:8080", "[::]:443", ":0" (any free port of all addresses). certificate NULL: plain HTTP. Returns the port, 0 on
  * error. */
 guint16 pt_server_listen(PtServer *server, const char *address, GTlsCertificate *certificate, GError **error);

@@ -13,12 +13,14 @@ struct PtSocket {
 	void *user;
 	uint64_t sent, acked;
 	bool closed;
+	PtCaller caller; /* as he was let in */
 };
 
 static void socket_unref(PtSocket *s) {
 	if (--s->refs)
 		return;
 	g_clear_object(&s->ws);
+	g_strfreev(s->caller.cameras);
 	g_free(s);
 }
 
@@ -93,6 +95,8 @@ bool pt_request_upgrade(PtRequest *r, const PtSocketOps *ops, void *user) {
 	s->server = r->server;
 	s->ops = ops;
 	s->user = user;
+	s->caller = r->caller;
+	s->caller.cameras = g_strdupv(r->caller.cameras);
 	s->server->stats.sockets++;
 	g_ptr_array_add(s->server->sockets, s);
 	soup_websocket_server_process_handshake(r->msg, NULL, NULL, NULL, NULL);
@@ -129,4 +133,13 @@ void pt_socket_close(PtSocket *s, unsigned code, const char *reason) {
 		soup_websocket_connection_close(s->ws, (gushort)code, reason);
 	socket_over(s);
 	socket_unref(s);
+}
+
+void pt_server_recheck(PtServer *server) {
+	const PtServerParams *p = &server->params;
+	for (guint i = server->sockets->len; p->still_in && i-- > 0;) {
+		PtSocket *s = g_ptr_array_index(server->sockets, i);
+		if (!p->still_in(p->user, &s->caller))
+			pt_socket_close(s, 1008, "logged out");
+	}
 }

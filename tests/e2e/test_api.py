@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the API refuses: orders that are not understood, and what belongs to cameras that the caller may not see."""
 import json
+import signal
+import socket
+import time
 import urllib.error
 import urllib.request
 
@@ -77,3 +80,43 @@ def test_what_is_kept_of_other_cameras_is_not_released(hub):
     assert kept in otto.ask("GET", "/api/keep")[1]
     assert otto.ask("DELETE", f"/api/keep/{kept}")[0] == 200
     assert otto.ask("DELETE", f"/api/keep/{kept}")[0] == 404
+
+
+class Socket:
+    """A WebSocket as `caller`; only whether bytes still come matters."""
+
+    def __init__(self, hub, caller, path):
+        self.socket = socket.create_connection(("127.0.0.1", hub.port), 5)
+        self.socket.sendall((f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{hub.port}\r\nCookie: {caller.cookie}\r\nUpgrade: websocket\r\n"
+                             "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n").encode())
+        assert b" 101 " in self.socket.recv(4096).split(b"\r\n")[0]
+
+    def ends_within(self, seconds):
+        until = time.monotonic() + seconds
+        try:
+            while time.monotonic() < until:
+                self.socket.settimeout(max(0.1, until - time.monotonic()))
+                if not self.socket.recv(1 << 16):
+                    return True
+        except socket.timeout:
+            pass
+        except ConnectionError:
+            return True
+        return False
+
+
+def test_sockets_end_with_the_login_they_came_by(hub):
+    otto, elsewhere, gustav = Caller(hub, "otto"), Caller(hub, "otto"), Caller(hub, "gustav")
+    live, bus = Socket(hub, otto, "/api/live/gate/main"), Socket(hub, otto, "/api/bus")
+    other, restricted = Socket(hub, elsewhere, "/api/live/gate/main"), Socket(hub, gustav, "/api/live/gate/main")
+    assert otto.ask("POST", "/api/logout")[0] == 200
+    assert live.ends_within(3) and bus.ends_within(3)
+    assert not other.ends_within(1) and not restricted.ends_within(1)
+    users = hub.dir / "users.yaml"
+    before = users.read_text()
+    users.write_text(before.replace("cameras: [gate]", "cameras: [yard]"))
+    hub.process.send_signal(signal.SIGHUP)
+    assert restricted.ends_within(3), "gustav may not see it any more"
+    assert not other.ends_within(1)
+    users.write_text(before)
+    hub.process.send_signal(signal.SIGHUP)
