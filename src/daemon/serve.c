@@ -56,7 +56,18 @@ static char *password(void *data, const char *user) {
 
 unsigned pt_serve_rtsp_port(PtServe *s) { return s->rtsp ? pt_rtsp_server_port(s->rtsp) : 0; }
 
-static const PtRtspServerOps rtsp_ops = {find, password};
+/* As on the pages: the policy of the camera, and the role of the user whose app password it is. */
+static bool may_hear(void *data, const char *stream, const char *user) {
+	g_autoptr(PtSite) site = take_site(data);
+	g_autofree char *name = g_strndup(stream, strcspn(stream, "/"));
+	const PtSiteCamera *camera = pt_site_camera(site, name);
+	const PtSiteUser *who = user ? pt_site_user(site, user) : NULL;
+	if (!camera || camera->listen == PT_LISTEN_NEVER)
+		return false;
+	return camera->listen == PT_LISTEN_ALL || (who && who->role != PT_SITE_ROLE_VIEWER);
+}
+
+static const PtRtspServerOps rtsp_ops = {find, password, may_hear};
 
 PtServe *pt_serve_new(PtLoop *loop, PtCameras *cameras) {
 	PtServe *s = g_new0(PtServe, 1);

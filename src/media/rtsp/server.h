@@ -18,6 +18,8 @@ typedef struct {
 	/* all of the following are optional */
 	/* The password of a user, or NULL; the server wipes and frees it. Without this member nobody has to log in. */
 	char *(*password)(void *data, const char *user);
+	/* May a user have the sound of a stream (by its name)? Without this member everybody may. */
+	bool (*may_hear)(void *data, const char *stream, const char *user);
 } PtRtspServerOps;
 
 typedef struct {

@@ -118,6 +118,13 @@ static void describe_clear(Peer *p) {
 	g_clear_pointer(&p->describe.uri, g_free);
 }
 
+/* Sound that the user may not hear is not there for him. */
+static bool offers(const Peer *p, PtStream *stream, const PtFormat *format) {
+	const PtRtspServerOps *ops = p->server->ops;
+	return format && (pt_codec_kind(format->codec) != PT_KIND_AUDIO || !ops->may_hear ||
+	                  ops->may_hear(p->server->data, pt_stream_name(stream), p->user));
+}
+
 /* Whether all tracks that will come can be taken to be known. */
 static bool settled(PtStreamStats *stats) {
 	bool any = false;
@@ -138,7 +145,7 @@ static void send_description(Peer *p, const PtStreamStats *stats) {
 	g_string_append_printf(sdp, "s=%s\r\nc=IN %s\r\nt=0 0\r\na=range:npt=now-\r\na=control:*\r\n",
 	                       pt_stream_name(p->describe.stream), v6 ? "IP6 ::" : "IP4 0.0.0.0");
 	for (unsigned i = 0; i < PT_STREAM_TRACKS; i++) {
-		if (!stats->tracks[i].format)
+		if (!offers(p, p->describe.stream, stats->tracks[i].format))
 			continue;
 		pt_rtp_describe(stats->tracks[i].format, i, sdp);
 		g_string_append_printf(sdp, "a=control:track%u\r\n", i);
@@ -307,8 +314,9 @@ static void do_setup(Peer *p, const PtRtspMessage *m, const char *cseq) {
 	if (!open_session(p, &path, cseq))
 		return;
 	PtFormat *format = pt_stream_get_format(p->stream, (unsigned)track);
-	if (!format || !apply_transport(p, (unsigned)track, &t)) {
-		unsigned status = format ? 400 : 404;
+	bool offered = offers(p, p->stream, format);
+	if (!offered || !apply_transport(p, (unsigned)track, &t)) {
+		unsigned status = offered ? 400 : 404;
 		pt_format_unref(format);
 		if (p->state == SESSION_NONE)
 			pt_session_clear(p);
