@@ -100,6 +100,20 @@ static void test_format(void) {
 		g_autofree char *text = pt_units_format_size(n);
 		g_assert_cmpstr(text, ==, same_size[i]);
 	}
+	static const struct {
+		uint64_t bytes;
+		const char *text;
+	} about[] = {{0, "0 B"},
+	             {999, "999 B"},
+	             {1000, "1.0 KiB"},
+	             {36368993, "34.7 MiB"},
+	             {524288000, "500 MiB"},
+	             {80355266560, "74.8 GiB"},
+	             {UINT64_MAX, "16.0 EiB"}};
+	for (size_t i = 0; i < G_N_ELEMENTS(about); i++) {
+		g_autofree char *text = pt_units_about_size(about[i].bytes);
+		g_assert_cmpstr(text, ==, about[i].text);
+	}
 	g_autofree char *rate = pt_units_format_rate(20000000);
 	g_assert_cmpstr(rate, ==, "20Mbit/s");
 	g_autofree char *percent = pt_units_format_percent(12.5);

@@ -161,6 +161,15 @@ gboolean pt_units_parse_percent(const char *text, double *ret_percent, GError **
 
 char *pt_units_format_duration(int64_t ns) { return format(&duration, (uint64_t)MAX(ns, 0)); }
 char *pt_units_format_size(uint64_t bytes) { return format(&size, bytes); }
+char *pt_units_about_size(uint64_t bytes) {
+	static const char *const names[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
+	double n = (double)bytes;
+	unsigned i = 0;
+	for (; n >= 1000 && i + 1 < G_N_ELEMENTS(names); i++)
+		n /= 1024;
+	return g_strdup_printf(i && n < 100 ? "%.1f %s" : "%.0f %s", n, names[i]);
+}
+
 char *pt_units_format_rate(uint64_t bits_per_s) { return format(&rate, bits_per_s); }
 
 char *pt_units_format_percent(double percent) {

@@ -17,5 +17,6 @@ gboolean pt_units_parse_percent(const char *text, double *ret_percent, GError **
 /* The same value in the largest unit that keeps it whole; what these give, the above read back. Caller frees. */
 char *pt_units_format_duration(int64_t ns); /* ns >= 0 */
 char *pt_units_format_size(uint64_t bytes);
+char *pt_units_about_size(uint64_t bytes); /* for people, not to be read back: "34.7 MiB" */
 char *pt_units_format_rate(uint64_t bits_per_s);
 char *pt_units_format_percent(double percent);

@@ -36,7 +36,7 @@ static void print_totals(JsonObject *o) {
 	JsonArray *series = json_object_get_array_member(o, "series");
 	for (guint i = 0; i < json_array_get_length(series); i++) {
 		JsonObject *s = json_array_get_object_element(series, i);
-		g_autofree char *size = pt_units_format_size((uint64_t)json_object_get_int_member(s, "bytes"));
+		g_autofree char *size = pt_units_about_size((uint64_t)json_object_get_int_member(s, "bytes"));
 		printf("%-14s %-9s %6d segments %10s  %s – %s\n", pt_cli_member(s, "camera"), pt_cli_member(s, "stream"),
 		       (int)json_object_get_int_member(s, "segments"), size, pt_cli_member(s, "first"),
 		       pt_cli_member(s, "last"));
@@ -47,7 +47,7 @@ static void print_segments(JsonObject *o) {
 	JsonArray *segments = json_object_get_array_member(o, "segments");
 	for (guint i = 0; i < json_array_get_length(segments); i++) {
 		JsonObject *s = json_array_get_object_element(segments, i);
-		g_autofree char *size = pt_units_format_size((uint64_t)json_object_get_int_member(s, "bytes"));
+		g_autofree char *size = pt_units_about_size((uint64_t)json_object_get_int_member(s, "bytes"));
 		printf("%s – %s %10s  %s%s\n", pt_cli_member(s, "start"), pt_cli_member(s, "end"), size,
 		       pt_cli_member(s, "path"), json_object_get_boolean_member(s, "open") ? "  (open)" : "");
 	}
@@ -189,7 +189,7 @@ static int export(const char *camera, const char *stream, const char *from, cons
 		unlink(partial);
 		return PT_EXIT_FAILED;
 	}
-	g_autofree char *size = pt_units_format_size(bytes);
+	g_autofree char *size = pt_units_about_size(bytes);
 	printf("%s (%s)%s%s%s\n", file, size, first ? "; the file holds frames from " : "", first ? first : "",
 	       first ? " on" : "");
 	return PT_EXIT_DONE;

@@ -19,12 +19,21 @@ static const PtCommand commands[] = {
     {"parse", "KIND FILE", "what a parser makes of a file: sdp, rtsp, rtp, mp4, site", pt_cli_parse},
 };
 
+/* What is too long for its column has the words about it in a line of its own. */
+static void help_line(FILE *out, const PtCommand *c) {
+	int width = 40, pad = width - (int)g_utf8_strlen(c->arguments, -1);
+	fprintf(out, "  %-9s %s", c->name, c->arguments);
+	if (pad < 0)
+		fprintf(out, "\n%*s", 12 + width, "");
+	fprintf(out, "%*s %s\n", MAX(pad, 0), "", c->about);
+}
+
 static void help(FILE *out, const PtCommand *more, size_t n_more) {
 	fprintf(out, "usage: pigtail COMMAND …\n\n");
 	for (size_t i = 0; i < n_more; i++)
-		fprintf(out, "  %-9s %-40s %s\n", more[i].name, more[i].arguments, more[i].about);
+		help_line(out, &more[i]);
 	for (size_t i = 0; i < G_N_ELEMENTS(commands); i++)
-		fprintf(out, "  %-9s %-40s %s\n", commands[i].name, commands[i].arguments, commands[i].about);
+		help_line(out, &commands[i]);
 	fprintf(out,
 	        "\nCommands that ask a running daemon take --site SITE.yaml when more than one runs on this machine.\n");
 }

@@ -318,7 +318,11 @@ int pt_cli_demo(int argc, char **argv) {
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &signals, NULL);
-	fprintf(stderr, "demo in %s; Ctrl-C ends it\n", absolute);
+	g_autofree char *program = g_file_read_link("/proc/self/exe", NULL);
+	fprintf(stderr,
+	        "demo in %s; Ctrl-C ends it\n"
+	        "from another terminal: %s state --site %s\n",
+	        absolute, program ? program : "pigtail", d.hub_file);
 	int camera_out = -1, hub_out = -1;
 	pid_t camera = spawn(d.camera_file, true, log, &camera_out), hub = -1;
 	g_autofree char *board = read_link(camera_out);

@@ -63,9 +63,9 @@ int pt_cli_state(int argc, char **argv) {
 	}
 	JsonObject *archive = json_object_get_object_member(o, "archive"),
 	           *daemon = json_object_get_object_member(o, "daemon");
-	g_autofree char *size = pt_units_format_size((uint64_t)number(archive, "bytes"));
-	g_autofree char *room = pt_units_format_size((uint64_t)number(archive, "free_bytes"));
-	g_autofree char *memory = pt_units_format_size((uint64_t)number(daemon, "memory_bytes"));
+	g_autofree char *size = pt_units_about_size((uint64_t)number(archive, "bytes"));
+	g_autofree char *room = pt_units_about_size((uint64_t)number(archive, "free_bytes"));
+	g_autofree char *memory = pt_units_about_size((uint64_t)number(daemon, "memory_bytes"));
 	printf("archive        %s of footage, %s free at %s\n", size, room, pt_cli_member(archive, "path"));
 	if (pt_cli_member(archive, "problem")[0])
 		printf("               %s\n", pt_cli_member(archive, "problem"));
