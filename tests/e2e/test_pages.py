@@ -441,6 +441,7 @@ def test_every_page_is_reachable_by_keyboard(hub, browser):
         browser.execute_script("document.activeElement.blur()")
         ActionChains(browser).send_keys(key).perform()
         wait(lambda: "#/" + page in browser.current_url, 5, page)
+        assert browser.execute_script("return getComputedStyle(document.querySelector('main')).outlineStyle") == "none", "a frame around the page"
         seen = set()
         for _ in range(25):
             ActionChains(browser).send_keys(Keys.TAB).perform()
