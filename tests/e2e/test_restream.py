@@ -35,6 +35,6 @@ def restream():
 @pytest.mark.parametrize("camera, user, sound", [("quiet", "otto", False), ("staff", "vera", False), ("staff", "recorder", False),
                                                  ("staff", "otto", True), ("open", "vera", True), ("open", "recorder", True)])
 def test_sound_goes_where_the_site_file_lets_it(restream, camera, user, sound):
-    found = subprocess.run(["ffprobe", "-v", "error", "-rtsp_transport", "tcp", "-show_entries", "stream=codec_type", "-of", "csv=p=0",
+    found = subprocess.run(["ffprobe", "-v", "error", "-rtsp_transport", "tcp", "-analyzeduration", "1", "-show_entries", "stream=codec_type", "-of", "csv=p=0",
                             f"rtsp://{user}:{SECRET}@127.0.0.1:{restream}/{camera}/main"], capture_output=True, text=True, timeout=30, check=True)
     assert sorted(found.stdout.split()) == (["audio", "video"] if sound else ["video"])
