@@ -267,12 +267,29 @@ static void test_documents(void) {
 	g_assert_cmpint(blocks, >=, 5);
 }
 
+static void test_shown_url(void) {
+	static const char *const cases[][2] = {
+	    {"rtsp://192.0.2.1/stream1", "rtsp://192.0.2.1/stream1"},
+	    {"test:clock?size=640x360", "test:clock?size=640x360"},
+	    {"rtsp://192.0.2.1/live?user=admin&password=hunter2&channel=1",
+	     "rtsp://192.0.2.1/live?user=admin&password=…&channel=1"},
+	    {"rtsp://192.0.2.1/user=admin&PassWd=hunter2&channel=1/x", "rtsp://192.0.2.1/user=admin&PassWd=…&channel=1/x"},
+	    {"rtsp://192.0.2.1/user=admin_password=hunter2_channel=1?real", "rtsp://192.0.2.1/user=admin_password=…?real"},
+	    {"http://192.0.2.1/s.jpg?token=hunter2", "http://192.0.2.1/s.jpg?token=…"},
+	};
+	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+		g_autofree char *shown = pt_site_shown_url(cases[i][0]);
+		g_assert_cmpstr(shown, ==, cases[i][1]);
+	}
+}
+
 int main(int argc, char **argv) {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/config/cases", test_cases);
 	g_test_add_func("/config/all-problems", test_all_problems);
 	g_test_add_func("/config/secrets", test_secrets);
 	g_test_add_func("/config/reload", test_reload);
+	g_test_add_func("/config/shown-url", test_shown_url);
 	g_test_add_func("/config/documents", test_documents);
 	return g_test_run();
 }

@@ -403,3 +403,9 @@ const PtPlugSettings *pt_site_input(const PtSite *site, const char *name) { FIND
 const PtPlugSettings *pt_site_relay(const PtSite *site, const char *name) { FIND(PtPlugSettings, site->relays, name); }
 const PtSiteUser *pt_site_user(const PtSite *site, const char *name) { FIND(PtSiteUser, site->users, name); }
 const PtSiteLogin *pt_site_login(const PtSite *site, const char *name) { FIND(PtSiteLogin, site->logins, name); }
+
+char *pt_site_shown_url(const char *url) {
+	g_autoptr(GRegex) secret =
+	    g_regex_new("(pass(?:word|wd)?|pwd|token|auth|key|secret)=[^&/?#]*", G_REGEX_CASELESS, 0, NULL);
+	return g_regex_replace(secret, url, -1, 0, "\\1=…", 0, NULL);
+}

@@ -101,6 +101,10 @@ const PtPlugSettings *pt_site_input(const PtSite *site, const char *name);
 const PtPlugSettings *pt_site_relay(const PtSite *site, const char *name);
 const PtSiteUser *pt_site_user(const PtSite *site, const char *name);
 
+/* An address as others may see it: many cameras want user and password in its query or path, and those stay ours. Caller
+ * frees. */
+char *pt_site_shown_url(const char *url);
+
 /* The site as normalised text, without secrets. Caller frees. */
 char *pt_site_print(const PtSite *site);
 

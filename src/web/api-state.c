@@ -66,7 +66,8 @@ static void put_cameras(PtHost *host, PtRequest *r, JsonBuilder *b) {
 			continue;
 		pt_json_object(b, NULL);
 		pt_json_text(b, "name", c->name);
-		pt_json_text(b, "source", c->source);
+		g_autofree char *source = pt_site_shown_url(c->source);
+		pt_json_text(b, "source", source);
 		pt_json_text(b, "record", pt_record_words[c->record_main]);
 		pt_json_bool(b, "may_listen",
 		             c->listen == PT_LISTEN_ALL || (c->listen == PT_LISTEN_OPERATOR && role >= PT_ROLE_OPERATOR));
