@@ -74,7 +74,7 @@ def test_client_logs_in(certificates, tmp_path):
 
 
 def first_reason(url, *options, env=None):
-    done = subprocess.run([DUMP, "--quiet", "--seconds", "1.5", *options, url], capture_output=True, text=True, timeout=30,
+    done = subprocess.run([DUMP, "--quiet", "--seconds", "3", *options, url], capture_output=True, text=True, timeout=30,
                           env={**os.environ, **(env or {})})
     assert done.returncode == 0, done.stderr
     states = [json.loads(line) for line in done.stdout.splitlines() if '"state"' in line]
@@ -335,9 +335,10 @@ def test_old_tls_is_refused(open_server):
 
 def test_memory_of_a_viewer(open_server):
     def watch(n):
-        viewers = [SecureClient(open_server) for _ in range(n)]
-        for v in viewers:
-            v.play(open_server.secure_url("h264"))
+        viewers = []
+        for _ in range(n):
+            viewers.append(SecureClient(open_server))
+            viewers[-1].play(open_server.secure_url("h264"))
         for v in viewers:
             v.packets(50)
         return viewers

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""G.726 and L16 from GStreamer's server: recorded as they came and readable by others' programs, exported as AAC, restreamed to
+"""G.726 and L16 from GStreamer's server: recorded as they came and readable by others' programs, listened to and exported as AAC, restreamed to
 ffmpeg. The pitch shows whether the bits are in their places."""
 import json
 import socket
@@ -65,9 +65,11 @@ def test_recorded_as_it_came_and_exported_as_aac(kind, tmp_path):
     _, codec, rate, channels = KINDS[kind]
     with camera(kind) as server, Hub(f"cameras:\n  gate: {{ source: '{server.url}', audio: {{ listen: operator, record: always }} }}\n") as hub:
         wait_for("sound on disk", lambda: any(s["stream"] == "audio" and s["segments"] for s in hub.get("/api/archive")["series"]))
-        time.sleep(5)
+        time.sleep(3)
         tracks = hub.camera("gate")["tracks"]
         assert [t["codec"] for t in tracks][1] == {"adpcm_g726": "G.726", "pcm_s16be": "L16"}[codec]
+        listen = f"http://127.0.0.1:{hub.port}/api/live/gate/main/index.m3u8?audio=1"
+        assert_tone(decode("-headers", f"Cookie: {hub.login()}\r\n", "-i", listen, rate=48000), 48000)
         end = time.time() - 1
         hub.cli("archive", "export", "gate", "--from", f"{end - 3:.3f}", "--to", f"{end:.3f}", "--output", tmp_path / "clip.mp4")
         hub.stop()
