@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the daemon's RTSP server gives to whom: the policy of the site file holds there as on the pages."""
 import os
+import signal
 import subprocess
+import time
 
 import pytest
 
@@ -38,3 +40,24 @@ def test_sound_goes_where_the_site_file_lets_it(restream, camera, user, sound):
     found = subprocess.run(["ffprobe", "-v", "error", "-rtsp_transport", "tcp", "-analyzeduration", "1", "-show_entries", "stream=codec_type", "-of", "csv=p=0",
                             f"rtsp://{user}:{SECRET}@127.0.0.1:{restream}/{camera}/main"], capture_output=True, text=True, timeout=30, check=True)
     assert sorted(found.stdout.split()) == (["audio", "video"] if sound else ["video"])
+
+
+def test_clients_of_a_stream_that_is_replaced_are_let_go():
+    port = free_port()
+    site = f"cameras:\n  one: {{{{ source: 'test:clock?size={{}}', record: never }}}}\nserve: {{{{ rtsp: 127.0.0.1:{port} }}}}\n"
+    with Hub(site.format("320x180"), start=False) as h:
+        (h.dir / "secrets.yaml").write_text(f"app-passwords: {{ recorder: {{ user: recorder, password: {SECRET} }} }}\n")
+        os.chmod(h.dir / "secrets.yaml", 0o600)
+        h.start()
+        wait_for("a live camera", lambda: h.camera("one")["state"] == "live")
+        client = subprocess.Popen(["ffmpeg", "-v", "error", "-rtsp_transport", "tcp", "-i", f"rtsp://recorder:{SECRET}@127.0.0.1:{port}/one/main",
+                                   "-f", "null", "-"])
+        try:
+            wait_for("a client that plays", lambda: h.state()["daemon"]["rtsp"]["playing"] == 1)
+            time.sleep(1)
+            assert client.poll() is None
+            h.write_site(site.format("480x270"))
+            h.process.send_signal(signal.SIGHUP)
+            client.wait(5)
+        finally:
+            client.kill()

@@ -75,7 +75,30 @@ static void take(PtSink *sink, PtSample *s) {
 	pt_loop_post(f->server->loop, arrive, p);
 }
 
-static const PtSinkOps ops = {.name = "rtsp", .sample = take};
+/* On the loop. */
+static void let_members_go(void *data) {
+	Feed *f = data;
+	bool any = f->members != NULL; /* the server may be gone otherwise */
+	for (Peer *peer = f->members, *next; peer; peer = next) {
+		next = peer->feed_next;
+		pt_peer_kill(peer);
+	}
+	if (any)
+		pt_peer_sweep(f->server);
+	feed_unref(f);
+}
+
+/* A stream that is stopped (its camera is gone or is another one now) ends for its clients too: they had better ask anew
+ * than wait for what does not come. One that is merely lost comes back. */
+static void on_state(PtSink *sink, PtStreamState state, const char *reason, int64_t wall_ns) {
+	Feed *f = (Feed *)sink;
+	if (state != PT_STREAM_IDLE)
+		return;
+	g_atomic_int_inc(&f->refs);
+	pt_loop_post(f->server->loop, let_members_go, f);
+}
+
+static const PtSinkOps ops = {.name = "rtsp", .sample = take, .state = on_state};
 
 Feed *pt_feed_get(PtRtspServer *server, PtStream *stream) {
 	for (Feed *f = server->feeds; f; f = f->next)
