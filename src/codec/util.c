@@ -7,9 +7,12 @@
 #include <libavutil/opt.h>
 
 static const enum AVCodecID ids[PT_N_CODECS] = {
-    [PT_CODEC_H264] = AV_CODEC_ID_H264, [PT_CODEC_H265] = AV_CODEC_ID_HEVC,      [PT_CODEC_MJPEG] = AV_CODEC_ID_MJPEG,
-    [PT_CODEC_AAC] = AV_CODEC_ID_AAC,   [PT_CODEC_PCMU] = AV_CODEC_ID_PCM_MULAW, [PT_CODEC_PCMA] = AV_CODEC_ID_PCM_ALAW,
-    [PT_CODEC_OPUS] = AV_CODEC_ID_OPUS, [PT_CODEC_L16] = AV_CODEC_ID_PCM_S16BE,  [PT_CODEC_G726] = AV_CODEC_ID_ADPCM_G726,
+    [PT_CODEC_H264] = AV_CODEC_ID_H264,       [PT_CODEC_H265] = AV_CODEC_ID_HEVC,
+    [PT_CODEC_MJPEG] = AV_CODEC_ID_MJPEG,     [PT_CODEC_AAC] = AV_CODEC_ID_AAC,
+    [PT_CODEC_PCMU] = AV_CODEC_ID_PCM_MULAW,  [PT_CODEC_PCMA] = AV_CODEC_ID_PCM_ALAW,
+    [PT_CODEC_OPUS] = AV_CODEC_ID_OPUS,       [PT_CODEC_L16] = AV_CODEC_ID_PCM_S16BE,
+    [PT_CODEC_G726] = AV_CODEC_ID_ADPCM_G726, [PT_CODEC_YUYV] = AV_CODEC_ID_RAWVIDEO,
+    [PT_CODEC_NV12] = AV_CODEC_ID_RAWVIDEO,
 };
 
 AVCodecContext *pt_open_decoder(const PtFormat *f, int threads) {
@@ -23,6 +26,11 @@ AVCodecContext *pt_open_decoder(const PtFormat *f, int threads) {
 	if (pt_codec_kind(f->codec) == PT_KIND_AUDIO) {
 		c->sample_rate = (int)MIN(f->sample_rate, 192000);
 		av_channel_layout_default(&c->ch_layout, CLAMP(f->channels, 1, 8));
+	}
+	if (f->codec == PT_CODEC_YUYV || f->codec == PT_CODEC_NV12) {
+		c->width = f->width;
+		c->height = f->height;
+		c->pix_fmt = f->codec == PT_CODEC_YUYV ? AV_PIX_FMT_YUYV422 : AV_PIX_FMT_NV12;
 	}
 	if (f->codec == PT_CODEC_G726)
 		c->bits_per_coded_sample = (int)pt_g726_bits(f);

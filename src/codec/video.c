@@ -39,7 +39,8 @@ static void open_encoder(Video *v) {
 		pt_format_unref(v->out_format);
 	}
 	int w = v->frame->width & ~1, h = v->frame->height & ~1;
-	v->encoder = pt_open_x264(w, h, 25, 1000, v->params->bitrate, false, AVCOL_RANGE_MPEG);
+	unsigned fps = v->params->fps;
+	v->encoder = pt_open_x264(w, h, fps ? (int)fps : 25, 1000, v->params->bitrate, fps != 0, AVCOL_RANGE_MPEG);
 	v->out_format = pt_x264_format(v->encoder);
 	av_frame_free(&v->converted);
 	v->converted = av_frame_alloc();

@@ -19,6 +19,8 @@ typedef enum {
 	PT_CODEC_ONVIF_METADATA,
 	PT_CODEC_L16,
 	PT_CODEC_G726,
+	PT_CODEC_YUYV, /* raw pictures: on the way from a device to the encoder alone */
+	PT_CODEC_NV12,
 	PT_N_CODECS
 } PtCodec;
 

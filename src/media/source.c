@@ -5,14 +5,12 @@
 #include "media/file/file.h"
 #include "media/rtsp/client.h"
 #include "media/test/clock.h"
+#include "media/v4l2/v4l2.h"
 #include <glib.h>
 #include <string.h>
 
 static const PtSourceOps *const sources[] = {
-    &pt_rtsp_source_ops,
-    &pt_rtsps_source_ops,
-    &pt_file_source,
-    &pt_test_source,
+    &pt_rtsp_source_ops, &pt_rtsps_source_ops, &pt_file_source, &pt_test_source, &pt_v4l2_source,
 };
 
 PtSource *pt_source_start(const PtSourceParams *params, GError **error) {

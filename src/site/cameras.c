@@ -12,7 +12,7 @@ const char *const pt_sound_words[] = {"never", "events", "always", "talk", NULL}
 const char *const pt_transport_words[] = {"tcp", "udp", NULL};
 
 static const char *const source_schemes[] = {"rtsp", "rtsps", "onvif", "v4l2", "file", "test", NULL};
-static const char *const source_built[] = {"rtsp", "rtsps", "onvif", "file", "test", NULL};
+static const char *const source_built[] = {"rtsp", "rtsps", "onvif", "v4l2", "file", "test", NULL};
 
 void pt_site_camera_free(void *data) {
 	PtSiteCamera *c = data;
@@ -37,6 +37,9 @@ static void read_source(PtSite *site, const PtNode *node, char **ret, GPtrArray 
 	if (!strcmp(scheme, "test") && strcmp(*ret, "test:clock") && strncmp(*ret, "test:clock?", 11))
 		pt_problem(problems, node,
 		           "'%.60s' is not test:clock, with options or without (test:clock?size=640x360&fps=15)", *ret);
+	if (!strcmp(scheme, "v4l2") && !g_str_has_prefix(*ret + 5, "/dev/"))
+		pt_problem(problems, node, "'%.60s' is not v4l2:/dev/videoN, with options or without (?size=640x480&fps=15)",
+		           *ret);
 	const char *file = !strcmp(scheme, "file") ? *ret + strlen("file:") : NULL;
 	if (file && !g_path_is_absolute(file) && strncmp(file, "//", 2)) { /* relative to the site file */
 		char *absolute = g_strconcat("file:", site->dir, "/", file, NULL);

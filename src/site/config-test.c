@@ -113,6 +113,8 @@ static const struct {
     {"serve: { rtsp: 0.0.0.0:8554, plain: lan }\n", NULL},
     {"serve: { plain: no }\n", NULL},
     {"serve: { rtsps: \"[::]:322\" }\n", NULL},
+    {"cameras: { g: { source: \"v4l2:/dev/video0?size=640x480\" } }\n", NULL},
+    {"cameras: { g: { source: v4l2:video0 } }\n", "is not v4l2:/dev/videoN"},
     {"cameras: { g: { source: rtsps://192.0.2.1/a } }\n", NULL},
     {"cameras: { g: { source: rtsps://192.0.2.1/a, tls: verify } }\n", NULL},
     {"cameras: { g: { source: rtsps://192.0.2.1/a, tls: maybe } }\n", "neither any nor verify nor sha256:"},

@@ -12,7 +12,7 @@ typedef enum {
 	PT_CODEC_JOB_JPEG = 1, /* one key sample of H.264, H.265 or MJPEG in, one JPEG out (a sample of format MJPEG) */
 	PT_CODEC_JOB_CLOCK,    /* nothing in; the test picture and tone out, in real time, until the socket closes */
 	PT_CODEC_JOB_AUDIO,    /* any audio in, AAC LC or Opus out */
-	PT_CODEC_JOB_VIDEO,    /* H.264, H.265 or MJPEG in, H.264 without B-frames out, from from_pts on */
+	PT_CODEC_JOB_VIDEO,    /* H.264, H.265, MJPEG or raw pictures in, H.264 without B-frames out, from from_pts on */
 } PtCodecJobKind;
 
 typedef struct {
@@ -21,7 +21,7 @@ typedef struct {
 	 * even. VIDEO: unused, the size stays. */
 	uint16_t width, height;
 	uint8_t quality;  /* JPEG: 1..100; 0: 80 */
-	uint16_t fps;     /* CLOCK: 1..60 */
+	uint16_t fps;     /* CLOCK: 1..60; VIDEO: 0, or as they come in real time: nothing is kept back */
 	uint32_t gop_ms;  /* CLOCK: between key frames; VIDEO: the longest; 0: 2000 */
 	uint32_t bitrate; /* CLOCK, VIDEO: bit/s; VIDEO 0: by quality. AUDIO: 0: 64000 per channel */
 	bool with_audio;  /* CLOCK */

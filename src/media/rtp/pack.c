@@ -130,7 +130,7 @@ PtRtpBlock *pt_rtp_pack(PtRtpPacker *packer, const PtSample *s) {
 	pt_buf_grow(&b->data, s->size + s->size / 32 + 1024);
 	b->data.size = 0;
 	uint16_t seq = packer->seq;
-	if (packers[f->codec](&p, s) && b->n_packets)
+	if (packers[f->codec] && packers[f->codec](&p, s) && b->n_packets)
 		return b;
 	packer->seq = seq;
 	pt_rtp_block_unref(b);
