@@ -73,6 +73,22 @@ static bool take_directory(PtArchive *a, GError **error) {
 	return true;
 }
 
+static bool open_index(PtArchive *a, const char *db, PtRecovery *recovery, GError **error) {
+	for (int try = 0;; try++) {
+		g_autoptr(GError) why = NULL;
+		a->store = pt_store_open(db, &why);
+		if (a->store && pt_archive_recover(a->store, a->path, recovery, &why))
+			return true;
+		g_clear_pointer(&a->store, pt_store_free);
+		/* recording does not wait for somebody who mends an index that can be made again */
+		if (try || !g_error_matches(why, PT_ERROR, PT_ERROR_INVALID) || !pt_store_put_aside(db, NULL)) {
+			g_propagate_error(error, g_steal_pointer(&why));
+			return false;
+		}
+		*recovery = (PtRecovery){.damaged = true};
+	}
+}
+
 PtArchive *pt_archive_open(const PtArchiveParams *params, PtRecovery *ret_recovery, GError **error) {
 	PtArchive *a = g_new0(PtArchive, 1);
 	a->lock_fd = -1;
@@ -83,8 +99,7 @@ PtArchive *pt_archive_open(const PtArchiveParams *params, PtRecovery *ret_recove
 	a->recorders = g_ptr_array_new();
 	PtRecovery recovery = {0};
 	g_autofree char *db = g_build_filename(a->path, "index.db", NULL);
-	if (!take_directory(a, error) || !(a->store = pt_store_open(db, error)) ||
-	    !pt_archive_recover(a->store, a->path, &recovery, error)) {
+	if (!take_directory(a, error) || !open_index(a, db, &recovery, error)) {
 		pt_archive_free(a);
 		return NULL;
 	}

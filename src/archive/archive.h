@@ -30,6 +30,7 @@ typedef struct {
 	unsigned adopted;   /* files the index did not know */
 	unsigned removed;   /* rows without a file, files without a whole fragment */
 	int64_t cut_bytes;  /* of torn tails */
+	bool damaged;       /* the index was: it was put aside and made anew from the files */
 } PtRecovery;
 
 /* mkdir -p, and on the medium when it returns: the footage in it is worth no more than its name. */

@@ -245,6 +245,8 @@ static void adopt(void *user, const char *path, const char *camera, const char *
 	a->recovery->cut_bytes += torn;
 }
 
+static bool add_unknown_gaps(PtStore *store, GError **error);
+
 bool pt_archive_recover(PtStore *store, const char *root, PtRecovery *ret, GError **error) {
 	if (!pt_store_begin(store, true, error))
 		return false;
@@ -253,14 +255,15 @@ bool pt_archive_recover(PtStore *store, const char *root, PtRecovery *ret, GErro
 		return false;
 	if (!ok)
 		return false;
-	/* after a power cut the index may be older than the files, by seconds; two days cover midnight */
+	/* after a power cut the index may be older than the files, by seconds; two days cover midnight. A new one knows
+	 * nothing */
 	Adoption a = {.store = store, .root = root, .recovery = ret};
-	walk(&(Walk){.store = store, .root = root, .days = 2, .found = adopt, .user = &a});
+	walk(&(Walk){.store = store, .root = root, .days = pt_store_is_new(store) ? 0 : 2, .found = adopt, .user = &a});
 	if (a.error) {
 		g_propagate_error(error, a.error);
 		return false;
 	}
-	return true;
+	return !pt_store_is_new(store) || add_unknown_gaps(store, error);
 }
 
 /* ---- check ---- */
@@ -378,11 +381,8 @@ bool pt_archive_check(const char *root, bool do_rebuild, PtCheck *ret_check, GEr
 		PtStore *probe = pt_store_open(db, &why);
 		pt_store_free(probe);
 		if (g_error_matches(why, PT_ERROR, PT_ERROR_INVALID)) {
-			g_autofree char *aside = g_strconcat(db, ".damaged", NULL);
-			if (rename(db, aside)) {
-				pt_error_set(error, DISK, "archive: put %s aside: %s", db, g_strerror(errno));
+			if (!pt_store_put_aside(db, error))
 				return false;
-			}
 		}
 	}
 	PtStore *store = pt_store_open(db, error);

@@ -80,12 +80,44 @@ static void test_ids_and_damage(void) {
 	g_assert_nonnull(strstr(error->message, "--rebuild"));
 }
 
+/* P3: what is kept outlives the index. */
+static void test_keeps(void) {
+	PtStore *store = open_store("k.db");
+	g_assert_true(pt_store_is_new(store));
+	PtKeepRow rows[] = {
+	    {.id = 7,
+	     .camera = "gate",
+	     .start_ns = 1,
+	     .end_ns = 9,
+	     .until_ns = 5,
+	     .person = true,
+	     .who = "anna",
+	     .why = "police\n[4711]; \\ \"ü\""},
+	    {.id = 8, .camera = "yard", .start_ns = 2, .end_ns = 3, .ring = true, .who = "rule/x", .why = ""}};
+	for (unsigned i = 0; i < 2; i++)
+		g_assert_true(pt_store_put_keep(store, &rows[i], NULL));
+	g_assert_true(pt_store_delete_keep(store, 8, NULL));
+	pt_store_free(store);
+	g_autofree char *path = g_build_filename(dir, "k.db", NULL);
+	g_assert_true(pt_store_put_aside(path, NULL));
+	store = open_store("k.db");
+	g_assert_true(pt_store_is_new(store));
+	g_autoptr(GArray) back = pt_store_keeps(store, NULL, NULL);
+	g_assert_cmpuint(back->len, ==, 1);
+	const PtKeepRow *r = &g_array_index(back, PtKeepRow, 0);
+	g_assert_true(r->id == 7 && r->end_ns == 9 && r->until_ns == 5 && r->person && !r->ring);
+	g_assert_cmpstr(r->why, ==, rows[0].why);
+	g_assert_cmpstr(r->who, ==, "anna");
+	pt_store_free(store);
+}
+
 int main(int argc, char **argv) {
 	g_test_init(&argc, &argv, NULL);
 	dir = g_dir_make_tmp("pt-store-XXXXXX", NULL);
 	g_test_add_func("/store/segments", test_segments);
 	g_test_add_func("/store/coarse", test_coarse);
 	g_test_add_func("/store/ids-and-damage", test_ids_and_damage);
+	g_test_add_func("/store/keeps", test_keeps);
 	int r = g_test_run();
 	g_autofree char *rm = g_strdup_printf("rm -rf '%s'", dir);
 	if (system(rm))

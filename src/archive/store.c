@@ -2,7 +2,9 @@
 #include "archive/store.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include <errno.h>
 #include <sqlite3.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
 
@@ -54,6 +56,7 @@ struct PtStore {
 	sqlite3 *db;
 	sqlite3_stmt *writes[N_WRITES];
 	int depth;
+	bool fresh; /* made by this opening */
 
 	_Atomic int64_t total_bytes; /* of what is committed; written under lock */
 
@@ -100,6 +103,76 @@ static void note_total(PtStore *store) {
 	store->total_bytes = MAX(query_int(store->db, "SELECT value FROM meta WHERE key='bytes'"), 0);
 }
 
+/* ---- what is kept, once more in a file of its own ----
+ * All else of the index can be made again from the footage; what a person or a rule wants kept cannot. A new index takes it
+ * from there, so that a lost or damaged one costs nobody's evidence (P3). */
+
+static char *keeps_path(const PtStore *store) { return g_strconcat(store->path, ".keeps", NULL); }
+
+static bool write_keeps(PtStore *store, GError **error) {
+	g_autoptr(GArray) rows = pt_store_keeps(store, NULL, error);
+	if (!rows)
+		return false;
+	g_autoptr(GKeyFile) file = g_key_file_new();
+	for (guint i = 0; i < rows->len; i++) {
+		const PtKeepRow *r = &g_array_index(rows, PtKeepRow, i);
+		g_autofree char *id = g_strdup_printf("%" G_GINT64_FORMAT, r->id);
+		g_key_file_set_string(file, id, "camera", r->camera);
+		g_key_file_set_int64(file, id, "start_ns", r->start_ns);
+		g_key_file_set_int64(file, id, "end_ns", r->end_ns);
+		g_key_file_set_int64(file, id, "until_ns", r->until_ns);
+		g_key_file_set_boolean(file, id, "person", r->person);
+		g_key_file_set_boolean(file, id, "ring", r->ring);
+		g_key_file_set_string(file, id, "who", r->who);
+		g_key_file_set_string(file, id, "why", r->why);
+	}
+	g_autofree char *path = keeps_path(store), *text = g_key_file_to_data(file, NULL, NULL);
+	g_autoptr(GError) cause = NULL;
+	if (g_file_set_contents_full(path, text, -1, G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE, 0640,
+	                             &cause))
+		return true;
+	pt_error_set(error, DISK, "index: write %s: %s", path, cause->message);
+	return false;
+}
+
+static void copy_key(GKeyFile *file, const char *group, const char *key, char *to, size_t size) {
+	g_autofree char *text = g_key_file_get_string(file, group, key, NULL);
+	g_strlcpy(to, text ? text : "", size);
+}
+
+static bool run(PtStore *store, int which, GError **error, const char *format, ...);
+
+/* Into an index that has just been made. What cannot be read is left out: the rest counts all the same. */
+static void read_keeps(PtStore *store) {
+	g_autofree char *path = keeps_path(store);
+	g_autoptr(GKeyFile) file = g_key_file_new();
+	if (!g_key_file_load_from_file(file, path, G_KEY_FILE_NONE, NULL))
+		return;
+	g_auto(GStrv) groups = g_key_file_get_groups(file, NULL);
+	for (char **g = groups; *g; g++) {
+		PtKeepRow r = {.id = g_ascii_strtoll(*g, NULL, 10),
+		               .start_ns = g_key_file_get_int64(file, *g, "start_ns", NULL),
+		               .end_ns = g_key_file_get_int64(file, *g, "end_ns", NULL),
+		               .until_ns = g_key_file_get_int64(file, *g, "until_ns", NULL),
+		               .person = g_key_file_get_boolean(file, *g, "person", NULL),
+		               .ring = g_key_file_get_boolean(file, *g, "ring", NULL)};
+		copy_key(file, *g, "camera", r.camera, sizeof r.camera);
+		copy_key(file, *g, "who", r.who, sizeof r.who);
+		copy_key(file, *g, "why", r.why, sizeof r.why);
+		if (r.id > 0 && r.camera[0] && r.end_ns > r.start_ns)
+			run(store, PUT_KEEP, NULL, "isiiiiiss", r.id, r.camera, r.start_ns, r.end_ns, r.until_ns,
+			    (int64_t)r.person, (int64_t)r.ring, r.who, r.why);
+	}
+}
+
+static void take_up_keeps(PtStore *store) {
+	g_autofree char *path = keeps_path(store);
+	if (store->fresh)
+		read_keeps(store);
+	else if (!g_file_test(path, G_FILE_TEST_EXISTS)) /* an index of before there was such a file */
+		write_keeps(store, NULL);
+}
+
 static bool create_schema(PtStore *store, GError **error) {
 	int64_t version = query_int(store->db, "PRAGMA user_version");
 	if (version == 0 && query_int(store->db, "SELECT count(*) FROM sqlite_schema") == 0) {
@@ -112,11 +185,12 @@ static bool create_schema(PtStore *store, GError **error) {
 		if (sqlite3_exec(store->db, sql, NULL, NULL, NULL) != SQLITE_OK)
 			return fail(store->db, "create", error);
 		version = SCHEMA_VERSION;
+		store->fresh = true;
 	}
 	if (version != SCHEMA_VERSION) {
 		if (version < 0)
 			return fail(store->db, "read", error);
-		pt_error_set(error, INVALID,
+		pt_error_set(error, UNSUPPORTED,
 		             "index: %s has layout %d, this program knows %d: it was made by another version", store->path,
 		             (int)version, SCHEMA_VERSION);
 		return false;
@@ -147,10 +221,27 @@ PtStore *pt_store_open(const char *path, GError **error) {
 			goto failed;
 		}
 	note_total(store);
+	take_up_keeps(store);
 	return store;
 failed:
 	pt_store_free(store);
 	return NULL;
+}
+
+bool pt_store_is_new(const PtStore *store) { return store->fresh; }
+
+bool pt_store_put_aside(const char *path, GError **error) {
+	static const char *const ends[] = {"", "-wal", "-shm"};
+	g_autofree char *when = pt_time_format(pt_wall_ns(pt_clock_system()));
+	for (size_t i = 0; i < G_N_ELEMENTS(ends); i++) {
+		g_autofree char *from = g_strconcat(path, ends[i], NULL),
+		                *to = g_strdup_printf("%s.damaged-%s%s", path, when, ends[i]);
+		if (rename(from, to) && errno != ENOENT) {
+			pt_error_set(error, DISK, "index: put %s aside: %s", from, g_strerror(errno));
+			return false;
+		}
+	}
+	return true;
 }
 
 void pt_store_free(PtStore *store) {
@@ -268,7 +359,7 @@ bool pt_store_put_keep(PtStore *store, const PtKeepRow *r, GError **error) {
 		pt_store_rollback(store);
 		return false;
 	}
-	return pt_store_commit(store, error);
+	return pt_store_commit(store, error) && write_keeps(store, error);
 }
 
 bool pt_store_delete_keep(PtStore *store, int64_t id, GError **error) {
@@ -279,7 +370,7 @@ bool pt_store_delete_keep(PtStore *store, int64_t id, GError **error) {
 		ok = false;
 	}
 	g_rec_mutex_unlock(&store->lock);
-	return ok;
+	return ok && write_keeps(store, error);
 }
 
 bool pt_store_forget_everything(PtStore *store, GError **error) {

@@ -13,7 +13,7 @@
 #define TICK_NS (200 * PT_NS_PER_MS)
 #define RETRY_NS (2 * PT_NS_PER_S)
 #define SYNC_PAUSE_NS (200 * PT_NS_PER_MS) /* between two syncs at least */
-#define QUEUE_MAX_SERIES (8u << 20) /* bytes a series may have waiting: a slow disk costs its own streams only */
+#define QUEUE_MAX_SERIES (8u << 20)        /* bytes a series may have waiting: a slow disk costs its own streams only */
 #define QUEUE_MAX_TOTAL (512u << 20)
 
 const char pt_gap_starting[] = "waiting for the first picture";
@@ -439,7 +439,8 @@ static void *writer_thread(void *data) {
 				w->hooks.tick(w->hooks.user);
 		}
 		if (!w->syncing && (now >= w->next_sync || w->next->flushes->len)) {
-			/* a slow disk is synced more often: what waits for a sync and what the sync takes are lost together */
+			/* a slow disk is synced more often: what waits for a sync and what the sync takes are lost together
+			 */
 			w->next_sync = now + MAX(w->sync_interval - w->stats.last_sync_ns, SYNC_PAUSE_NS);
 			begin_sync(w);
 		}

@@ -132,6 +132,12 @@ static bool open_archive(Hub *h, GError **error) {
 	                             &recovery, error);
 	if (!h->archive)
 		return false;
+	if (recovery.damaged) {
+		static const char text[] =
+		    "the index was damaged: it was put aside (index.db.damaged-…) and made anew from the footage";
+		say("archive: %s", text);
+		publish(h, "archive", PT_TOPIC_ARCHIVE, "recovered", NULL, text);
+	}
 	if (recovery.recovered || recovery.adopted || recovery.removed) {
 		g_autofree char *text =
 		    g_strdup_printf("after an unclean end: %u open segments made whole, %u found, %u without a whole "

@@ -257,3 +257,29 @@ def test_a_full_disk_makes_room_by_policy():
             assert not h.problem()
             h.stop()
             h.assert_sound()
+
+
+@pytest.mark.parametrize("how", ["pages", "no database", "gone"])
+def test_a_damaged_index_is_made_anew(how):
+    """Recording goes on by itself, no footage is lost, and what a person keeps is kept still (P3)."""
+    with Farm() as farm, Hub(f"cameras:\n  gate: {{ source: {farm.url()} }}\n") as h:
+        h.wait_recording("gate")
+        time.sleep(2)
+        first = h.get("/api/cameras/gate/segments")["segments"][0]
+        h.cli("archive", "keep", "gate", "--from", first["start"], "--to", first["end"], "--why", "evidence")
+        h.stop()
+        index = h.archive / "index.db"
+        if how == "gone":
+            index.unlink()
+        else:
+            with open(index, "r+b") as f:
+                f.seek(0 if how == "no database" else 4096)
+                f.write(b"garbage, and more of it " * (4 if how == "no database" else 2000))
+        h.start()
+        h.wait_recording("gate")
+        assert [k["why"] for k in h.get("/api/keep")["kept"]] == ["evidence"]
+        assert first["path"] in [s["path"] for s in h.get("/api/cameras/gate/segments")["segments"]]
+        if how != "gone":
+            assert list(h.archive.glob("index.db.damaged-*")) and any("made anew" in (e.get("detail") or "") for e in h.events(topic="archive"))
+        h.stop()
+        h.assert_sound()
