@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "archive/eventlog.h"
 #include "archive/journal.h"
+#include "archive/store.h"
 #include "base/bytes.h"
 #include "base/error.h"
 #include <sqlite3.h>
@@ -29,6 +30,7 @@ struct PtEventlog {
 	char *path, *boot;
 	int64_t keep_ns;
 	uint64_t keep_rows, last_id;
+	bool damaged; /* at the start: it was put aside */
 	PtJournal *journal;
 	GThread *thread;
 
@@ -133,10 +135,43 @@ static sqlite3 *open_db(const char *path, bool write, GError **error) {
 	if (sqlite3_open_v2(path, &db, flags | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK ||
 	    sqlite3_exec(db, setup, NULL, NULL, NULL) != SQLITE_OK ||
 	    (write && sqlite3_exec(db, schema, NULL, NULL, NULL) != SQLITE_OK)) {
-		pt_error_set(error, DISK, "event log %s: %s", path, db ? sqlite3_errmsg(db) : "out of memory");
+		int code = db ? sqlite3_errcode(db) : SQLITE_NOMEM;
+		g_set_error(error, PT_ERROR,
+		            code == SQLITE_CORRUPT || code == SQLITE_NOTADB ? PT_ERROR_INVALID : PT_ERROR_DISK,
+		            "event log %s: %s", path, db ? sqlite3_errmsg(db) : "out of memory");
 		sqlite3_close(db);
 		return NULL;
 	}
+	return db;
+}
+
+/* At the start a look at the newest of it, where the next ones go: damage shows only when somebody reads there. */
+static sqlite3 *open_whole(const char *path, GError **error) {
+	sqlite3 *db = open_db(path, true, error);
+	sqlite3_stmt *st = NULL;
+	bool whole =
+	    db &&
+	    sqlite3_prepare_v2(db, "SELECT sum(length(source)) FROM (SELECT source FROM event ORDER BY id DESC LIMIT 20000)",
+	                       -1, &st, NULL) == SQLITE_OK &&
+	    sqlite3_step(st) == SQLITE_ROW;
+	sqlite3_finalize(st);
+	if (!db || whole)
+		return db;
+	pt_error_set(error, INVALID, "event log %s: %s", path, sqlite3_errmsg(db));
+	sqlite3_close(db);
+	return NULL;
+}
+
+/* A damaged log is kept under another name, and a new one begun: recording and relays do not wait for it to be mended. */
+static sqlite3 *open_or_begin(const char *path, bool *ret_damaged, GError **error) {
+	g_autoptr(GError) why = NULL;
+	sqlite3 *db = open_whole(path, &why);
+	if (!db && g_error_matches(why, PT_ERROR, PT_ERROR_INVALID) && pt_store_put_aside(path, NULL)) {
+		*ret_damaged = true;
+		return open_whole(path, error);
+	}
+	if (!db)
+		g_propagate_error(error, g_steal_pointer(&why));
 	return db;
 }
 
@@ -275,7 +310,7 @@ PtEventlog *pt_eventlog_new(const PtEventlogSettings *settings, GError **error) 
 	if (!g_file_get_contents("/proc/sys/kernel/random/boot_id", &log->boot, NULL, NULL))
 		log->boot = g_strdup("");
 	g_strchomp(log->boot);
-	log->db = open_db(log->path, true, error);
+	log->db = open_or_begin(log->path, &log->damaged, error);
 	if (!log->db || !prepare(log, error) || !(log->journal = pt_journal_open(settings->journal_dir, error))) {
 		pt_eventlog_free(log);
 		return NULL;
@@ -289,6 +324,8 @@ PtEventlog *pt_eventlog_new(const PtEventlogSettings *settings, GError **error) 
 	log->thread = g_thread_new("eventlog", log_thread, log);
 	return log;
 }
+
+bool pt_eventlog_was_damaged(const PtEventlog *log) { return log->damaged; }
 
 void pt_eventlog_free(PtEventlog *log) {
 	if (!log)

@@ -18,6 +18,8 @@ typedef struct {
  * an error at the start alone; later the journal holds what comes until the disk is back, up to its bound. */
 PtEventlog *pt_eventlog_new(const PtEventlogSettings *settings, GError **error);
 /* Writes everything out and ends; takes NULL. */
+/* What was there could not be read: it has another name now (events.db.damaged-…), and this one began empty. */
+bool pt_eventlog_was_damaged(const PtEventlog *log);
 void pt_eventlog_free(PtEventlog *log);
 
 /* From any thread; microseconds. must: P6, kept although the log lags far behind, and FALSE means that it must not be done.

@@ -116,6 +116,12 @@ static bool open_log(Hub *h, GError **error) {
 		return false;
 	pt_event_set_hub((uint16_t)g_str_hash(h->site->archive_path), pt_eventlog_last_id(h->log));
 	h->logged = pt_bus_subscribe_direct(h->bus, NULL, log_event, h);
+	if (pt_eventlog_was_damaged(h->log)) {
+		static const char text[] =
+		    "the event log was damaged: it was put aside (events.db.damaged-…) and a new one begun";
+		say("%s", text);
+		publish(h, "system/log", PT_TOPIC_SYSTEM, "recovered", NULL, text);
+	}
 	return true;
 }
 

@@ -283,3 +283,19 @@ def test_a_damaged_index_is_made_anew(how):
             assert list(h.archive.glob("index.db.damaged-*")) and any("made anew" in (e.get("detail") or "") for e in h.events(topic="archive"))
         h.stop()
         h.assert_sound()
+
+
+@pytest.mark.parametrize("where", [0, 4096])
+def test_a_damaged_event_log_is_begun_anew(where):
+    with Hub(PLUGS) as h:
+        for state in ("on", "off") * 20:
+            assert h.request("POST", "/api/relays/flood", {"state": state})[0] == 200
+        h.stop()
+        with open(h.archive / "events.db", "r+b") as f:
+            f.seek(where)
+            f.write(b"garbage, and more of it " * 2000)
+        h.start()
+        assert any("put aside" in (e.get("detail") or "") for e in h.events(topic="system"))
+        assert h.request("POST", "/api/relays/flood", {"state": "on"})[0] == 200
+        assert [e for e in h.events(topic="command", source="relay/flood") if e["actor"].startswith("user/")]
+        assert list(h.archive.glob("events.db.damaged-*"))
