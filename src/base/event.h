@@ -38,6 +38,12 @@ struct PtEvent {
 #define PT_TOPIC_LOGIN "login"
 #define PT_TOPIC_ARCHIVE "archive"
 #define PT_TOPIC_NOTIFY "notify"
+/* what cameras tell of themselves and of what they see: "active", "inactive" */
+#define PT_TOPIC_MOTION "motion"
+#define PT_TOPIC_TAMPER "tamper"
+#define PT_TOPIC_SOUND "sound"
+#define PT_TOPIC_STORAGE "storage" /* active: it has failed */
+#define PT_TOPIC_REBOOT "reboot"
 
 #define PT_EVENT_DETAIL_MAX 4096
 #define PT_EVENT_TEXT_MAX 160 /* bytes of source, topic, state and actor each; longer ones are cut */

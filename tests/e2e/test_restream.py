@@ -39,7 +39,8 @@ def restream():
 def test_sound_goes_where_the_site_file_lets_it(restream, camera, user, sound):
     found = subprocess.run(["ffprobe", "-v", "error", "-rtsp_transport", "tcp", "-analyzeduration", "1", "-show_entries", "stream=codec_type", "-of", "csv=p=0",
                             f"rtsp://{user}:{SECRET}@127.0.0.1:{restream}/{camera}/main"], capture_output=True, text=True, timeout=30, check=True)
-    assert sorted(found.stdout.split()) == (["audio", "video"] if sound else ["video"])
+    # "data" is the track of events that cameras of this machine have
+    assert set(found.stdout.split()) - {"data"} == ({"audio", "video"} if sound else {"video"})
 
 
 def test_clients_of_a_stream_that_is_replaced_are_let_go():
