@@ -42,6 +42,7 @@ static void conn_gone(gpointer data, GObject *connection) {
 	PtConn *c = data;
 	pt_conn_set_deadline(c, 0);
 	c->server->stats.connections--;
+	pt_server_unref(c->server);
 	g_object_set_qdata(G_OBJECT(c->remote), conn_quark(), NULL);
 	g_object_unref(c->remote);
 	g_object_unref(c->socket);
@@ -95,6 +96,7 @@ static gboolean incoming(GSocketService *service, GSocketConnection *connection,
 	else /* head and body of an answer are two writes: the second must not wait 40 ms for the first to be confirmed */
 		g_socket_set_option(c->socket, IPPROTO_TCP, TCP_NODELAY, 1, NULL);
 	server->stats.connections++;
+	server->refs++;
 	g_object_weak_ref(G_OBJECT(connection), conn_gone, c);
 	/* libsoup gives this very object back with every message: the way from a message to its connection */
 	c->remote = g_object_ref(remote);

@@ -21,6 +21,7 @@ typedef struct {
 } PtConn;
 
 struct PtServer {
+	int refs; /* its owner's, and one of each connection: some end a moment after it */
 	SoupServer *soup;
 	GPtrArray *services; /* GSocketService */
 	GPtrArray *sockets;  /* of PtSocket *, open or on their way; borrowed */
@@ -53,6 +54,8 @@ struct PtRequest {
 PtConn *pt_conn_of(SoupServerMessage *msg);                /* borrowed; NULL once it is gone */
 void pt_conn_set_deadline(PtConn *conn, unsigned seconds); /* takes NULL; 0: none. When it passes the connection is cut */
 void pt_conn_cut(PtConn *conn);                            /* takes NULL: nothing more in either direction */
+
+void pt_server_unref(PtServer *server); /* gives the memory back with the last one */
 
 /* A request for this message, which is told when it is over. Caller holds one reference, the exchange the other. */
 PtRequest *pt_request_new(PtServer *server, SoupServerMessage *msg, const char *path, GHashTable *query);

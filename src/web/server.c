@@ -297,6 +297,7 @@ static void add_unreachable_listener(SoupServer *soup) {
 
 PtServer *pt_server_new(const PtServerParams *params) {
 	PtServer *server = g_new0(PtServer, 1);
+	server->refs = 1;
 	server->params = *params;
 	server->params.names = g_strdupv(params->names);
 	if (!server->params.max_connections)
@@ -311,6 +312,11 @@ PtServer *pt_server_new(const PtServerParams *params) {
 	g_signal_connect(server->soup, "request-aborted", G_CALLBACK(request_over), server);
 	soup_server_add_handler(server->soup, NULL, on_request, server, NULL);
 	return server;
+}
+
+void pt_server_unref(PtServer *server) {
+	if (!--server->refs)
+		g_free(server);
 }
 
 void pt_server_free(PtServer *server) {
@@ -332,7 +338,7 @@ void pt_server_free(PtServer *server) {
 	g_free(server->unix_path);
 	g_ptr_array_unref(server->routes);
 	g_strfreev(server->params.names);
-	g_free(server);
+	pt_server_unref(server);
 }
 
 void pt_server_get_stats(PtServer *server, PtServerStats *ret_stats) { *ret_stats = server->stats; }
