@@ -60,6 +60,9 @@ static void test_days(void) {
 	    {"stall of 8 s", .stall_at = 40, .stall_s = 8, .jitter_ms = 5, .worst_ms = 60},
 	    {"camera's clock jumps an hour ahead", .jump_at = 40, .jump_s = 3600, .jitter_ms = 20, .worst_ms = 50},
 	    {"camera's clock jumps an hour back", .jump_at = 40, .jump_s = -3600, .jitter_ms = 20, .worst_ms = 50},
+	    {"camera's clock jumps 8 s ahead", .jump_at = 40, .jump_s = 8, .jitter_ms = 20, .worst_ms = 50},
+	    {"camera's clock jumps 2 s ahead", .jump_at = 40, .jump_s = 2, .jitter_ms = 20, .worst_ms = 50},
+	    {"camera's clock jumps 3 s back", .jump_at = 40, .jump_s = -3, .jitter_ms = 20, .worst_ms = 50},
 	    {"the hub's clock is set back", .step_wall_s = -3600, .jitter_ms = 20, .worst_ms = 20},
 	};
 	for (size_t i = 0; i < G_N_ELEMENTS(days); i++)
@@ -79,6 +82,21 @@ static void test_burst(void) {
 		error = wall - captured;
 	}
 	g_assert_cmpint(ABS(error) / MS, <, 20);
+}
+
+/* A server sends the last key frame to begin with, three seconds old, then goes on live. */
+static void test_stale(void) {
+	PtTimeline t;
+	pt_timeline_init(&t, 90000);
+	int64_t begin = pt_timeline_wall(&t, pt_timeline_ticks(&t, 0, START), 0), last = begin;
+	for (int i = 75; i < 200; i++) {
+		int64_t arrived = START + (i - 74) * 40 * MS;
+		int64_t wall = pt_timeline_wall(&t, pt_timeline_ticks(&t, (uint32_t)i * 3600, arrived), 0);
+		g_assert_cmpint(wall, >, last);
+		g_assert_cmpint(ABS(wall - arrived) / MS, <, 20);
+		last = wall;
+	}
+	g_assert_cmpint(begin, ==, START);
 }
 
 /* Sound that takes 300 ms longer than the picture: told by sender reports, it comes to lie where it belongs. */
@@ -126,6 +144,7 @@ int main(int argc, char **argv) {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/timeline/days", test_days);
 	g_test_add_func("/timeline/burst", test_burst);
+	g_test_add_func("/timeline/stale", test_stale);
 	g_test_add_func("/timeline/together", test_together);
 	g_test_add_func("/timeline/dts", test_dts);
 	return g_test_run();

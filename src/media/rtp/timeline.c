@@ -5,7 +5,8 @@
 #include <string.h>
 
 #define IMPOSSIBLE_NS (10 * PT_NS_PER_S) /* so far in the future nothing can have been captured */
-#define BACK_NS (5 * PT_NS_PER_S)        /* no B-frame stands so far back */
+#define AHEAD_NS PT_NS_PER_S             /* nor so far by a single step: bursts of old frames come in small ones */
+#define BACK_NS (5 * PT_NS_PER_S)        /* no B-frame stands so far before the first frame */
 #define LATE_NS (2 * PT_NS_PER_S)        /* all of the last seconds late by that: the camera's clock stood still */
 #define SETTLE_NS (10 * PT_NS_PER_S)     /* at first the estimate may follow fast: servers send a burst of old frames */
 #define STEP_NS (PT_NS_PER_S / 5)        /* the hub's own clock was set */
@@ -78,6 +79,19 @@ static void follow(PtTimeline *t, int64_t arrival, int64_t progress) {
 	t->base += CLAMP(move, settling ? -progress * 9 / 10 : -progress / 5, progress / 5);
 }
 
+static void set_top(PtTimeline *t, int64_t top) {
+	t->top = top;
+	t->tops[0] = t->tops[1] = top - to_ticks(t, BACK_NS);
+}
+
+/* Whether the camera's clock was set, or began anew, between the last frame and this one. */
+static bool clock_broke(const PtTimeline *t, int64_t delta, int64_t arrival) {
+	if (t->ticks + delta < t->tops[1]) /* a B-frame stands between the last two frames that went ahead */
+		return true;
+	int64_t ahead = t->base + to_ns(t, t->ticks + delta) - arrival, step = to_ns(t, delta) - (arrival - t->last_arrival);
+	return ahead > IMPOSSIBLE_NS || MIN(ahead, step) > AHEAD_NS;
+}
+
 int64_t pt_timeline_ticks(PtTimeline *t, uint32_t rtp, int64_t arrival_mono_ns) {
 	if (!t->started) {
 		bool again = t->first_arrival != 0;
@@ -91,25 +105,29 @@ int64_t pt_timeline_ticks(PtTimeline *t, uint32_t rtp, int64_t arrival_mono_ns) 
 		}
 		clear_windows(t);
 		t->last_rtp = rtp;
-		t->top = t->ticks;
+		set_top(t, t->ticks);
 		note(t, arrival_mono_ns);
 		t->last_arrival = arrival_mono_ns;
 		return t->ticks;
 	}
 	if (rtp == t->last_rtp)
 		return t->ticks;
-	int64_t delta = (int32_t)(rtp - t->last_rtp), frame = to_ns(t, ABS(delta));
+	int64_t delta = (int32_t)(rtp - t->last_rtp), progress = 0;
 	t->last_rtp = rtp;
-	if ((delta < 0 && frame > BACK_NS) || t->base + to_ns(t, t->ticks + delta) > arrival_mono_ns + IMPOSSIBLE_NS) {
-		/* its clock was set, or began anew: ours goes on */
+	if (clock_broke(t, delta, arrival_mono_ns)) { /* ours goes on */
 		t->breaks++;
-		delta = MAX(1, to_ticks(t, arrival_mono_ns - t->last_arrival));
-		frame = 0;
+		t->ticks = MAX(t->ticks, t->top) + MAX(1, to_ticks(t, arrival_mono_ns - t->last_arrival));
+		set_top(t, t->ticks);
 		clear_windows(t);
+	} else {
+		t->ticks += delta;
+		if (t->ticks > t->top) {
+			progress = to_ns(t, t->ticks - t->top);
+			t->tops[1] = t->tops[0];
+			t->tops[0] = t->top;
+			t->top = t->ticks;
+		}
 	}
-	t->ticks += delta;
-	int64_t progress = frame && t->ticks > t->top ? to_ns(t, t->ticks - t->top) : 0;
-	t->top = MAX(t->top, t->ticks);
 	note(t, arrival_mono_ns);
 	follow(t, arrival_mono_ns, progress);
 	t->last_arrival = arrival_mono_ns;

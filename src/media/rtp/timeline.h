@@ -18,7 +18,7 @@ typedef struct {
 	int64_t first_arrival, last_arrival;
 	int64_t base; /* monotonic ns of tick 0 */
 	int64_t windows[PT_TIMELINE_WINDOWS], epochs[PT_TIMELINE_WINDOWS];
-	int64_t top; /* the largest ticks so far */
+	int64_t top, tops[2]; /* the largest ticks so far, and the two that were it before */
 	bool has_marks;
 	int64_t mark[2], mark_ns[2]; /* the two largest ticks that were asked for, and their monotonic times */
 	int64_t correction; /* of the estimate: this track takes longer to arrive than another of its camera, ns, <= 0 */
