@@ -507,6 +507,20 @@ GArray *pt_store_oldest_segments(PtStore *store, int64_t series, int64_t from_ns
 	                   "iii", from_ns, before_ns, (int64_t)limit);
 }
 
+int pt_store_neighbour(PtStore *store, int64_t series, int64_t start_ns, bool later, PtSegmentRow *ret, GError **error) {
+	static const char earlier_sql[] = "SELECT " SEGMENT_COLUMNS " FROM segment WHERE series=?1 AND start_ns<?2"
+	                                  " ORDER BY start_ns DESC LIMIT 1",
+	                  later_sql[] = "SELECT " SEGMENT_COLUMNS " FROM segment WHERE series=?1 AND start_ns>?2"
+	                                " ORDER BY start_ns LIMIT 1";
+	g_autoptr(GArray) rows = select_rows(store, sizeof(PtSegmentRow), read_segment, error,
+	                                     later ? later_sql : earlier_sql, "ii", series, start_ns);
+	if (!rows)
+		return -1;
+	if (rows->len)
+		*ret = g_array_index(rows, PtSegmentRow, 0);
+	return rows->len > 0;
+}
+
 int64_t pt_store_total_bytes(PtStore *store) { return store->total_bytes; }
 
 static void read_gap(sqlite3_stmt *st, GArray *rows) {

@@ -69,6 +69,8 @@ GArray *pt_store_open_segments(PtStore *store, GError **error);
 /* Closed ones that begin in [from, before), oldest first; series 0: of all. */
 GArray *pt_store_oldest_segments(PtStore *store, int64_t series, int64_t from_ns, int64_t before_ns, unsigned limit,
                                  GError **error);
+/* The segment of a series that begins next after start_ns, or last before it. 1: there is one, 0: none, -1: error. */
+int pt_store_neighbour(PtStore *store, int64_t series, int64_t start_ns, bool later, PtSegmentRow *ret, GError **error);
 int64_t pt_store_total_bytes(PtStore *store); /* of all segments, kept up to date by the database */
 GArray *pt_store_gaps(PtStore *store, int64_t series, int64_t from_ns, int64_t to_ns, GError **error);
 GArray *pt_store_keeps(PtStore *store, const char *camera, GError **error); /* NULL: of all cameras */

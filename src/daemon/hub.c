@@ -384,7 +384,7 @@ static bool start(Hub *h, GError **error) {
 	h->http = pt_http_new(CAMERA_CONNECTIONS);
 	h->cameras = pt_cameras_new(&(PtCamerasEnv){h->archive, h->bus, h->workers, h->n_workers, h->http, h->clock});
 	h->add = pt_add_camera_new(&(PtAddCameraEnv){h->http, h->clock, h->bus, h->workers[0], h, host_site, reload});
-	h->serve = pt_serve_new(h->serving, h->cameras);
+	h->serve = pt_serve_new(h->serving, h->cameras, h->archive);
 	if (!open_web(h, error))
 		return false;
 	/* P5: overdue offs and safe states before anything else; the rules know the site before inputs report */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/serve.h"
+#include "archive/replay.h"
 #include "base/error.h"
 #include "media/rtsp/server.h"
 #include <string.h>
@@ -7,6 +8,7 @@
 struct PtServe {
 	PtLoop *loop;
 	PtCameras *cameras;
+	PtArchive *archive;
 	PtRtspServer *rtsp;
 	PtTlsIdentity *identity; /* of serve.rtsps */
 
@@ -21,9 +23,8 @@ static PtSite *take_site(PtServe *s) {
 	return site;
 }
 
-static PtStream *find(void *data, const char *path, const char *user, GError **error) {
-	PtServe *s = data;
-	g_autoptr(PtSite) site = take_site(s);
+/* "gate/main" taken apart, when it is a camera of the site and the user may see it. */
+static char **split_path(PtSite *site, const char *path, const char *user, GError **error) {
 	g_auto(GStrv) parts = g_strsplit(path, "/", 3);
 	if (g_strv_length(parts) != 2 || !pt_site_camera(site, parts[0])) {
 		pt_error_set(error, NOT_FOUND, "there is no stream at '%s' (CAMERA/main or CAMERA/sub)", path);
@@ -34,6 +35,15 @@ static PtStream *find(void *data, const char *path, const char *user, GError **e
 		pt_error_set(error, DENIED, "%s may not see camera %s", user, parts[0]);
 		return NULL;
 	}
+	return g_steal_pointer(&parts);
+}
+
+static PtStream *find(void *data, const char *path, const char *user, GError **error) {
+	PtServe *s = data;
+	g_autoptr(PtSite) site = take_site(s);
+	g_auto(GStrv) parts = split_path(site, path, user, error);
+	if (!parts)
+		return NULL;
 	PtStream *stream = pt_cameras_stream(s->cameras, parts[0], parts[1]);
 	if (!stream)
 		pt_error_set(error, NOT_FOUND, "camera %s has no stream '%s'", parts[0], parts[1]);
@@ -67,12 +77,26 @@ static bool may_hear(void *data, const char *stream, const char *user) {
 	return camera->listen == PT_LISTEN_ALL || (who && who->role != PT_SITE_ROLE_VIEWER);
 }
 
-static const PtRtspServerOps rtsp_ops = {find, password, may_hear};
+static PtReplay *replay(void *data, const char *path, const char *user, GError **error) {
+	PtServe *s = data;
+	g_autoptr(PtSite) site = take_site(s);
+	g_auto(GStrv) parts = split_path(site, path + strlen(PT_RTSP_REPLAY), user, error);
+	if (!parts)
+		return NULL;
+	if (!s->archive || (strcmp(parts[1], "main") && strcmp(parts[1], "sub"))) {
+		pt_error_set(error, NOT_FOUND, "nothing of %s/%s is recorded here", parts[0], parts[1]);
+		return NULL;
+	}
+	return pt_archive_replay(s->archive, parts[0], parts[1], may_hear(s, parts[0], user));
+}
 
-PtServe *pt_serve_new(PtLoop *loop, PtCameras *cameras) {
+static const PtRtspServerOps rtsp_ops = {find, password, may_hear, replay};
+
+PtServe *pt_serve_new(PtLoop *loop, PtCameras *cameras, PtArchive *archive) {
 	PtServe *s = g_new0(PtServe, 1);
 	s->loop = loop;
 	s->cameras = cameras;
+	s->archive = archive;
 	g_mutex_init(&s->lock);
 	return s;
 }
@@ -137,6 +161,7 @@ void pt_serve_describe(PtServe *s, JsonBuilder *b) {
 	    {"failed_logins", stats.failed_logins},
 	    {"failed_tls", stats.failed_tls},
 	    {"timeouts", stats.timeouts},
+	    {"replays", stats.replays},
 	    {"packets", stats.packets},
 	    {"dropped_samples", stats.dropped_samples},
 	};

@@ -1,4 +1,5 @@
-/* What this Pigtail offers to other programs: its streams over RTSP. Follows the site file. Main thread. */
+/* What this Pigtail offers to other programs: its streams, live and as they were recorded, over RTSP. Follows the site file.
+ * Main thread. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 #include "daemon/cameras.h"
@@ -8,8 +9,9 @@
 
 typedef struct PtServe PtServe;
 
-PtServe *pt_serve_new(PtLoop *loop, PtCameras *cameras); /* both outlive it */
-void pt_serve_apply(PtServe *serve, PtSite *site);       /* who may; keeps a reference */
+/* All outlive it. archive NULL: nothing is replayed. */
+PtServe *pt_serve_new(PtLoop *loop, PtCameras *cameras, PtArchive *archive);
+void pt_serve_apply(PtServe *serve, PtSite *site); /* who may; keeps a reference */
 /* Opens what the site asks for; nothing is no error. */
 bool pt_serve_start(PtServe *serve, PtSite *site, GError **error);
 void pt_serve_describe(PtServe *serve, JsonBuilder *builder); /* the member "rtsp" of /api/state */

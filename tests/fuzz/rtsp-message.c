@@ -1,6 +1,7 @@
 /* The RTSP parser, fed in pieces whose length the first byte gives: strings must be whole, bounds kept. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "media/rtsp/message.h"
+#include "media/rtsp/range.h"
 #include "media/rtsp/transport.h"
 #include <string.h>
 
@@ -30,6 +31,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 		PtRtspTransport t;
 		while (transport && pt_rtsp_transport_next(&transport, &t))
 			g_free(pt_rtsp_transport_format(&t));
+		PtRtspRange range;
+		const char *text = pt_rtsp_message_get(m, "Range");
+		if (text && pt_rtsp_range_parse(text, &range) && range.clock && range.has_from)
+			g_free(pt_rtsp_clock_format(range.from_ns));
 	}
 	pt_rtsp_parser_free(p);
 	return 0;

@@ -60,18 +60,20 @@ uint8_t *pt_packing_packet(PtPacking *p, size_t n, bool marker) {
 		p->capacity *= 2;
 		b->offsets = g_renew(uint32_t, b->offsets, p->capacity + 1);
 	}
-	uint8_t *d = pt_buf_grow(&b->data, PT_RTP_INTERLEAVED + 12 + n);
+	size_t extension = b->n_packets ? 0 : p->packer->extension_size, head = 12 + extension;
+	uint8_t *d = pt_buf_grow(&b->data, PT_RTP_INTERLEAVED + head + n);
 	d[0] = '$';
 	d[1] = (uint8_t)(b->track * 2);
-	pt_put_u16(d + 2, (uint16_t)(12 + n));
-	d[4] = 0x80;
+	pt_put_u16(d + 2, (uint16_t)(head + n));
+	d[4] = extension ? 0x90 : 0x80;
 	d[5] = (uint8_t)(marker << 7 | p->packer->payload_type);
 	pt_put_u16(d + 6, p->packer->seq++);
 	pt_put_u32(d + 8, p->rtp_time);
 	pt_put_u32(d + 12, p->packer->ssrc);
+	memcpy(d + 16, p->packer->extension, extension);
 	b->offsets[++b->n_packets] = (uint32_t)b->data.size;
 	b->octets += (uint32_t)n;
-	return d + PT_RTP_INTERLEAVED + 12;
+	return d + PT_RTP_INTERLEAVED + head;
 }
 
 /* ---- packing ---- */

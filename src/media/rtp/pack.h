@@ -6,8 +6,9 @@
 #include "media/sample.h"
 #include <glib.h>
 
-#define PT_RTP_MTU 1400      /* bytes of one RTP packet at most, header included */
-#define PT_RTP_INTERLEAVED 4 /* '$', channel, length in two bytes */
+#define PT_RTP_MTU 1400         /* bytes of one RTP packet at most, header included */
+#define PT_RTP_EXTENSION_MAX 16 /* beyond PT_RTP_MTU */
+#define PT_RTP_INTERLEAVED 4    /* '$', channel, length in two bytes */
 
 typedef struct {
 	int refs;      /* atomic */
@@ -33,6 +34,9 @@ typedef struct {
 	uint8_t payload_type;
 	uint16_t seq;
 	uint32_t ssrc, time_offset;
+	/* A header extension (RFC 3550 §5.3.1) for the first packet of the next sample: whole words, its head included. */
+	uint8_t extension[PT_RTP_EXTENSION_MAX];
+	unsigned extension_size;
 } PtRtpPacker;
 
 /* Random numbers where RFC 3550 wants them. */

@@ -65,11 +65,15 @@ size_t pt_rtcp_write_receiver(uint8_t *out, const PtRtcpReceiverReport *r) {
 	return (size_t)(put_sdes(p + 24, r->ssrc) - out);
 }
 
+void pt_ntp_write(uint8_t *out, int64_t wall_ns) {
+	uint64_t s = (uint64_t)(wall_ns / PT_NS_PER_S) + NTP_1970, ns = (uint64_t)(wall_ns % PT_NS_PER_S);
+	pt_put_u32(out, (uint32_t)s);
+	pt_put_u32(out + 4, (uint32_t)((ns << 32) / (uint64_t)PT_NS_PER_S));
+}
+
 size_t pt_rtcp_write_sender(uint8_t *out, uint32_t ssrc, int64_t wall_ns, uint32_t rtp, uint32_t packets, uint32_t octets) {
 	uint8_t *p = put_head(out, 0, SR, 6, ssrc);
-	uint64_t s = (uint64_t)(wall_ns / PT_NS_PER_S) + NTP_1970, ns = (uint64_t)(wall_ns % PT_NS_PER_S);
-	pt_put_u32(p, (uint32_t)s);
-	pt_put_u32(p + 4, (uint32_t)((ns << 32) / (uint64_t)PT_NS_PER_S));
+	pt_ntp_write(p, wall_ns);
 	pt_put_u32(p + 8, rtp);
 	pt_put_u32(p + 12, packets);
 	pt_put_u32(p + 16, octets);

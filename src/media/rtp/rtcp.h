@@ -25,6 +25,9 @@ typedef struct {
 	uint32_t lsr, dlsr;    /* 0: no sender report came */
 } PtRtcpReceiverReport;
 
+/* A time as NTP writes it (RFC 5905 §6): eight bytes. */
+void pt_ntp_write(uint8_t *out, int64_t wall_ns);
+
 #define PT_RTCP_MAX 128
 /* RR and SDES; the bytes written (at most PT_RTCP_MAX). */
 size_t pt_rtcp_write_receiver(uint8_t *out, const PtRtcpReceiverReport *report);

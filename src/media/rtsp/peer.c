@@ -12,6 +12,21 @@ static int64_t mono(void) { return pt_mono_ns(pt_clock_system()); }
 
 /* ---- out ---- */
 
+/* A replay that is paused: what was read ahead waits. */
+static bool held(const Peer *p) { return p->replay && p->state != SESSION_PLAYING; }
+
+void pt_peer_drop_queue(Peer *p) {
+	GList *l = p->sent ? p->queue.head->next : p->queue.head;
+	while (l) {
+		GList *next = l->next;
+		PtRtpBlock *b = l->data;
+		p->queue_bytes -= b->data.size;
+		pt_rtp_block_unref(b);
+		g_queue_delete_link(&p->queue, l);
+		l = next;
+	}
+}
+
 static void drop_queue(Peer *p) {
 	PtRtpBlock *b;
 	while ((b = g_queue_pop_head(&p->queue)))
@@ -30,7 +45,7 @@ static int gather(const Peer *p, struct iovec *iov) {
 	}
 	if (p->out.size)
 		iov[n++] = (struct iovec){p->out.data, p->out.size};
-	for (; l && n < IOV; l = l->next) {
+	for (; l && n < IOV && !held(p); l = l->next) {
 		const PtRtpBlock *b = l->data;
 		iov[n++] = (struct iovec){b->data.data, b->data.size};
 	}
@@ -124,7 +139,7 @@ void pt_peer_flush(Peer *p) {
 	}
 	if (p->wire.size && !p->dead && !send_wire(p) && errno != EAGAIN)
 		pt_peer_kill(p);
-	bool more = p->out.size || p->queue_bytes || p->wire.size;
+	bool more = p->out.size || (p->queue_bytes && (p->sent || !held(p))) || p->wire.size;
 	if (!more)
 		p->last_write = 0;
 	else if (!p->last_write)
@@ -133,6 +148,8 @@ void pt_peer_flush(Peer *p) {
 		pt_peer_kill(p);
 	if (!p->dead)
 		pt_watch_set(&p->watch, EPOLLIN | (more ? EPOLLOUT : 0u));
+	if (p->replay)
+		pt_replay_drained(p->replay, p->queue_bytes);
 }
 
 /* ---- delivery ---- */
@@ -162,22 +179,40 @@ static void send_udp(Peer *p, const SessionTrack *t, const PtRtpBlock *b) {
 	}
 }
 
+static void push(Peer *p, PtRtpBlock *block) {
+	g_queue_push_tail(&p->queue, pt_rtp_block_ref(block));
+	p->queue_bytes += block->data.size;
+}
+
 /* False: over the bound. */
 static bool enqueue(Peer *p, PtRtpBlock *block) {
 	if (p->queue_bytes && p->queue_bytes + block->data.size > PT_PEER_QUEUE_MAX)
 		return false;
-	g_queue_push_tail(&p->queue, pt_rtp_block_ref(block));
-	p->queue_bytes += block->data.size;
+	push(p, block);
 	return true;
 }
 
+/* The block with the channel that the client chose; a reference. */
+static PtRtpBlock *on_channel(const SessionTrack *t, PtRtpBlock *b) {
+	return t->channels[0] == b->track * 2 ? pt_rtp_block_ref(b) : pt_rtp_block_with_channel(b, t->channels[0]);
+}
+
 static bool send_tcp(Peer *p, const SessionTrack *t, PtRtpBlock *b) {
-	if (t->channels[0] == b->track * 2)
-		return enqueue(p, b);
-	PtRtpBlock *own = pt_rtp_block_with_channel(b, t->channels[0]);
+	PtRtpBlock *own = on_channel(t, b);
 	bool ok = enqueue(p, own);
 	pt_rtp_block_unref(own);
 	return ok;
+}
+
+void pt_peer_send_block(Peer *p, PtRtpBlock *b) {
+	const SessionTrack *t = &p->tracks[b->track];
+	if (!t->tcp) {
+		send_udp(p, t, b);
+		return;
+	}
+	PtRtpBlock *own = on_channel(t, b);
+	push(p, own);
+	pt_rtp_block_unref(own);
 }
 
 /* RFC 3550 §6.4.1: by it clients put sound and picture on one time line. */
@@ -335,11 +370,13 @@ static void check_deadlines(PtTimer *timer) {
 	bool udp = false;
 	for (unsigned i = 0; i < PT_STREAM_TRACKS; i++)
 		udp |= p->tracks[i].set && !p->tracks[i].tcp;
-	/* who plays over TCP shows that it lives by taking what is sent */
-	bool quiet = (p->state != SESSION_PLAYING || udp) && now - p->last_sign > PT_PEER_IDLE_NS;
+	/* who plays over TCP shows that it lives by taking what is sent; footage of the past comes to an end, and who looks
+	 * at it may let it wait */
+	bool silent = now - p->last_sign > PT_PEER_IDLE_NS;
+	bool quiet = (p->state != SESSION_PLAYING || udp || (p->replay && !p->last_write)) && silent;
 	bool late = (p->message_since && now - p->message_since > PT_PEER_HEAD_NS) ||
 	            (!p->any_request && now - p->last_sign > PT_PEER_HEAD_NS);
-	bool stuck = p->last_write && now - p->last_write > PT_PEER_STUCK_NS;
+	bool stuck = p->last_write && now - p->last_write > PT_PEER_STUCK_NS && (!p->replay || silent);
 	if (quiet || late || stuck || (p->closing && now - p->last_sign > PT_PEER_HEAD_NS)) {
 		server->stats.timeouts++;
 		pt_peer_kill(p);

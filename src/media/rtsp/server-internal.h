@@ -24,6 +24,7 @@
 
 typedef struct Peer Peer;
 typedef struct Feed Feed;
+typedef struct Replay Replay;
 
 typedef union {
 	struct sockaddr any;
@@ -47,6 +48,9 @@ struct PtRtspServer {
 	Peer *peers;
 	Feed *feeds;
 	PtRtspServerStats stats;
+	GMutex lock;
+	GCond ended;
+	unsigned replay_threads; /* under lock */
 };
 
 /* ---- feed ---- */
@@ -128,6 +132,7 @@ struct Peer {
 	char *path;
 	Feed *feed;
 	Peer *feed_next;
+	Replay *replay; /* instead of stream and feed */
 	SessionTrack tracks[PT_STREAM_TRACKS];
 	bool has_video, waiting_key;
 	uint64_t dropped;
@@ -150,8 +155,38 @@ void pt_peer_flush(Peer *peer);
 /* Takes a block as far as the peer's session wants it. */
 void pt_peer_deliver(Peer *peer, PtRtpBlock *block, uint32_t ssrc);
 
+/* As it is, however much waits. */
+void pt_peer_send_block(Peer *peer, PtRtpBlock *block);
+/* Forgets what waits to be sent, apart from a block that was begun. */
+void pt_peer_drop_queue(Peer *peer);
+
+/* ---- replay ---- */
+
+/* The recording at a path, looked at for this connection; its thread begins to read. NULL and an error. */
+Replay *pt_replay_new(Peer *peer, const char *path, GError **error);
+void pt_replay_free(Replay *replay); /* from the connection; the thread ends when the disk lets it */
+const char *pt_replay_path(const Replay *replay);
+/* A reply is still to be written. */
+bool pt_replay_busy(const Replay *replay);
+/* Both are answered once the disk has: with pt_session_described(), pt_session_playing() or pt_session_refuse(). The message
+ * is read at once. False: it cannot be, and why. */
+void pt_replay_describe(Replay *replay, const PtRtspMessage *message, const char *cseq);
+bool pt_replay_play(Replay *replay, const PtRtspMessage *message, const char *cseq, GError **error);
+/* Goes on where it stood; false when it stands nowhere yet. */
+bool pt_replay_resume(Replay *replay);
+void pt_replay_pause(Replay *replay);
+/* Of the last DESCRIBE; borrowed, NULL: no such track. */
+PtFormat *pt_replay_format(const Replay *replay, unsigned track);
+const char *pt_replay_track_name(const Replay *replay, unsigned track);
+/* So many bytes wait to be sent: the thread goes on when they are few. */
+void pt_replay_drained(Replay *replay, size_t queue_bytes);
+
 /* ---- session ---- */
 
 void pt_session_request(Peer *peer, const PtRtspMessage *message);
 void pt_session_clear(Peer *peer);
 void pt_session_describe_again(Peer *peer); /* the wait timer */
+/* Answers to what was asked of a replay. range: the value of a=range. */
+void pt_session_described(Peer *peer, const char *cseq, const char *uri, const char *range);
+void pt_session_playing(Peer *peer, const char *cseq, const char *range, const char *rtp_info, bool paced, double scale);
+void pt_session_refuse(Peer *peer, unsigned status, const char *cseq, const char *reason);

@@ -194,12 +194,16 @@ static void close_all(PtRtspServer *s) {
 		if (all[i]->fd >= 0)
 			close(all[i]->fd);
 	pt_digest_server_free(s->digest);
+	g_mutex_clear(&s->lock);
+	g_cond_clear(&s->ended);
 	g_free(s);
 }
 
 PtRtspServer *pt_rtsp_server_new(PtLoop *loop, const PtRtspListen *where, const PtRtspServerOps *ops, void *data,
                                  GError **error) {
 	PtRtspServer *s = g_new0(PtRtspServer, 1);
+	g_mutex_init(&s->lock);
+	g_cond_init(&s->ended);
 	s->loop = loop;
 	s->ops = ops;
 	s->data = data;
@@ -233,6 +237,10 @@ void pt_rtsp_server_free(PtRtspServer *s) {
 	if (!s)
 		return;
 	pt_loop_call(s->loop, finish, s);
+	g_mutex_lock(&s->lock);
+	while (s->replay_threads) /* the disk may keep one a while */
+		g_cond_wait(&s->ended, &s->lock);
+	g_mutex_unlock(&s->lock);
 	close_all(s);
 }
 
@@ -247,8 +255,10 @@ typedef struct {
 static void copy_stats(void *data) {
 	StatsCall *c = data;
 	*c->ret = c->server->stats;
-	for (Peer *p = c->server->peers; p; p = p->next)
+	for (Peer *p = c->server->peers; p; p = p->next) {
 		c->ret->playing += p->state == SESSION_PLAYING;
+		c->ret->replays += p->replay != NULL;
+	}
 }
 
 void pt_rtsp_server_get_stats(PtRtspServer *server, PtRtspServerStats *ret) {

@@ -5,6 +5,7 @@
 #pragma once
 #include "base/error.h"
 #include "base/loop.h"
+#include "media/replay.h"
 #include "media/stream.h"
 #include "media/tls.h"
 
@@ -20,6 +21,9 @@ typedef struct {
 	char *(*password)(void *data, const char *user);
 	/* May a user have the sound of a stream (by its name)? Without this member everybody may. */
 	bool (*may_hear)(void *data, const char *stream, const char *user);
+	/* What is kept of a stream, for "replay/gate/main" (ONVIF Streaming Specification, Playback): its own, freed by
+	 * ops->free, or NULL and an error as with find. Without this member nothing is replayed. */
+	PtReplay *(*replay)(void *data, const char *path, const char *user, GError **error);
 } PtRtspServerOps;
 
 typedef struct {
@@ -30,9 +34,12 @@ typedef struct {
 	uint64_t packets, octets; /* RTP sent, to all */
 	uint64_t dropped_samples; /* not sent to a client because it was too slow */
 	uint64_t unsendable;      /* samples that RTP has no form for */
+	unsigned replays;         /* recordings that are being looked at */
 } PtRtspServerStats;
 
 #define PT_RTSP_SERVER_CONNECTIONS 200 /* at a time */
+#define PT_RTSP_SERVER_REPLAYS 16      /* of them, each with a thread that waits for the disk */
+#define PT_RTSP_REPLAY "replay/"       /* what the path of a recording begins with */
 
 /* Where it listens: "127.0.0.1:8554", "[::1]:8554", port 0 for any. */
 typedef struct {

@@ -27,7 +27,7 @@ static void reply(Peer *p, unsigned status, const char *cseq) {
 }
 
 /* With the reason for people; clients show the first line alone, logs and packet dumps the rest. */
-static void refuse(Peer *p, unsigned status, const char *cseq, const char *reason) {
+void pt_session_refuse(Peer *p, unsigned status, const char *cseq, const char *reason) {
 	begin(p, status, cseq);
 	pt_rtsp_write_header(&p->out, "Content-Type", "text/plain");
 	pt_rtsp_write_end(&p->out, reason, strlen(reason));
@@ -37,7 +37,7 @@ static void refuse_error(Peer *p, const char *cseq, const GError *error) {
 	unsigned status = g_error_matches(error, PT_ERROR, PT_ERROR_DENIED) ? 403
 	                  : g_error_matches(error, PT_ERROR, PT_ERROR_BUSY) ? 503
 	                                                                    : 404;
-	refuse(p, status, cseq, error->message);
+	pt_session_refuse(p, status, cseq, error->message);
 }
 
 /* ---- addresses ---- */
@@ -136,24 +136,46 @@ static bool settled(PtStreamStats *stats) {
 	       pt_wall_ns(pt_clock_system()) < stats->since_ns;
 }
 
-static void send_description(Peer *p, const PtStreamStats *stats) {
-	g_autoptr(GString) sdp = g_string_new("v=0\r\n");
+static GString *begin_description(const Peer *p, const char *name, const char *range) {
+	GString *sdp = g_string_new("v=0\r\n");
 	bool v6 = p->address.any.sa_family == AF_INET6;
-	const char *uri = p->describe.uri;
 	g_string_append_printf(sdp, "o=- %" G_GINT64_FORMAT " 1 IN %s\r\n", pt_wall_ns(pt_clock_system()) / PT_NS_PER_S,
 	                       v6 ? "IP6 ::1" : "IP4 127.0.0.1");
-	g_string_append_printf(sdp, "s=%s\r\nc=IN %s\r\nt=0 0\r\na=range:npt=now-\r\na=control:*\r\n",
-	                       pt_stream_name(p->describe.stream), v6 ? "IP6 ::" : "IP4 0.0.0.0");
-	for (unsigned i = 0; i < PT_STREAM_TRACKS; i++) {
-		if (!offers(p, p->describe.stream, stats->tracks[i].format))
-			continue;
-		pt_rtp_describe(stats->tracks[i].format, i, sdp);
-		g_string_append_printf(sdp, "a=control:track%u\r\n", i);
-	}
-	begin(p, 200, p->describe.cseq);
+	g_string_append_printf(sdp, "s=%s\r\nc=IN %s\r\nt=0 0\r\na=range:%s\r\na=control:*\r\n", name,
+	                       v6 ? "IP6 ::" : "IP4 0.0.0.0", range);
+	return sdp;
+}
+
+static void describe_track(GString *sdp, const PtFormat *format, unsigned track) {
+	pt_rtp_describe(format, track, sdp);
+	g_string_append_printf(sdp, "a=control:track%u\r\n", track);
+}
+
+static void send_description(Peer *p, const char *cseq, const char *uri, const GString *sdp) {
+	begin(p, 200, cseq);
 	pt_rtsp_write_header(&p->out, "Content-Base", "%s%s", uri, g_str_has_suffix(uri, "/") ? "" : "/");
 	pt_rtsp_write_header(&p->out, "Content-Type", "application/sdp");
 	pt_rtsp_write_end(&p->out, sdp->str, sdp->len);
+}
+
+static void describe_stream(Peer *p, const PtStreamStats *stats) {
+	g_autoptr(GString) sdp = begin_description(p, pt_stream_name(p->describe.stream), "npt=now-");
+	for (unsigned i = 0; i < PT_STREAM_TRACKS; i++)
+		if (offers(p, p->describe.stream, stats->tracks[i].format))
+			describe_track(sdp, stats->tracks[i].format, i);
+	send_description(p, p->describe.cseq, p->describe.uri, sdp);
+}
+
+void pt_session_described(Peer *p, const char *cseq, const char *uri, const char *range) {
+	g_autoptr(GString) sdp = begin_description(p, pt_replay_path(p->replay), range);
+	for (unsigned i = 0; i < PT_STREAM_TRACKS; i++) {
+		PtFormat *format = pt_replay_format(p->replay, i);
+		if (!format)
+			continue;
+		describe_track(sdp, format, i);
+		g_string_append_printf(sdp, "a=x-onvif-track:%s\r\n", pt_replay_track_name(p->replay, i));
+	}
+	send_description(p, cseq, uri, sdp);
 }
 
 void pt_session_describe_again(Peer *p) {
@@ -166,12 +188,12 @@ void pt_session_describe_again(Peer *p) {
 	for (unsigned i = 0; i < PT_STREAM_TRACKS; i++)
 		any |= stats.tracks[i].format != NULL;
 	if (settled(&stats) || (any && now >= p->describe.until)) {
-		send_description(p, &stats);
+		describe_stream(p, &stats);
 		describe_clear(p);
 	} else if (now >= p->describe.until) {
 		g_autofree char *reason = g_strdup_printf("%s has no picture yet%s%s", pt_stream_name(p->describe.stream),
 		                                          *stats.reason ? ": " : "", stats.reason);
-		refuse(p, 503, p->describe.cseq, reason);
+		pt_session_refuse(p, 503, p->describe.cseq, reason);
 		describe_clear(p);
 	} else if (p->watch.fd >= 0) {
 		pt_timer_set_in(p->server->loop, &p->wait, DESCRIBE_STEP);
@@ -179,12 +201,37 @@ void pt_session_describe_again(Peer *p) {
 	pt_stream_stats_clear(&stats);
 }
 
+/* The recording that this connection looks at is another one from now on. */
+static void describe_replay(Peer *p, const PtRtspMessage *m, const char *path, const char *cseq) {
+	g_autoptr(GError) error = NULL;
+	if (p->state != SESSION_NONE) {
+		pt_session_refuse(p, 455, cseq, "a recording is being replayed on this connection: TEARDOWN ends that");
+		return;
+	}
+	if (!p->replay || strcmp(pt_replay_path(p->replay), path)) {
+		pt_session_clear(p);
+		p->replay = pt_replay_new(p, path, &error);
+	}
+	if (p->replay)
+		pt_replay_describe(p->replay, m, cseq);
+	else
+		refuse_error(p, cseq, error);
+}
+
+static bool is_replay(const Peer *p, const char *path) {
+	return path && p->server->ops->replay && g_str_has_prefix(path, PT_RTSP_REPLAY);
+}
+
 static void do_describe(Peer *p, const PtRtspMessage *m, const char *cseq) {
 	int track;
 	g_autofree char *path = split_uri(m->uri, &track);
 	g_autoptr(GError) error = NULL;
-	if (p->describe.stream) {
-		refuse(p, 455, cseq, "the DESCRIBE before is still being answered");
+	if (p->describe.stream || (p->replay && pt_replay_busy(p->replay))) {
+		pt_session_refuse(p, 455, cseq, "the request before is still being answered");
+		return;
+	}
+	if (is_replay(p, path)) {
+		describe_replay(p, m, path, cseq);
 		return;
 	}
 	PtStream *stream = path ? p->server->ops->find(p->server->data, path, p->user, &error) : NULL;
@@ -209,6 +256,7 @@ void pt_session_clear(Peer *p) {
 	memset(p->tracks, 0, sizeof p->tracks);
 	g_clear_pointer(&p->stream, pt_stream_unref);
 	g_clear_pointer(&p->path, g_free);
+	g_clear_pointer(&p->replay, pt_replay_free);
 	p->state = SESSION_NONE;
 	p->has_video = p->waiting_key = false;
 	describe_clear(p);
@@ -272,25 +320,46 @@ static bool apply_transport(Peer *p, unsigned track, PtRtspTransport *t) {
 
 static bool open_session(Peer *p, char **path, const char *cseq) {
 	g_autoptr(GError) error = NULL;
-	if (p->stream) {
+	if (p->path) {
 		if (!strcmp(p->path, *path))
 			return true;
-		refuse(p, 459, cseq, "one session holds the tracks of one stream");
+		pt_session_refuse(p, 459, cseq, "one session holds the tracks of one stream");
 		return false;
 	}
-	PtStream *stream = p->server->ops->find(p->server->data, *path, p->user, &error);
-	if (!stream) {
-		if (error)
-			refuse_error(p, cseq, error);
-		else
-			reply(p, 404, cseq);
-		return false;
+	if (is_replay(p, *path)) {
+		if (!p->replay || strcmp(pt_replay_path(p->replay), *path)) {
+			pt_session_refuse(p, 455, cseq,
+			                  "a recording wants to be described on this connection before it is set up");
+			return false;
+		}
+	} else {
+		g_clear_pointer(&p->replay, pt_replay_free);
+		p->stream = p->server->ops->find(p->server->data, *path, p->user, &error);
+		if (!p->stream) {
+			if (error)
+				refuse_error(p, cseq, error);
+			else
+				reply(p, 404, cseq);
+			return false;
+		}
 	}
-	p->stream = stream;
 	p->path = g_steal_pointer(path);
 	/* it need not be a secret: a session is reached over its own connection only */
 	g_snprintf(p->session, sizeof p->session, "%08X%08X", g_random_int(), g_random_int());
 	return true;
+}
+
+/* A reference to a track's format, or NULL when it is not offered. */
+static PtFormat *offered_format(const Peer *p, unsigned track) {
+	if (p->replay) {
+		PtFormat *format = pt_replay_format(p->replay, track);
+		return format ? pt_format_ref(format) : NULL;
+	}
+	PtFormat *format = pt_stream_get_format(p->stream, track);
+	if (offers(p, p->stream, format))
+		return format;
+	pt_format_unref(format);
+	return NULL;
 }
 
 static void do_setup(Peer *p, const PtRtspMessage *m, const char *cseq) {
@@ -302,24 +371,26 @@ static void do_setup(Peer *p, const PtRtspMessage *m, const char *cseq) {
 		return;
 	}
 	if (!path || track < 0 || track >= PT_STREAM_TRACKS) {
-		refuse(p, 404, cseq, "SETUP wants a track: the control address of the description");
+		pt_session_refuse(p, 404, cseq, "SETUP wants a track: the control address of the description");
 		return;
 	}
 	if (!choose_transport(p, pt_rtsp_message_get(m, "Transport"), &t)) {
-		refuse(p, 461, cseq,
-		       p->tls ? "over rtsps, RTP/AVP over TCP (interleaved) is offered: over UDP it would not be encrypted"
-		              : "RTP/AVP over TCP (interleaved) and UDP unicast are offered");
+		pt_session_refuse(
+		    p, 461, cseq,
+		    p->tls ? "over rtsps, RTP/AVP over TCP (interleaved) is offered: over UDP it would not be encrypted"
+		           : "RTP/AVP over TCP (interleaved) and UDP unicast are offered");
 		return;
 	}
 	if (!open_session(p, &path, cseq))
 		return;
-	PtFormat *format = pt_stream_get_format(p->stream, (unsigned)track);
-	bool offered = offers(p, p->stream, format);
-	if (!offered || !apply_transport(p, (unsigned)track, &t)) {
-		unsigned status = offered ? 400 : 404;
+	PtFormat *format = offered_format(p, (unsigned)track);
+	if (!format || !apply_transport(p, (unsigned)track, &t)) {
+		unsigned status = format ? 400 : 404;
 		pt_format_unref(format);
-		if (p->state == SESSION_NONE)
-			pt_session_clear(p);
+		if (p->state == SESSION_NONE) {
+			g_clear_pointer(&p->stream, pt_stream_unref);
+			g_clear_pointer(&p->path, g_free);
+		}
 		reply(p, status, cseq);
 		return;
 	}
@@ -327,7 +398,8 @@ static void do_setup(Peer *p, const PtRtspMessage *m, const char *cseq) {
 	p->has_video |= pt_codec_kind(format->codec) == PT_KIND_VIDEO;
 	pt_format_unref(format);
 	p->state = SESSION_READY;
-	pt_feed_join(pt_feed_get(p->server, p->stream), p);
+	if (p->stream)
+		pt_feed_join(pt_feed_get(p->server, p->stream), p);
 	g_autofree char *transport = pt_rtsp_transport_format(&t);
 	begin(p, 200, cseq);
 	pt_rtsp_write_header(&p->out, "Transport", "%s", transport);
@@ -345,9 +417,38 @@ static bool own_session(Peer *p, const PtRtspMessage *m, const char *cseq) {
 	return false;
 }
 
+void pt_session_playing(Peer *p, const char *cseq, const char *range, const char *rtp_info, bool paced, double scale) {
+	begin(p, 200, cseq);
+	pt_rtsp_write_header(&p->out, "Range", "%s", range);
+	if (*rtp_info)
+		pt_rtsp_write_header(&p->out, "RTP-Info", "%s", rtp_info);
+	pt_rtsp_write_header(&p->out, "Rate-Control", paced ? "yes" : "no");
+	pt_rtsp_write_header(&p->out, "Scale", "%.1f", scale);
+	end(p);
+}
+
+static void play_replay(Peer *p, const PtRtspMessage *m, const char *cseq) {
+	g_autoptr(GError) error = NULL;
+	if (pt_replay_busy(p->replay)) {
+		pt_session_refuse(p, 455, cseq, "the request before is still being answered");
+	} else if (!pt_rtsp_message_get(m, "Range") && pt_replay_resume(p->replay)) {
+		p->state = SESSION_PLAYING;
+		reply(p, 200, cseq);
+	} else if (pt_replay_play(p->replay, m, cseq, &error)) {
+		p->state = SESSION_PLAYING;
+	} else {
+		pt_session_refuse(p, g_error_matches(error, PT_ERROR, PT_ERROR_UNSUPPORTED) ? 457 : 400, cseq,
+		                  error->message);
+	}
+}
+
 static void do_play(Peer *p, const PtRtspMessage *m, const char *cseq) {
 	if (!own_session(p, m, cseq))
 		return;
+	if (p->replay) {
+		play_replay(p, m, cseq);
+		return;
+	}
 	if (p->state != SESSION_PLAYING) {
 		p->state = SESSION_PLAYING;
 		p->waiting_key = p->has_video;
@@ -374,6 +475,8 @@ static void do_pause(Peer *p, const PtRtspMessage *m, const char *cseq) {
 	if (!own_session(p, m, cseq))
 		return;
 	p->state = SESSION_READY;
+	if (p->replay)
+		pt_replay_pause(p->replay);
 	reply(p, 200, cseq);
 }
 
@@ -420,7 +523,7 @@ void pt_session_request(Peer *p, const PtRtspMessage *m) {
 		p->closing = true;
 		return;
 	}
-	if (require) {
+	if (require && !(p->server->ops->replay && !strcmp(require, "onvif-replay"))) {
 		begin(p, 551, cseq);
 		pt_rtsp_write_header(&p->out, "Unsupported", "%s", require);
 		end(p);
