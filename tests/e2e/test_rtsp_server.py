@@ -165,7 +165,8 @@ def test_gstreamer_decodes_the_same_frames(server, clips, tmp_path, name, depay,
 def test_gstreamer_gets_sound(server, tmp_path, stream, depay):
     line = (f"rtspsrc location={server.url(stream)} protocols=tcp name=s s. ! application/x-rtp,media=audio ! {depay} ! "
             f"identity eos-after=50 ! filesink location={tmp_path}/out")
-    subprocess.run(["gst-launch-1.0", "-q", *line.split()], timeout=40, check=True)
+    # how it ends is not looked at: now and then its PAUSE runs into its own closing
+    subprocess.run(["gst-launch-1.0", "-q", *line.split()], timeout=40)
     assert (tmp_path / "out").stat().st_size > 2000
 
 
