@@ -19,6 +19,7 @@ struct PtOnvif {
 	int64_t login_said_ns; /* monotonic */
 	unsigned port;
 	bool tls;
+	unsigned asked; /* of the archive, and not answered yet */
 	void (*discovery_changed)(void *user);
 	void *discovery_user;
 };
@@ -85,6 +86,32 @@ static GArray *host_streams(void *data) {
 
 static void host_snapshot(void *data, const char *camera, bool sub, PtOnvifSnapshotFn fn, void *user) {
 	pt_onvif_streams_snapshot(((PtOnvif *)data)->streams, camera, sub, fn, user);
+}
+
+typedef struct {
+	PtOnvif *onvif;
+	PtOnvifRecordingsFn fn;
+	void *user;
+} Asked;
+
+static void recordings_read(void *user, GArray *recordings, const GError *error) {
+	Asked *a = user;
+	a->fn(a->user, recordings, error);
+	a->onvif->asked--;
+	g_free(a);
+}
+
+static void host_recordings(void *data, bool spans, int64_t from_ns, int64_t to_ns, PtOnvifRecordingsFn fn, void *user) {
+	PtOnvif *o = data;
+	if (o->env.archive) {
+		Asked *a = g_new(Asked, 1);
+		*a = (Asked){o, fn, user};
+		o->asked++;
+		pt_onvif_recordings_list(o->env.archive, o->site, spans, from_ns, to_ns, recordings_read, a);
+		return;
+	}
+	g_autoptr(GArray) none = g_array_new(FALSE, FALSE, sizeof(PtOnvifRecording));
+	fn(user, none, NULL);
 }
 
 static bool host_video_options(void *data, const char *camera, bool sub, PtOnvifVideoOptions *ret) {
@@ -337,6 +364,7 @@ PtOnvif *pt_onvif_new(const PtOnvifEnv *env, PtSite *site) {
 	                                               .may_see = host_may_see,
 	                                               .users = host_users,
 	                                               .snapshot = host_snapshot,
+	                                               .recordings = host_recordings,
 	                                               .video_options = host_video_options,
 	                                               .set_video = host_set_video,
 	                                               .ir_cut = host_ir_cut,
@@ -384,6 +412,8 @@ void pt_onvif_describe(PtOnvif *o, JsonBuilder *b) {
 void pt_onvif_free(PtOnvif *o) {
 	if (!o)
 		return;
+	while (o->asked)
+		g_main_context_iteration(NULL, TRUE);
 	g_source_remove(o->repeat);
 	pt_bus_unsubscribe(o->inputs);
 	pt_bus_unsubscribe(o->relays);

@@ -15,6 +15,7 @@ typedef struct {
 	PtCameras *cameras;
 	PtServe *serve;
 	const char *directory; /* of the archive: what clients set is kept there */
+	PtArchive *archive;    /* NULL: nothing is recorded */
 } PtOnvifEnv;
 
 /* The server without a port: relays get what was set for them. env is copied; what it names outlives this. */
@@ -48,5 +49,9 @@ bool pt_onvif_streams_options(PtOnvifStreams *streams, const PtSite *site, const
                               PtOnvifVideoOptions *ret);
 gboolean pt_onvif_streams_set(PtOnvifStreams *streams, const PtSite *site, const char *camera, bool sub,
                               const PtOnvifVideo *video, GError **error);
+/* onvif-recordings.c: what the archive keeps of the site's cameras, later, on the calling thread. */
+void pt_onvif_recordings_list(PtArchive *archive, const PtSite *site, bool spans, int64_t from_ns, int64_t to_ns,
+                              PtOnvifRecordingsFn fn, void *user);
+
 /* A JPEG of the newest key frame. */
 void pt_onvif_streams_snapshot(PtOnvifStreams *streams, const char *camera, bool sub, PtOnvifSnapshotFn fn, void *user);

@@ -82,6 +82,26 @@ typedef struct {
 /* jpeg NULL: error says why. */
 typedef void (*PtOnvifSnapshotFn)(void *user, GBytes *jpeg, const GError *error);
 
+/* ---- recordings ---- */
+
+typedef struct {
+	int64_t from_ns, to_ns;
+} PtOnvifSpan;
+
+/* What is kept of one stream of a camera. The address of its replay is replay/CAMERA/main or …/sub. */
+typedef struct {
+	char token[PT_ONVIF_NAME + 8], camera[PT_ONVIF_NAME];
+	bool sub;
+	bool recording;            /* now */
+	int64_t first_ns, last_ns; /* 0: there is nothing yet */
+	bool sound;                /* there is some, and it may be heard */
+	int64_t sound_first_ns, sound_last_ns;
+	GArray *spans; /* of PtOnvifSpan, by time, those that touch joined; NULL: not asked for */
+} PtOnvifRecording;
+
+/* of PtOnvifRecording, the callee's to change, the caller's to unref; NULL and an error. */
+typedef void (*PtOnvifRecordingsFn)(void *user, GArray *recordings, const GError *error);
+
 /* ---- plugs ---- */
 
 typedef struct {
@@ -140,6 +160,8 @@ typedef struct {
 	void (*login_refused)(void *data, const char *user, const char *remote, const char *why);
 	/* Scopes, discovery mode or addresses are others now: who announces them says so. */
 	void (*discovery_changed)(void *data);
+	/* All recordings, later. spans: with where there is footage between two instants. */
+	void (*recordings)(void *data, bool spans, int64_t from_ns, int64_t to_ns, PtOnvifRecordingsFn fn, void *user);
 	bool motion; /* MotionAlarm events come */
 	bool push;   /* base notification: events are sent to addresses that clients give */
 } PtOnvifHost;

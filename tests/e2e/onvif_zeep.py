@@ -23,6 +23,9 @@ SERVICES = {  # prefix: (file, binding, path)
     "tr2": ("onvif/ver20/media/wsdl/media.wsdl", "{http://www.onvif.org/ver20/media/wsdl}Media2Binding", "media2_service"),
     "tmd": ("onvif/ver10/deviceio.wsdl", "{http://www.onvif.org/ver10/deviceIO/wsdl}DeviceIOBinding", "deviceio_service"),
     "timg": ("onvif/ver20/imaging/wsdl/imaging.wsdl", "{http://www.onvif.org/ver20/imaging/wsdl}ImagingBinding", "imaging_service"),
+    "tse": ("onvif/ver10/search.wsdl", "{http://www.onvif.org/ver10/search/wsdl}SearchBinding", "search_service"),
+    "trc": ("onvif/ver10/recording.wsdl", "{http://www.onvif.org/ver10/recording/wsdl}RecordingBinding", "recording_service"),
+    "trp": ("onvif/ver10/replay.wsdl", "{http://www.onvif.org/ver10/replay/wsdl}ReplayBinding", "replay_service"),
     "tev": ("onvif/ver10/events/wsdl/event.wsdl", "{http://www.onvif.org/ver10/events/wsdl}EventBinding", "event_service"),
 }
 SUBSCRIPTION = {
@@ -33,7 +36,8 @@ SUBSCRIPTION = {
 NAMESPACES = {"s": ENVELOPE, "tds": "http://www.onvif.org/ver10/device/wsdl", "trt": "http://www.onvif.org/ver10/media/wsdl",
               "tr2": "http://www.onvif.org/ver20/media/wsdl", "tmd": "http://www.onvif.org/ver10/deviceIO/wsdl",
               "timg": "http://www.onvif.org/ver20/imaging/wsdl", "tev": "http://www.onvif.org/ver10/events/wsdl",
-              "wsnt": "http://docs.oasis-open.org/wsn/b-2", "wsa": "http://www.w3.org/2005/08/addressing",
+              "tse": "http://www.onvif.org/ver10/search/wsdl", "trc": "http://www.onvif.org/ver10/recording/wsdl",
+              "trp": "http://www.onvif.org/ver10/replay/wsdl", "wsnt": "http://docs.oasis-open.org/wsn/b-2", "wsa": "http://www.w3.org/2005/08/addressing",
               "tt": "http://www.onvif.org/ver10/schema", "tns1": "http://www.onvif.org/ver10/topics"}
 
 kept = []  # every reply of this process, as bytes

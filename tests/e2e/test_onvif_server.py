@@ -121,6 +121,9 @@ BISTABLE = {"Mode": "Bistable", "DelayTime": datetime.timedelta(seconds=1), "Idl
 
 # Operations with arguments, or with an answer that is a fault by design. All others are called bare and must succeed.
 ARGUMENTS = {
+    "tse": {"FindRecordings": {"Scope": {}, "KeepAliveTime": datetime.timedelta(seconds=5)}},
+    "trc": {},
+    "trp": {},
     "tds": {
         "GetServices": {"IncludeCapability": True}, "SetDiscoveryMode": {"DiscoveryMode": "Discoverable"},
         "SetScopes": {"Scopes": ["onvif://www.onvif.org/location/cellar"]}, "AddScopes": {"ScopeItem": ["onvif://www.onvif.org/location/attic"]},
@@ -177,9 +180,12 @@ BARE_IS_FINE = {
             "GetDigitalInputs", "GetDigitalInputConfigurationOptions", "GetSerialPorts"},
     "timg": {"GetServiceCapabilities"},
     "tev": {"GetServiceCapabilities", "GetEventProperties", "CreatePullPointSubscription"},
+    "tse": {"GetServiceCapabilities", "GetRecordingSummary"},
+    "trc": {"GetServiceCapabilities", "GetRecordings", "GetRecordingJobs"},
+    "trp": {"GetServiceCapabilities", "GetReplayConfiguration"},
 }
-# not of Profiles S and T, and unknown to the server: WebRTC, sound clips, equaliser, multicast sound
-OTHER_PROFILES = re.compile(r"WebRTC|AudioClip|EQPreset|MulticastAudioDecoder|EventBroker")
+# not of Profiles S, T and G, and unknown to the server: WebRTC, sound clips, equaliser, multicast sound, searches by likeness, segments elsewhere
+OTHER_PROFILES = re.compile(r"WebRTC|AudioClip|EQPreset|MulticastAudioDecoder|EventBroker|ByNL|NLSearch|ByImage|ImageSearch|Segment")
 
 
 @pytest.mark.parametrize("prefix", onvif_zeep.SERVICES)
@@ -194,7 +200,7 @@ def test_every_operation(node, boss, prefix):
         assert codes and codes[0] in (REFUSED | ({"UnknownAction"} if OTHER_PROFILES.search(operation) else set())), (operation, codes)
 
 
-SECTIONS = {"tds": "Device", "trt": "Media (ver10)", "tr2": "Media2 (ver20)", "tmd": "Device IO", "timg": "Imaging", "tev": "Events"}
+SECTIONS = {"tse": "Recording search", "trc": "Recording control", "trp": "Replay", "tds": "Device", "trt": "Media (ver10)", "tr2": "Media2 (ver20)", "tmd": "Device IO", "timg": "Imaging", "tev": "Events"}
 
 
 @pytest.mark.parametrize("prefix", SECTIONS)

@@ -40,7 +40,7 @@ typedef struct {
 } PtService;
 
 extern const PtService pt_service_device, pt_service_media, pt_service_media2, pt_service_deviceio, pt_service_events,
-    pt_service_notification, pt_service_imaging;
+    pt_service_notification, pt_service_imaging, pt_service_search, pt_service_recording, pt_service_replay;
 extern const PtService *const pt_services[]; /* NULL-terminated */
 
 struct PtOnvifServer {
@@ -49,7 +49,8 @@ struct PtOnvifServer {
 	PtDigestServer *digest;
 	PtSettings *settings;
 	PtSubscriptions *subscriptions;
-	PtHttp *http; /* pushes notifications; made when first needed */
+	struct PtSearches *searches; /* made when first needed */
+	PtHttp *http;                /* pushes notifications; made when first needed */
 	guint tick;
 	PtOnvifServerStats stats;
 };
@@ -64,7 +65,8 @@ struct PtCall {
 	char *origin, *path, *user; /* user NULL: not logged in */
 	PtOnvifLevel level;
 	bool deferred;
-	GArray *streams; /* those the caller may see; NULL: not asked for yet */
+	GArray *streams;    /* those the caller may see; NULL: not asked for yet */
+	GArray *recordings; /* likewise, of pt_recordings_then() */
 	/* a fault, once code is set */
 	const char *code; /* "s:Sender" */
 	char *subcode, *subsubcode, *reason;

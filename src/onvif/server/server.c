@@ -2,6 +2,7 @@
 #include "onvif/server/call.h"
 #include "base/error.h"
 #include "onvif/server/events.h"
+#include "onvif/server/recordings.h"
 #include "onvif/server/snapshot.h"
 #include <string.h>
 
@@ -9,9 +10,17 @@
 #define NONCE_LIFE_NS (300 * PT_NS_PER_S)
 #define TEXT_MAX 4096 /* of one value in a request; what is longer is no argument of ours */
 
-const PtService *const pt_services[] = {
-    &pt_service_device, &pt_service_media,   &pt_service_media2,       &pt_service_deviceio,
-    &pt_service_events, &pt_service_imaging, &pt_service_notification, NULL};
+const PtService *const pt_services[] = {&pt_service_device,
+                                        &pt_service_media,
+                                        &pt_service_media2,
+                                        &pt_service_deviceio,
+                                        &pt_service_events,
+                                        &pt_service_imaging,
+                                        &pt_service_search,
+                                        &pt_service_recording,
+                                        &pt_service_replay,
+                                        &pt_service_notification,
+                                        NULL};
 
 /* ---- life ---- */
 
@@ -43,6 +52,7 @@ void pt_onvif_server_free(PtOnvifServer *s) {
 	if (!s)
 		return;
 	pt_subscriptions_free(s->subscriptions);
+	pt_searches_free(s->searches);
 	pt_http_free(s->http);
 	g_clear_handle_id(&s->tick, g_source_remove);
 	pt_settings_free(s->settings);

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "onvif/server/recordings.h"
+#include <string.h>
+
+typedef struct {
+	PtCall *call;
+	void (*fn)(PtCall *);
+} Asked;
+
+static void answered(void *user, GArray *recordings, const GError *error) {
+	Asked *a = user;
+	PtCall *c = a->call;
+	if (error) {
+		pt_call_fault_error(c, error);
+	} else {
+		c->recordings = g_array_ref(recordings);
+		for (guint i = recordings->len; i-- > 0;)
+			if (!pt_call_may_see(c, g_array_index(recordings, PtOnvifRecording, i).camera))
+				g_array_remove_index(recordings, i);
+		a->fn(c);
+	}
+	pt_call_finish(c);
+	g_free(a);
+}
+
+void pt_recordings_then(PtCall *c, bool spans, int64_t from_ns, int64_t to_ns, void (*fn)(PtCall *)) {
+	const PtOnvifHost *h = &c->server->host;
+	if (!h->recordings) {
+		pt_call_fault(c, "ter:ActionNotSupported", NULL, "nothing is recorded here");
+		return;
+	}
+	Asked *a = g_new(Asked, 1);
+	*a = (Asked){c, fn};
+	pt_call_defer(c);
+	h->recordings(h->data, spans, from_ns, to_ns, answered, a);
+}
+
+const PtOnvifRecording *pt_recordings_need(PtCall *c, const char *token) {
+	for (guint i = 0; i < c->recordings->len; i++) {
+		const PtOnvifRecording *r = &g_array_index(c->recordings, PtOnvifRecording, i);
+		if (!strcmp(r->token, token))
+			return r;
+	}
+	pt_call_fault(c, "ter:InvalidArgVal", "ter:NoRecording", "there is no recording '%.64s'", token);
+	return NULL;
+}
+
+void pt_recording_put_source(PtCall *c, PtXml *x, const PtOnvifRecording *r) {
+	pt_xml_put(x, "tt:SourceId", pt_onvif_server_endpoint(c->server));
+	pt_xml_put(x, "tt:Name", r->camera);
+	pt_xml_put(x, "tt:Location", "");
+	pt_xml_put(x, "tt:Description", r->sub ? "sub stream" : "main stream");
+	pt_xml_put(x, "tt:Address", c->origin);
+}
+
+void pt_recording_put_track(PtXml *x, const char *element, const PtOnvifRecording *r, bool sound) {
+	pt_xml_open(x, element);
+	pt_xml_put(x, "tt:TrackToken", sound ? PT_TRACK_AUDIO : PT_TRACK_VIDEO);
+	pt_xml_put(x, "tt:TrackType", sound ? "Audio" : "Video");
+	pt_xml_put(x, "tt:Description", sound ? "sound" : "pictures");
+	pt_xml_put_time(x, "tt:DataFrom", sound ? r->sound_first_ns : r->first_ns);
+	pt_xml_put_time(x, "tt:DataTo", sound ? r->sound_last_ns : r->last_ns);
+	pt_xml_close(x);
+}
+
+void pt_recording_put_information(PtCall *c, PtXml *x, const char *element, const PtOnvifRecording *r) {
+	pt_xml_open(x, element);
+	pt_xml_put(x, "tt:RecordingToken", r->token);
+	pt_xml_open(x, "tt:Source");
+	pt_recording_put_source(c, x, r);
+	pt_xml_close(x);
+	if (r->first_ns) {
+		pt_xml_put_time(x, "tt:EarliestRecording", r->first_ns);
+		pt_xml_put_time(x, "tt:LatestRecording", r->last_ns);
+	}
+	pt_xml_put_format(x, "tt:Content", "%s, %s stream", r->camera, r->sub ? "sub" : "main");
+	pt_recording_put_track(x, "tt:Track", r, false);
+	if (r->sound)
+		pt_recording_put_track(x, "tt:Track", r, true);
+	pt_xml_put(x, "tt:RecordingStatus", r->recording ? "Recording" : r->first_ns ? "Stopped" : "Initiated");
+	pt_xml_close(x);
+}
