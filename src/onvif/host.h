@@ -160,7 +160,7 @@ typedef struct {
 	void (*login_refused)(void *data, const char *user, const char *remote, const char *why);
 	/* Scopes, discovery mode or addresses are others now: who announces them says so. */
 	void (*discovery_changed)(void *data);
-	/* All recordings, later. spans: with where there is footage between two instants. */
+	/* All recordings, at once or later. spans: with where there is footage between two instants. */
 	void (*recordings)(void *data, bool spans, int64_t from_ns, int64_t to_ns, PtOnvifRecordingsFn fn, void *user);
 	bool motion; /* MotionAlarm events come */
 	bool push;   /* base notification: events are sent to addresses that clients give */

@@ -5,6 +5,7 @@
 typedef struct {
 	PtCall *call;
 	void (*fn)(PtCall *);
+	bool asking, done; /* the host may know at once */
 } Asked;
 
 static void answered(void *user, GArray *recordings, const GError *error) {
@@ -19,6 +20,9 @@ static void answered(void *user, GArray *recordings, const GError *error) {
 				g_array_remove_index(recordings, i);
 		a->fn(c);
 	}
+	a->done = true;
+	if (a->asking)
+		return;
 	pt_call_finish(c);
 	g_free(a);
 }
@@ -30,9 +34,13 @@ void pt_recordings_then(PtCall *c, bool spans, int64_t from_ns, int64_t to_ns, v
 		return;
 	}
 	Asked *a = g_new(Asked, 1);
-	*a = (Asked){c, fn};
-	pt_call_defer(c);
+	*a = (Asked){c, fn, .asking = true};
 	h->recordings(h->data, spans, from_ns, to_ns, answered, a);
+	a->asking = false;
+	if (a->done)
+		g_free(a);
+	else
+		pt_call_defer(c);
 }
 
 const PtOnvifRecording *pt_recordings_need(PtCall *c, const char *token) {
