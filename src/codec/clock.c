@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "codec/jobs.h"
 #include "codec/picture.h"
+#include "codec/text.h"
 #include <math.h>
 
 #define VIDEO_TRACK 0
@@ -130,7 +131,9 @@ void pt_job_clock(const PtCodecJobParams *p) {
 		n = MAX(n, (now - start) * p->fps / PT_NS_PER_S);
 		av_frame_make_writable(frame);
 		pt_picture_draw(picture, wall, n, frame->data, frame->linesize);
+		pt_text_draw(pt_io_texts(), wall, p->width, p->height, frame->data, frame->linesize);
 		frame->pts = n * 90000 / p->fps;
+		frame->pict_type = pt_io_key_wanted() ? AV_PICTURE_TYPE_I : AV_PICTURE_TYPE_NONE;
 		if (avcodec_send_frame(encoder, frame) >= 0)
 			while (avcodec_receive_packet(encoder, packet) >= 0) {
 				PtSample *s = pt_x264_sample(packet, format);

@@ -13,6 +13,8 @@
 static PtWireReader reader;
 static PtWireWriter writer;
 static PtBuf out;
+static bool key_wanted;
+static PtOsdList texts;
 
 static void flush_out(void) {
 	for (size_t at = 0; at < out.size;) {
@@ -43,9 +45,28 @@ void pt_io_read(PtWireMessage *ret) {
 	}
 }
 
+/* Orders come at any time; what is no order is the caller's. */
+static bool take_order(const PtWireMessage *m) {
+	if (m->type == PT_WIRE_KEY)
+		key_wanted = true;
+	else if (m->type == PT_WIRE_TEXTS)
+		texts = m->texts;
+	return m->type == PT_WIRE_KEY || m->type == PT_WIRE_TEXTS;
+}
+
+bool pt_io_key_wanted(void) {
+	bool wanted = key_wanted;
+	key_wanted = false;
+	return wanted;
+}
+
+const PtOsdList *pt_io_texts(void) { return &texts; }
+
 PtSample *pt_io_next_sample(void) {
 	PtWireMessage m;
-	pt_io_read(&m);
+	do
+		pt_io_read(&m);
+	while (take_order(&m));
 	if (m.type != PT_WIRE_SAMPLE && m.type != PT_WIRE_END)
 		pt_io_fail(PT_ERROR_INVALID, "codec process: a message of type %d where samples were expected", m.type);
 	return m.sample;
@@ -71,18 +92,34 @@ void pt_io_fail(PtErrorCode code, const char *format, ...) {
 	_exit(1);
 }
 
-void pt_io_sleep_until(int64_t mono_ns) {
+/* Takes the orders that are there without waiting for more. */
+static void take_orders(void) {
+	static uint8_t chunk[4096];
+	ssize_t n = recv(0, chunk, sizeof chunk, MSG_DONTWAIT);
+	if (n < 0 && (errno == EINTR || errno == EAGAIN))
+		return;
+	if (n <= 0)
+		_exit(0);
+	pt_wire_reader_feed(&reader, chunk, (size_t)n);
 	for (;;) {
-		int64_t left = mono_ns - pt_mono_ns(pt_clock_system());
-		if (left <= 0)
+		PtWireMessage m;
+		g_autoptr(GError) error = NULL;
+		if (!pt_wire_reader_next(&reader, &m, &error))
+			pt_io_fail(PT_ERROR_INVALID, "%s", error->message);
+		if (m.type == PT_WIRE_NONE)
 			return;
+		if (!take_order(&m))
+			pt_io_fail(PT_ERROR_INVALID, "codec process: this job takes nothing");
+	}
+}
+
+void pt_io_sleep_until(int64_t mono_ns) {
+	int64_t left;
+	do { /* one look at least: whoever is late listens all the same */
+		left = MAX(mono_ns - pt_mono_ns(pt_clock_system()), 0);
 		struct timespec ts = {.tv_sec = left / PT_NS_PER_S, .tv_nsec = left % PT_NS_PER_S};
 		struct pollfd p = {.fd = 0, .events = POLLIN};
-		if (ppoll(&p, 1, &ts, NULL) > 0) {
-			char byte;
-			if (p.revents & (POLLHUP | POLLERR) || recv(0, &byte, 1, MSG_PEEK) <= 0)
-				_exit(0);
-			pt_io_fail(PT_ERROR_INVALID, "codec process: this job takes nothing");
-		}
-	}
+		if (ppoll(&p, 1, &ts, NULL) > 0)
+			take_orders();
+	} while (left);
 }

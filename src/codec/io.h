@@ -10,5 +10,9 @@ PtSample *pt_io_next_sample(void);
 void pt_io_write_sample(PtSample *sample);
 void pt_io_write_end(void);
 G_NORETURN void pt_io_fail(PtErrorCode code, const char *format, ...) G_GNUC_PRINTF(2, 3);
-/* Sleeps until then, CLOCK_MONOTONIC; exits when the other end has gone meanwhile. */
+/* Whether a key frame was asked for since the last call. Orders are taken whenever something is read or slept. */
+bool pt_io_key_wanted(void);
+/* What is to be burnt into pictures now. */
+const PtOsdList *pt_io_texts(void);
+/* Sleeps until then, CLOCK_MONOTONIC; exits when the other end has gone meanwhile. For jobs that take no samples. */
 void pt_io_sleep_until(int64_t mono_ns);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "codec/picture.h"
 #include "base/clock.h"
+#include "codec/font.h"
 #include <glib.h>
 #include <string.h>
 
@@ -11,18 +12,6 @@
 struct PtPicture {
 	int width, height;
 	uint8_t *row; /* two widths of the background's brightness, to slide over */
-};
-
-/* 5x7 dots per character, a row per byte, the leftmost dot in bit 4 */
-static const struct {
-	char c;
-	uint8_t rows[7];
-} font[] = {
-    {'0', {14, 17, 19, 21, 25, 17, 14}}, {'1', {4, 12, 4, 4, 4, 4, 14}},  {'2', {14, 17, 1, 2, 4, 8, 31}},
-    {'3', {31, 2, 4, 2, 1, 17, 14}},     {'4', {2, 6, 10, 18, 31, 2, 2}}, {'5', {31, 16, 30, 1, 1, 17, 14}},
-    {'6', {6, 8, 16, 30, 17, 17, 14}},   {'7', {31, 1, 2, 4, 8, 8, 8}},   {'8', {14, 17, 17, 14, 17, 17, 14}},
-    {'9', {14, 17, 17, 15, 1, 2, 12}},   {'-', {0, 0, 0, 31, 0, 0, 0}},   {':', {0, 4, 4, 0, 4, 4, 0}},
-    {'.', {0, 0, 0, 0, 0, 12, 12}},      {'Z', {31, 1, 2, 4, 8, 16, 31}},
 };
 
 PtPicture *pt_picture_new(int width, int height) {
@@ -67,13 +56,14 @@ static void draw_text(const PtPicture *p, const char *text, uint8_t *const plane
 	fill(planes[0], strides[0], 0, top, p->width, h, BLACK);
 	fill(planes[1], strides[1], 0, top / 2, p->width / 2, h / 2, 128);
 	fill(planes[2], strides[2], 0, top / 2, p->width / 2, h / 2, 128);
-	for (int i = 0; i < n; i++)
-		for (unsigned g = 0; g < G_N_ELEMENTS(font); g++)
-			for (int r = 0; r < 7 && font[g].c == text[i]; r++)
-				for (int c = 0; c < 5; c++)
-					if (font[g].rows[r] >> (4 - c) & 1)
-						fill(planes[0], strides[0], left + (i * 6 + c) * dot, top + (2 + r) * dot,
-						     dot, dot, WHITE);
+	for (int i = 0; i < n; i++) {
+		const uint8_t *rows = pt_font_glyph((uint8_t)text[i]);
+		for (int r = 0; r < 7; r++)
+			for (int c = 0; c < 5; c++)
+				if (rows[r] >> (4 - c) & 1)
+					fill(planes[0], strides[0], left + (i * 6 + c) * dot, top + (2 + r) * dot, dot, dot,
+					     WHITE);
+	}
 }
 
 static void draw_strip(const PtPicture *p, uint64_t ms, uint8_t *const planes[3], const int strides[3]) {

@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "codec/jobs.h"
 #include "base/clock.h"
+#include "codec/text.h"
 #include <libavutil/imgutils.h>
 #include <libswscale/swscale.h>
 
@@ -68,8 +69,10 @@ static void encode_frame(Video *v) {
 	                         0, 1 << 16, 1 << 16);
 	sws_scale(v->sws, (const uint8_t *const *)v->frame->data, v->frame->linesize, 0, v->frame->height,
 	          v->converted->data, v->converted->linesize);
+	pt_text_draw(pt_io_texts(), v->wall_of_pts + av_rescale(pts, PT_NS_PER_S, 90000), v->converted->width,
+	             v->converted->height, v->converted->data, v->converted->linesize);
 	int64_t gop = (int64_t)(v->params->gop_ms ? v->params->gop_ms : 2000) * 90;
-	bool key = v->last_key_pts == INT64_MIN || pts - v->last_key_pts >= gop;
+	bool key = pt_io_key_wanted() || v->last_key_pts == INT64_MIN || pts - v->last_key_pts >= gop;
 	v->converted->pict_type = key ? AV_PICTURE_TYPE_I : AV_PICTURE_TYPE_NONE;
 	v->converted->pts = pts;
 	if (key)

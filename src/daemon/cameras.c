@@ -37,6 +37,7 @@ struct PtCameras {
 	unsigned next_loop;
 	PtFormat *metadata;
 	GHashTable *locations; /* "gate/main" -> what goes before the site file's */
+	GHashTable *texts;     /* "gate" -> PtOsdList that is burnt into its pictures */
 	GMutex lock;
 	GPtrArray *list; /* under lock: the RTSP server looks for streams on its own thread */
 };
@@ -129,8 +130,11 @@ static void feed_play(Feed *feed, const Camera *camera, const char *location, bo
 	};
 	memcpy(params.trust.sha256, s->tls_pin, sizeof s->tls_pin);
 	feed->source = pt_source_start(&params, &error);
+	const PtOsdList *texts = g_hash_table_lookup(feed->owner->texts, camera->name);
 	if (!feed->source)
 		feed_lost(feed, error->message);
+	else if (texts && feed->source->ops->set_texts)
+		feed->source->ops->set_texts(feed->source, texts);
 }
 
 static void feed_stop(PtCameras *c, Feed *feed, const char *reason) {
@@ -262,6 +266,7 @@ PtCameras *pt_cameras_new(const PtCamerasEnv *env) {
 	g_mutex_init(&c->lock);
 	c->metadata = pt_format_new(&(PtFormat){.codec = PT_CODEC_ONVIF_METADATA, .timescale = 90000}, NULL, 0);
 	c->locations = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+	c->texts = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	c->list = g_ptr_array_new();
 	return c;
 }
@@ -301,6 +306,7 @@ void pt_cameras_free(PtCameras *c, const char *reason) {
 		camera_stop(c, g_ptr_array_index(c->list, i), reason);
 	g_ptr_array_unref(c->list);
 	g_hash_table_unref(c->locations);
+	g_hash_table_unref(c->texts);
 	pt_format_unref(c->metadata);
 	g_mutex_clear(&c->lock);
 	pt_site_unref(c->site);
@@ -324,6 +330,15 @@ void pt_cameras_set_location(PtCameras *c, const char *name, const char *stream,
 	g_mutex_lock(&c->lock);
 	*place = feed;
 	g_mutex_unlock(&c->lock);
+}
+
+void pt_cameras_set_texts(PtCameras *c, const char *name, const PtOsdList *texts) {
+	const Camera *camera = find(c, name);
+	g_hash_table_insert(c->texts, g_strdup(name), g_memdup2(texts, sizeof *texts));
+	const Feed *const feeds[] = {camera ? camera->main : NULL, camera ? camera->sub : NULL};
+	for (int k = 0; k < 2; k++)
+		if (feeds[k] && feeds[k]->source && feeds[k]->source->ops->set_texts)
+			feeds[k]->source->ops->set_texts(feeds[k]->source, texts);
 }
 
 /* ---- metadata ---- */

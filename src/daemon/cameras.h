@@ -32,6 +32,9 @@ void pt_cameras_set_location(PtCameras *cameras, const char *camera, const char 
 /* What was set so; NULL: the site file counts. Borrowed. Main thread. */
 const char *pt_cameras_location(PtCameras *cameras, const char *camera, const char *stream);
 
+/* What is burnt into the pictures of a camera whose pictures are encoded here, from now on; copied. Main thread. */
+void pt_cameras_set_texts(PtCameras *cameras, const char *camera, const PtOsdList *texts);
+
 /* A document of ONVIF metadata (events) that travels along in a camera's streams (camera NULL: in all cameras'), for whoever
  * watches them. Only cameras that this program makes itself have room for it: pt_cameras_has_metadata(). Main thread. */
 bool pt_cameras_has_metadata(PtCameras *cameras, const char *camera);

@@ -3,6 +3,7 @@
 #pragma once
 #include "base/clock.h"
 #include "base/loop.h"
+#include "media/codec/osd.h"
 #include "media/stream.h"
 #include "media/tls.h"
 
@@ -29,6 +30,10 @@ typedef struct {
 	PtSource *(*start)(const PtSourceParams *params);
 	/* From any thread but the loop's. When it returns nothing is pushed any more and all memory is given back. */
 	void (*stop)(PtSource *source);
+	/* all of the following are optional */
+
+	/* What is burnt into the pictures from now on; copied. From any thread. */
+	void (*set_texts)(PtSource *source, const PtOsdList *texts);
 } PtSourceOps;
 
 struct PtSource {

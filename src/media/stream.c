@@ -30,6 +30,8 @@ struct PtStream {
 	bool clock_known;
 	unsigned reconnects;
 	uint64_t refused;
+	void (*make_key)(void *data);
+	void *make_key_data;
 };
 
 PtStream *pt_stream_new(const char *name) {
@@ -144,6 +146,22 @@ void pt_stream_set_clock_offset(PtStream *stream, int64_t offset_ns) {
 	stream->clock_offset = offset_ns;
 	stream->clock_known = true;
 	g_mutex_unlock(&stream->lock);
+}
+
+void pt_stream_set_key_maker(PtStream *stream, void (*make_key)(void *data), void *data) {
+	g_mutex_lock(&stream->lock);
+	stream->make_key = make_key;
+	stream->make_key_data = data;
+	g_mutex_unlock(&stream->lock);
+}
+
+bool pt_stream_request_key(PtStream *stream) {
+	g_mutex_lock(&stream->lock);
+	bool able = stream->make_key != NULL;
+	if (able)
+		stream->make_key(stream->make_key_data);
+	g_mutex_unlock(&stream->lock);
+	return able;
 }
 
 void pt_stream_add_sink(PtStream *stream, PtSink *sink) {

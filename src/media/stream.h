@@ -62,10 +62,15 @@ void pt_stream_push(PtStream *stream, PtSample *sample);                       /
 void pt_stream_set_state(PtStream *stream, PtStreamState state, const char *reason,
                          int64_t wall_ns); /* reason may be NULL */
 void pt_stream_count(PtStream *stream, unsigned track, uint64_t packets, uint64_t lost, uint64_t dropped); /* adds */
-void pt_stream_count_refused(PtStream *stream, uint64_t packets); /* adds */
+void pt_stream_count_refused(PtStream *stream, uint64_t packets);                                          /* adds */
 void pt_stream_set_clock_offset(PtStream *stream, int64_t offset_ns);
 
+/* Who makes a key frame when somebody asks: called on any thread, with the stream locked; NULL: nobody any more. */
+void pt_stream_set_key_maker(PtStream *stream, void (*make_key)(void *data), void *data);
+
 /* For everybody, from any thread. */
+/* A key frame as soon as may be. False: the source makes them when it does. */
+bool pt_stream_request_key(PtStream *stream);
 void pt_stream_add_sink(PtStream *stream, PtSink *sink);
 void pt_stream_remove_sink(
     PtSink *sink); /* when it returns, the sink is not and will not be called; harmless when not added */

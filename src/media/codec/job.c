@@ -221,8 +221,8 @@ static bool take_messages(PtCodecJob *job) {
 				return false;
 			continue;
 		}
-		if (m.type == PT_WIRE_JOB)
-			m.error = g_error_new_literal(PT_ERROR, PT_ERROR_INVALID, "codec process: it sent a job");
+		if (m.type != PT_WIRE_END && m.type != PT_WIRE_ERROR)
+			m.error = g_error_new_literal(PT_ERROR, PT_ERROR_INVALID, "codec process: it gave an order");
 		job_end(job, m.error);
 		g_clear_error(&m.error);
 		if (!gone)
@@ -274,6 +274,33 @@ bool pt_codec_job_push(PtCodecJob *job, PtSample *sample) {
 	return true;
 }
 
+/* Whether an order can still be given; what is in the buffer and sent is gone from it. */
+static bool begin_order(PtCodecJob *job) {
+	if (job->ended || job->process.finished || unsent(&job->process) > QUEUE_MAX)
+		return false;
+	compact(&job->process);
+	return true;
+}
+
+static void end_order(PtCodecJob *job) {
+	flush_out(&job->process);
+	update_watch(job);
+}
+
+void pt_codec_job_key(PtCodecJob *job) {
+	if (!begin_order(job))
+		return;
+	pt_wire_put_key(&job->process.out);
+	end_order(job);
+}
+
+void pt_codec_job_set_texts(PtCodecJob *job, const PtOsdList *texts) {
+	if (!begin_order(job))
+		return;
+	pt_wire_put_texts(&job->process.out, texts);
+	end_order(job);
+}
+
 void pt_codec_job_finish(PtCodecJob *job) {
 	if (job->ended || job->process.finished)
 		return;
@@ -321,8 +348,8 @@ static bool deliver(Conversion *c, GError **error) {
 		} else if (m.type == PT_WIRE_ERROR) {
 			g_propagate_error(error, m.error);
 			return false;
-		} else if (m.type == PT_WIRE_JOB) {
-			pt_error_set(error, INVALID, "codec process: it sent a job");
+		} else if (m.type != PT_WIRE_NONE && m.type != PT_WIRE_END) {
+			pt_error_set(error, INVALID, "codec process: it gave an order");
 			return false;
 		}
 	} while (m.type == PT_WIRE_SAMPLE);

@@ -27,6 +27,10 @@ PtCodecJob *pt_codec_job_start(PtLoop *loop, const PtCodecJobParams *params, con
                                GError **error);
 /* False when the process is too slow or gone: the sample is dropped and counted. */
 bool pt_codec_job_push(PtCodecJob *job, PtSample *sample);
+/* CLOCK and VIDEO. The next picture becomes a key frame. */
+void pt_codec_job_key(PtCodecJob *job);
+/* CLOCK and VIDEO. What is burnt into the pictures from now on. */
+void pt_codec_job_set_texts(PtCodecJob *job, const PtOsdList *texts);
 void pt_codec_job_finish(PtCodecJob *job); /* nothing more is pushed; what is under way comes, then the end */
 uint64_t pt_codec_job_dropped(const PtCodecJob *job);
 pid_t pt_codec_job_pid(const PtCodecJob *job);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "media/codec/wire.h"
 #include <glib.h>
+#include <string.h>
 
 #define HEADER 5
 #define FORMAT_MAX (64 * 1024)
@@ -65,6 +66,23 @@ void pt_wire_put_sample(PtWireWriter *w, PtBuf *out, PtSample *s) {
 }
 
 void pt_wire_put_end(PtBuf *out) { end(out, begin(out, PT_WIRE_END)); }
+
+void pt_wire_put_key(PtBuf *out) { end(out, begin(out, PT_WIRE_KEY)); }
+
+void pt_wire_put_texts(PtBuf *out, const PtOsdList *texts) {
+	size_t at = begin(out, PT_WIRE_TEXTS);
+	pt_buf_u32(out, (uint32_t)texts->utc_offset_s);
+	for (unsigned i = 0; i < texts->n; i++) {
+		const PtOsd *o = &texts->items[i];
+		size_t size = strlen(o->text);
+		pt_buf_u16(out, o->x);
+		pt_buf_u16(out, o->y);
+		pt_buf_u8(out, o->clock);
+		pt_buf_u16(out, (uint16_t)size);
+		pt_buf_put(out, o->text, size);
+	}
+	end(out, at);
+}
 
 void pt_wire_put_error(PtBuf *out, const GError *error) {
 	size_t at = begin(out, PT_WIRE_ERROR);
@@ -134,6 +152,23 @@ static PtSample *read_sample(PtWireReader *r, PtBytes b) {
 	return s;
 }
 
+static bool read_texts(PtBytes b, PtOsdList *ret) {
+	ret->utc_offset_s = (int32_t)pt_bytes_u32(&b);
+	while (b.left && ret->n < PT_OSD_MAX) {
+		PtOsd *o = &ret->items[ret->n++];
+		o->x = pt_bytes_u16(&b);
+		o->y = pt_bytes_u16(&b);
+		o->clock = pt_bytes_u8(&b) != 0;
+		size_t size = pt_bytes_u16(&b);
+		const uint8_t *text = pt_bytes_take(&b, size);
+		if (!text || size >= sizeof o->text || o->x > 1000 || o->y > 1000 ||
+		    !g_utf8_validate((const char *)text, (gssize)size, NULL))
+			return false;
+		memcpy(o->text, text, size);
+	}
+	return !b.bad && !b.left;
+}
+
 static GError *read_error(PtBytes b) {
 	unsigned code = pt_bytes_u8(&b);
 	g_autofree char *raw = g_strndup((const char *)b.p, b.left), *text = g_utf8_make_valid(raw, -1);
@@ -153,6 +188,12 @@ static bool take(PtWireReader *r, unsigned type, PtBytes body, PtWireMessage *re
 	case PT_WIRE_END:
 		ret->type = PT_WIRE_END;
 		return !body.left;
+	case PT_WIRE_KEY:
+		ret->type = PT_WIRE_KEY;
+		return !body.left;
+	case PT_WIRE_TEXTS:
+		ret->type = PT_WIRE_TEXTS;
+		return read_texts(body, &ret->texts);
 	case PT_WIRE_ERROR:
 		ret->type = PT_WIRE_ERROR;
 		if (!body.left || body.left > 1024)
@@ -172,7 +213,7 @@ bool pt_wire_reader_next(PtWireReader *r, PtWireMessage *ret, GError **error) {
 		PtBytes b = pt_bytes(r->in.data + r->taken, r->in.size - r->taken);
 		uint32_t size = pt_bytes_u32(&b);
 		unsigned type = pt_bytes_u8(&b);
-		if (size > PT_WIRE_MAX || type == PT_WIRE_NONE || type > PT_WIRE_ERROR) {
+		if (size > PT_WIRE_MAX || type == PT_WIRE_NONE || type > PT_WIRE_TEXTS) {
 			pt_error_set(error, INVALID,
 			             "codec process: a message of type %u and %u bytes is not in the protocol", type, size);
 			return false;

@@ -5,6 +5,7 @@
 #pragma once
 #include "base/bytes.h"
 #include "base/error.h"
+#include "media/codec/osd.h"
 #include "media/sample.h"
 #include "media/stream.h"
 
@@ -32,7 +33,16 @@ typedef struct {
 /* A bound on one message: the largest sample and its header. */
 #define PT_WIRE_MAX (PT_SAMPLE_MAX + 64)
 
-typedef enum { PT_WIRE_NONE, PT_WIRE_JOB, PT_WIRE_FORMAT, PT_WIRE_SAMPLE, PT_WIRE_END, PT_WIRE_ERROR } PtWireType;
+typedef enum {
+	PT_WIRE_NONE,
+	PT_WIRE_JOB,
+	PT_WIRE_FORMAT,
+	PT_WIRE_SAMPLE,
+	PT_WIRE_END,
+	PT_WIRE_ERROR,
+	PT_WIRE_KEY,
+	PT_WIRE_TEXTS
+} PtWireType;
 
 /* ---- writing ---- */
 
@@ -46,6 +56,10 @@ void pt_wire_put_job(PtBuf *out, const PtCodecJobParams *params);
 /* With its format before it when that is new. */
 void pt_wire_put_sample(PtWireWriter *writer, PtBuf *out, PtSample *sample);
 void pt_wire_put_end(PtBuf *out);
+/* The next picture is to be a key frame. */
+void pt_wire_put_key(PtBuf *out);
+/* What is burnt into pictures from now on. */
+void pt_wire_put_texts(PtBuf *out, const PtOsdList *texts);
 void pt_wire_put_error(PtBuf *out, const GError *error);
 
 /* ---- reading ---- */
@@ -61,6 +75,7 @@ typedef struct {
 	PtWireType type;      /* NONE: more bytes are needed */
 	PtCodecJobParams job; /* JOB */
 	PtSample *sample;     /* SAMPLE: a reference the caller drops */
+	PtOsdList texts;      /* TEXTS */
 	GError *error;        /* ERROR: what the other side says; caller frees */
 } PtWireMessage;
 

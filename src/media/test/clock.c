@@ -20,6 +20,7 @@ typedef struct {
 	PtTimer timer;
 	PtCodecJob *job;
 	PtCodecJobParams params;
+	PtOsdList texts;
 	int64_t first_mono, started_mono; /* the first process's start and the current one's */
 	int64_t retry_ns;
 	bool live;
@@ -101,6 +102,14 @@ bool pt_test_parse(const char *location, PtCodecJobParams *ret, GError **error) 
 	return true;
 }
 
+char *pt_test_location(const PtCodecJobParams *p) {
+	return g_strdup_printf("test:clock?size=%ux%u&fps=%u&gop=%ums&bitrate=%u&audio=%s", p->width, p->height, p->fps,
+	                       p->gop_ms, p->bitrate,
+	                       !p->with_audio              ? "none"
+	                       : p->audio == PT_CODEC_PCMU ? "pcmu"
+	                                                   : "aac");
+}
+
 /* ---- the process ---- */
 
 static void lose(Test *t, const GError *error) {
@@ -155,6 +164,36 @@ static void due(PtTimer *timer) {
 	}
 	if (!t->job)
 		lose(t, error);
+	else if (t->texts.n)
+		pt_codec_job_set_texts(t->job, &t->texts);
+}
+
+static void make_key(void *data) {
+	Test *t = data;
+	if (t->job)
+		pt_codec_job_key(t->job);
+}
+
+static void post_key(void *data) { pt_loop_post(((Test *)data)->loop, make_key, data); }
+
+typedef struct {
+	Test *test;
+	PtOsdList texts;
+} Texts;
+
+static void take_texts(void *data) {
+	Texts *given = data;
+	Test *t = given->test;
+	t->texts = given->texts;
+	if (t->job)
+		pt_codec_job_set_texts(t->job, &t->texts);
+	g_free(given);
+}
+
+static void test_set_texts(PtSource *source, const PtOsdList *texts) {
+	Texts *given = g_new(Texts, 1);
+	*given = (Texts){(Test *)(void *)source, *texts};
+	pt_loop_post(given->test->loop, take_texts, given);
 }
 
 static void begin(void *data) {
@@ -172,6 +211,7 @@ static PtSource *test_start(const PtSourceParams *params) {
 	t->video = params->video;
 	t->audio = params->audio;
 	t->timer.due = due;
+	pt_stream_set_key_maker(t->stream, post_key, t);
 	pt_loop_post(t->loop, begin, t);
 	return &t->base;
 }
@@ -185,10 +225,11 @@ static void end(void *data) {
 
 static void test_stop(PtSource *source) {
 	Test *t = (Test *)(void *)source;
+	pt_stream_set_key_maker(t->stream, NULL, NULL);
 	pt_loop_call(t->loop, end, t);
 	pt_stream_unref(t->stream);
 	g_free(t->location);
 	g_free(t);
 }
 
-const PtSourceOps pt_test_source = {.scheme = "test", .start = test_start, .stop = test_stop};
+const PtSourceOps pt_test_source = {.scheme = "test", .start = test_start, .stop = test_stop, .set_texts = test_set_texts};

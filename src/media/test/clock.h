@@ -10,3 +10,5 @@ extern const PtSourceOps pt_test_source;
 
 /* What the location asks for, defaults filled in; false and an error that names the parameter. */
 bool pt_test_parse(const char *location, PtCodecJobParams *ret, GError **error);
+/* The location that asks for this; caller frees. */
+char *pt_test_location(const PtCodecJobParams *params);
