@@ -109,7 +109,7 @@ void pt_job_clock(const PtCodecJobParams *p) {
 		           "test picture: %ux%u at %u is not between 160x90 and 4096x4096, even, at 1 to 60 a second",
 		           p->width, p->height, p->fps);
 	PtClock *clock = pt_clock_system();
-	unsigned gop = MAX(1, p->fps * CLAMP(p->gop_ms ? p->gop_ms : 2000, 100, 60000) / 1000);
+	unsigned gop = MAX(1, (p->fps * CLAMP(p->gop_ms ? p->gop_ms : 2000, 10, 600000) + 500) / 1000);
 	AVCodecContext *encoder = pt_open_x264(p->width, p->height, p->fps, gop, p->bitrate, true, AVCOL_RANGE_MPEG);
 	PtFormat *format = pt_x264_format(encoder);
 	PtPicture *picture = pt_picture_new(p->width, p->height);

@@ -92,15 +92,8 @@ void pt_io_fail(PtErrorCode code, const char *format, ...) {
 	_exit(1);
 }
 
-/* Takes the orders that are there without waiting for more. */
+/* Takes the orders that have been read. */
 static void take_orders(void) {
-	static uint8_t chunk[4096];
-	ssize_t n = recv(0, chunk, sizeof chunk, MSG_DONTWAIT);
-	if (n < 0 && (errno == EINTR || errno == EAGAIN))
-		return;
-	if (n <= 0)
-		_exit(0);
-	pt_wire_reader_feed(&reader, chunk, (size_t)n);
 	for (;;) {
 		PtWireMessage m;
 		g_autoptr(GError) error = NULL;
@@ -113,13 +106,25 @@ static void take_orders(void) {
 	}
 }
 
+static void read_orders(void) {
+	static uint8_t chunk[4096];
+	ssize_t n = recv(0, chunk, sizeof chunk, MSG_DONTWAIT);
+	if (n < 0 && (errno == EINTR || errno == EAGAIN))
+		return;
+	if (n <= 0)
+		_exit(0);
+	pt_wire_reader_feed(&reader, chunk, (size_t)n);
+	take_orders();
+}
+
 void pt_io_sleep_until(int64_t mono_ns) {
 	int64_t left;
-	do { /* one look at least: whoever is late listens all the same */
+	take_orders(); /* that came with the job */
+	do {           /* one look at least: whoever is late listens all the same */
 		left = MAX(mono_ns - pt_mono_ns(pt_clock_system()), 0);
 		struct timespec ts = {.tv_sec = left / PT_NS_PER_S, .tv_nsec = left % PT_NS_PER_S};
 		struct pollfd p = {.fd = 0, .events = POLLIN};
 		if (ppoll(&p, 1, &ts, NULL) > 0)
-			take_orders();
+			read_orders();
 	} while (left);
 }

@@ -93,26 +93,12 @@ AVCodecContext *pt_open_x264(int width, int height, int fps, unsigned gop, uint3
 	return c;
 }
 
-/* The next NAL unit of Annex B (ITU-T H.264 annex B); advances *b. */
-static PtBytes next_nal(PtBytes *b) {
-	while (b->left >= 3 && !(b->p[0] == 0 && b->p[1] == 0 && b->p[2] == 1))
-		pt_bytes_take(b, 1);
-	if (!pt_bytes_take(b, 3))
-		return pt_bytes(NULL, 0);
-	size_t n = 0;
-	while (n < b->left && !(b->left - n >= 3 && b->p[n] == 0 && b->p[n + 1] == 0 && b->p[n + 2] <= 1))
-		n++;
-	return pt_bytes_sub(b, n);
-}
-
 PtFormat *pt_x264_format(const AVCodecContext *c) {
 	PtBytes b = pt_bytes(c->extradata, (size_t)c->extradata_size);
 	PtParamSets sets = {0};
-	while (b.left && !b.bad) {
-		PtBytes nal = next_nal(&b);
-		if (nal.left)
-			pt_h264_put(&sets, nal.p, nal.left);
-	}
+	PtNal nal;
+	while (pt_annexb_next(&b, &nal))
+		pt_h264_put(&sets, nal.data, nal.size);
 	PtFormat *format = pt_h264_format(&sets);
 	pt_param_sets_clear(&sets);
 	if (!format)
@@ -123,14 +109,14 @@ PtFormat *pt_x264_format(const AVCodecContext *c) {
 PtSample *pt_x264_sample(const AVPacket *packet, PtFormat *format) {
 	PtSample *s = pt_sample_new((size_t)packet->size + 64);
 	PtBytes b = pt_bytes(packet->data, (size_t)packet->size);
-	while (b.left && !b.bad) {
-		PtBytes nal = next_nal(&b);
-		unsigned type = nal.left ? nal.p[0] & 31 : 0;
-		if (!nal.left || type == 7 || type == 8 || type == 9)
+	PtNal nal;
+	while (pt_annexb_next(&b, &nal)) {
+		unsigned type = nal.data[0] & 31;
+		if (type == PT_H264_SPS || type == PT_H264_PPS || type == PT_H264_AUD)
 			continue;
-		uint8_t *p = pt_sample_grow(&s, 4 + nal.left);
-		pt_put_u32(p, (uint32_t)nal.left);
-		memcpy(p + 4, nal.p, nal.left);
+		uint8_t *p = pt_sample_grow(&s, 4 + nal.size);
+		pt_put_u32(p, (uint32_t)nal.size);
+		memcpy(p + 4, nal.data, nal.size);
 	}
 	s->key = packet->flags & AV_PKT_FLAG_KEY;
 	s->pts = packet->pts;

@@ -72,6 +72,7 @@ static void encode_frame(Video *v) {
 	pt_text_draw(pt_io_texts(), v->wall_of_pts + av_rescale(pts, PT_NS_PER_S, 90000), v->converted->width,
 	             v->converted->height, v->converted->data, v->converted->linesize);
 	int64_t gop = (int64_t)(v->params->gop_ms ? v->params->gop_ms : 2000) * 90;
+	gop -= v->params->fps ? 45000 / v->params->fps : 0; /* frames of a device are not on the tick */
 	bool key = pt_io_key_wanted() || v->last_key_pts == INT64_MIN || pts - v->last_key_pts >= gop;
 	v->converted->pict_type = key ? AV_PICTURE_TYPE_I : AV_PICTURE_TYPE_NONE;
 	v->converted->pts = pts;

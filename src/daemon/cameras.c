@@ -341,6 +341,12 @@ void pt_cameras_set_texts(PtCameras *c, const char *name, const PtOsdList *texts
 			feeds[k]->source->ops->set_texts(feeds[k]->source, texts);
 }
 
+bool pt_cameras_abilities(PtCameras *c, const char *name, const char *stream, PtSourceAbilities *ret) {
+	const Camera *camera = find(c, name);
+	const Feed *feed = !camera ? NULL : !strcmp(stream, "main") ? camera->main : camera->sub;
+	return feed && feed->source && feed->source->ops->abilities && feed->source->ops->abilities(feed->source, ret);
+}
+
 /* ---- metadata ---- */
 
 typedef struct {

@@ -35,6 +35,9 @@ const char *pt_cameras_location(PtCameras *cameras, const char *camera, const ch
 /* What is burnt into the pictures of a camera whose pictures are encoded here, from now on; copied. Main thread. */
 void pt_cameras_set_texts(PtCameras *cameras, const char *camera, const PtOsdList *texts);
 
+/* What a stream can be asked for by pt_cameras_set_location(); false: nothing, or not known yet. Main thread. */
+bool pt_cameras_abilities(PtCameras *cameras, const char *camera, const char *stream, PtSourceAbilities *ret);
+
 /* A document of ONVIF metadata (events) that travels along in a camera's streams (camera NULL: in all cameras'), for whoever
  * watches them. Only cameras that this program makes itself have room for it: pt_cameras_has_metadata(). Main thread. */
 bool pt_cameras_has_metadata(PtCameras *cameras, const char *camera);

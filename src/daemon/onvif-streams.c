@@ -2,7 +2,6 @@
 #include "base/error.h"
 #include "daemon/onvif.h"
 #include "media/codec/job.h"
-#include "media/test/clock.h"
 #include <math.h>
 #include <string.h>
 
@@ -53,21 +52,6 @@ static void describe_audio(PtOnvifStream *ret, const PtFormat *f, double bitrate
 	ret->audio_kbps = f->codec == PT_CODEC_AAC || f->codec == PT_CODEC_OPUS ? (unsigned)ceil(bitrate / 8000) * 8 : 64;
 }
 
-/* What the virtual camera was asked for is known before it shows anything. */
-static bool describe_test(PtOnvifStream *ret, const char *location) {
-	PtCodecJobParams p;
-	if (!g_str_has_prefix(location, "test:") || !pt_test_parse(location, &p, NULL))
-		return false;
-	ret->video = (PtOnvifVideo){.codec = PT_ONVIF_H264,
-	                            .width = p.width,
-	                            .height = p.height,
-	                            .fps = p.fps,
-	                            .kbps = p.bitrate / 1000,
-	                            .gop = MAX((unsigned)lround(p.gop_ms * p.fps / 1000.0), 1)};
-	ret->settable = ret->clock_osd = true;
-	return true;
-}
-
 /* Of others it is measured. */
 static void describe_rates(PtOnvifStream *ret, const PtTrackStats *t) {
 	ret->video.fps = MAX(round(t->fps), 1);
@@ -90,10 +74,13 @@ static bool describe_tracks(PtOnvifStream *ret, PtStream *stream, bool known) {
 			continue;
 		PtOnvifVideo asked = ret->video;
 		describe_video(ret, t->format);
-		if (known)
+		if (known) { /* a device makes of a size what it can */
+			asked.width = ret->video.width;
+			asked.height = ret->video.height;
 			ret->video = asked;
-		else
+		} else {
 			describe_rates(ret, t);
+		}
 		measured = known || t->fps > 0;
 	}
 	pt_stream_stats_clear(&stats);
@@ -106,23 +93,35 @@ static void describe(PtOnvifStreams *s, const char *camera, const char *location
 	const PtOnvifStream *before = g_hash_table_lookup(s->seen, key);
 	*ret = (PtOnvifStream){.sub = sub, .metadata = pt_cameras_has_metadata(s->cameras, camera)};
 	g_strlcpy(ret->camera, camera, sizeof ret->camera);
-	bool known = describe_test(ret, set ? set : location);
+	bool known = pt_onvif_encoder_describe(set ? set : location, ret);
+	const PtOnvifStream asked = *ret;
+	ret->audio = PT_ONVIF_NO_AUDIO; /* whether it is wanted at all, its tracks say */
 	PtStream *stream = pt_cameras_stream(s->cameras, camera, name);
 	bool measured = stream && describe_tracks(ret, stream, known);
+	PtSourceAbilities can;
+	bool texts = pt_cameras_abilities(s->cameras, camera, name, &can) && can.texts;
 	pt_stream_unref(stream);
 	bool same = before && before->video.codec == ret->video.codec && before->video.width == ret->video.width &&
 	            before->video.height == ret->video.height && before->audio == ret->audio &&
 	            before->sample_rate == ret->sample_rate;
 	if (before && !measured) { /* lost for a while: a profile does not go with the connection */
-		PtOnvifVideo asked = ret->video;
 		*ret = *before;
 		if (known)
-			ret->video = asked;
+			ret->video = asked.video;
 	} else if (before && same && !known) {
 		*ret = *before;
 	} else if (measured) {
 		g_hash_table_insert(s->seen, g_steal_pointer(&key), g_memdup2(ret, sizeof *ret));
 	}
+	ret->osd = texts;
+	if (asked.audio == PT_ONVIF_NO_AUDIO || ret->audio == PT_ONVIF_NO_AUDIO)
+		return;
+	ret->audio = asked.audio; /* what was set is read back at once */
+	ret->sample_rate = asked.sample_rate;
+	ret->channels = asked.channels;
+	ret->audio_kbps = asked.audio_kbps;
+	ret->n_audio_options = asked.n_audio_options;
+	memcpy(ret->audio_options, asked.audio_options, sizeof asked.audio_options);
 }
 
 GArray *pt_onvif_streams_list(PtOnvifStreams *s, const PtSite *site) {
@@ -136,52 +135,6 @@ GArray *pt_onvif_streams_list(PtOnvifStreams *s, const PtSite *site) {
 		}
 	}
 	return list;
-}
-
-/* ---- setting: the virtual camera ---- */
-
-/* Where it would come from by the site file; NULL: it cannot be set. */
-static const char *settable(const PtSite *site, const char *camera, bool sub, PtCodecJobParams *ret) {
-	const PtSiteCamera *c = pt_site_camera(site, camera);
-	const char *location = !c ? NULL : sub ? c->sub : c->source;
-	return location && g_str_has_prefix(location, "test:") && pt_test_parse(location, ret, NULL) ? location : NULL;
-}
-
-bool pt_onvif_streams_options(PtOnvifStreams *s, const PtSite *site, const char *camera, bool sub,
-                              PtOnvifVideoOptions *ret) {
-	static const PtOnvifVideoOptions options = {.n_sizes = 5,
-	                                            .widths = {320, 640, 1280, 1920, 2560},
-	                                            .heights = {180, 360, 720, 1080, 1440},
-	                                            .n_rates = 6,
-	                                            .rates = {5, 10, 15, 20, 25, 30},
-	                                            .kbps_min = 64,
-	                                            .kbps_max = 8000,
-	                                            .gop_min = 1,
-	                                            .gop_max = 600};
-	PtCodecJobParams p;
-	if (!settable(site, camera, sub, &p))
-		return false;
-	*ret = options;
-	return true;
-}
-
-gboolean pt_onvif_streams_set(PtOnvifStreams *s, const PtSite *site, const char *camera, bool sub, const PtOnvifVideo *v,
-                              GError **error) {
-	PtCodecJobParams p;
-	if (!settable(site, camera, sub, &p)) {
-		pt_error_set(error, UNSUPPORTED, "camera %s cannot be set", camera);
-		return FALSE;
-	}
-	g_autofree char *location =
-	    g_strdup_printf("test:clock?size=%ux%u&fps=%u&gop=%ums&bitrate=%u&audio=%s", v->width, v->height,
-	                    (unsigned)lround(v->fps), (unsigned)lround(v->gop * 1000.0 / v->fps), v->kbps * 1000,
-	                    !p.with_audio              ? "none"
-	                    : p.audio == PT_CODEC_PCMU ? "pcmu"
-	                                               : "aac");
-	if (!pt_test_parse(location, &p, error))
-		return FALSE;
-	pt_cameras_set_location(s->cameras, camera, sub ? "sub" : "main", location);
-	return TRUE;
 }
 
 /* ---- pictures ---- */

@@ -17,6 +17,7 @@ struct PtOnvif {
 	PtBusSubscription *inputs, *relays, *archive;
 	guint repeat;
 	int64_t login_said_ns; /* monotonic */
+	int32_t utc_offset_s;  /* of the clocks in pictures */
 	unsigned port;
 	bool tls;
 	unsigned asked; /* of the archive, and not answered yet */
@@ -116,12 +117,39 @@ static void host_recordings(void *data, bool spans, int64_t from_ns, int64_t to_
 
 static bool host_video_options(void *data, const char *camera, bool sub, PtOnvifVideoOptions *ret) {
 	PtOnvif *o = data;
-	return pt_onvif_streams_options(o->streams, o->site, camera, sub, ret);
+	return pt_onvif_encoder_options(o->env.cameras, o->site, camera, sub, ret);
 }
 
 static gboolean host_set_video(void *data, const char *camera, bool sub, const PtOnvifVideo *video, GError **error) {
 	PtOnvif *o = data;
-	return pt_onvif_streams_set(o->streams, o->site, camera, sub, video, error);
+	return pt_onvif_encoder_set_video(o->env.cameras, o->site, camera, sub, video, error);
+}
+
+static gboolean host_set_audio(void *data, const char *camera, bool sub, PtOnvifAudioCodec codec, GError **error) {
+	PtOnvif *o = data;
+	return pt_onvif_encoder_set_audio(o->env.cameras, o->site, camera, sub, codec, error);
+}
+
+static void host_key_frame(void *data, const char *camera, bool sub) {
+	PtOnvif *o = data;
+	PtStream *stream = pt_cameras_stream(o->env.cameras, camera, sub ? "sub" : "main");
+	if (stream)
+		pt_stream_request_key(stream);
+	pt_stream_unref(stream);
+}
+
+static void host_set_osds(void *data, const char *camera, const PtOnvifOsd *osds, unsigned n) {
+	PtOnvif *o = data;
+	pt_onvif_set_texts(o->env.cameras, camera, o->utc_offset_s, osds, n);
+}
+
+/* The clocks in the pictures follow the site's: they change twice a year, and with the site file. */
+static void follow_clocks(PtOnvif *o) {
+	int32_t offset = pt_onvif_utc_offset(o->site, pt_wall_ns(o->env.clock));
+	if (offset == o->utc_offset_s)
+		return;
+	o->utc_offset_s = offset;
+	pt_onvif_server_repeat_osds(o->server);
 }
 
 /* ---- the host: plugs ---- */
@@ -222,6 +250,7 @@ static void host_metadata(void *data, const char *camera, const void *xml, size_
 
 static gboolean repeat(gpointer data) {
 	PtOnvif *o = data;
+	follow_clocks(o);
 	if (pt_cameras_metadata_watched(o->env.cameras))
 		pt_onvif_server_repeat_metadata(o->server);
 	return G_SOURCE_CONTINUE;
@@ -295,6 +324,7 @@ void pt_onvif_apply(PtOnvif *o, PtSite *site) {
 	PtSite *old = o->site;
 	o->site = pt_site_ref(site);
 	pt_site_unref(old);
+	follow_clocks(o);
 	int64_t now = pt_wall_ns(o->env.clock);
 	GPtrArray *inputs = pt_plugs_inputs(o->env.plugs), *relays = pt_plugs_relays(o->env.plugs);
 	pt_onvif_server_drop_unless(o->server, still_there, o);
@@ -348,6 +378,7 @@ PtOnvif *pt_onvif_new(const PtOnvifEnv *env, PtSite *site) {
 	PtOnvif *o = g_new0(PtOnvif, 1);
 	o->env = *env;
 	o->site = pt_site_ref(site);
+	o->utc_offset_s = pt_onvif_utc_offset(site, pt_wall_ns(env->clock));
 	o->streams = pt_onvif_streams_new(env->cameras);
 	o->server = pt_onvif_server_new(&(PtOnvifHost){.clock = env->clock,
 	                                               .directory = env->directory,
@@ -367,6 +398,9 @@ PtOnvif *pt_onvif_new(const PtOnvifEnv *env, PtSite *site) {
 	                                               .recordings = host_recordings,
 	                                               .video_options = host_video_options,
 	                                               .set_video = host_set_video,
+	                                               .set_audio = host_set_audio,
+	                                               .key_frame = host_key_frame,
+	                                               .set_osds = host_set_osds,
 	                                               .ir_cut = host_ir_cut,
 	                                               .set_ir_cut = host_set_ir_cut,
 	                                               .metadata = host_metadata,

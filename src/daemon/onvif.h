@@ -45,13 +45,23 @@ typedef struct PtOnvifStreams PtOnvifStreams;
 PtOnvifStreams *pt_onvif_streams_new(PtCameras *cameras);
 void pt_onvif_streams_free(PtOnvifStreams *streams);                        /* takes NULL */
 GArray *pt_onvif_streams_list(PtOnvifStreams *streams, const PtSite *site); /* of PtOnvifStream; caller unrefs */
-bool pt_onvif_streams_options(PtOnvifStreams *streams, const PtSite *site, const char *camera, bool sub,
-                              PtOnvifVideoOptions *ret);
-gboolean pt_onvif_streams_set(PtOnvifStreams *streams, const PtSite *site, const char *camera, bool sub,
-                              const PtOnvifVideo *video, GError **error);
 /* onvif-recordings.c: what the archive keeps of the site's cameras, later, on the calling thread. */
 void pt_onvif_recordings_list(PtArchive *archive, const PtSite *site, bool spans, int64_t from_ns, int64_t to_ns,
                               PtOnvifRecordingsFn fn, void *user);
 
 /* A JPEG of the newest key frame. */
 void pt_onvif_streams_snapshot(PtOnvifStreams *streams, const char *camera, bool sub, PtOnvifSnapshotFn fn, void *user);
+
+/* onvif-encoders.c: setting sources that are encoded on this machine. */
+/* What a location asks for; false: it is not encoded here. */
+bool pt_onvif_encoder_describe(const char *location, PtOnvifStream *ret);
+bool pt_onvif_encoder_options(PtCameras *cameras, const PtSite *site, const char *camera, bool sub,
+                              PtOnvifVideoOptions *ret);
+gboolean pt_onvif_encoder_set_video(PtCameras *cameras, const PtSite *site, const char *camera, bool sub,
+                                    const PtOnvifVideo *video, GError **error);
+gboolean pt_onvif_encoder_set_audio(PtCameras *cameras, const PtSite *site, const char *camera, bool sub,
+                                    PtOnvifAudioCodec codec, GError **error);
+/* Seconds by which the site's clocks are ahead of UTC. */
+int32_t pt_onvif_utc_offset(const PtSite *site, int64_t wall_ns);
+/* All texts in the pictures of a camera. */
+void pt_onvif_set_texts(PtCameras *cameras, const char *camera, int32_t utc_offset_s, const PtOnvifOsd *osds, unsigned n);

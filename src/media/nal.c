@@ -89,3 +89,18 @@ size_t pt_find_start_code(const uint8_t *p, size_t n) {
 	}
 	return n;
 }
+
+bool pt_annexb_next(PtBytes *b, PtNal *ret) {
+	for (;;) {
+		pt_bytes_take(b, pt_find_start_code(b->p, b->left));
+		if (!pt_bytes_take(b, 3))
+			return false;
+		size_t n = pt_find_start_code(b->p, b->left);
+		const uint8_t *data = pt_bytes_take(b, n);
+		while (n && !data[n - 1]) /* of the start code that follows, or filled up */
+			n--;
+		*ret = (PtNal){data, n};
+		if (n)
+			return true;
+	}
+}

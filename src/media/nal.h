@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "base/bytes.h"
 #include "media/sample.h"
 
 typedef struct {
@@ -40,3 +41,5 @@ unsigned pt_format_parameter_sets(const PtFormat *format, PtNal *ret, unsigned m
 
 /* Where the next 00 00 01 begins in [p, p+n), or n. */
 size_t pt_find_start_code(const uint8_t *p, size_t n);
+/* The next NAL unit of a stream with start codes (ITU-T H.264 annex B); false: there is none. Advances *b. */
+bool pt_annexb_next(PtBytes *b, PtNal *ret);

@@ -23,6 +23,15 @@ typedef struct {
 
 typedef struct PtSource PtSource;
 
+#define PT_SOURCE_SIZES 8
+/* What a source that is encoded on this machine can be asked for in its location. */
+typedef struct {
+	unsigned n_sizes;
+	uint16_t widths[PT_SOURCE_SIZES], heights[PT_SOURCE_SIZES];
+	bool h264, mjpeg;
+	bool texts; /* set_texts() burns them in as things are */
+} PtSourceAbilities;
+
 typedef struct {
 	const char *scheme; /* "rtsp" */
 	/* Copies the params. From any thread. Never fails: what goes wrong shows as the stream's state and is tried again.
@@ -34,6 +43,8 @@ typedef struct {
 
 	/* What is burnt into the pictures from now on; copied. From any thread. */
 	void (*set_texts)(PtSource *source, const PtOsdList *texts);
+	/* False: not known yet. From any thread. */
+	bool (*abilities)(PtSource *source, PtSourceAbilities *ret);
 } PtSourceOps;
 
 struct PtSource {

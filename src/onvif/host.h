@@ -59,6 +59,12 @@ typedef struct {
 	unsigned kbps, gop; /* gop: frames from key frame to key frame */
 } PtOnvifVideo;
 
+#define PT_ONVIF_AUDIOS 4
+typedef struct {
+	PtOnvifAudioCodec codec;
+	unsigned sample_rate, kbps;
+} PtOnvifAudio;
+
 /* One stream of a camera. Its path on the RTSP server is CAMERA/main or CAMERA/sub. */
 typedef struct {
 	char camera[PT_ONVIF_NAME];
@@ -67,17 +73,34 @@ typedef struct {
 	char profile[12]; /* "Baseline", "Main", "High"; "": unknown */
 	PtOnvifAudioCodec audio;
 	unsigned sample_rate, channels, audio_kbps;
-	bool settable;  /* set_video takes other values than these */
-	bool metadata;  /* events travel along in it */
-	bool clock_osd; /* the source burns the time into the picture */
+	/* What set_audio takes; 0: it is as it is. */
+	unsigned n_audio_options;
+	PtOnvifAudio audio_options[PT_ONVIF_AUDIOS];
+	bool settable; /* set_video takes other values than these */
+	bool metadata; /* events travel along in it */
+	bool osd;      /* set_osds burns text into it */
 } PtOnvifStream;
 
 #define PT_ONVIF_SIZES 8
 typedef struct {
+	unsigned n_codecs;
+	PtOnvifVideoCodec codecs[PT_ONVIF_JPEG];
 	unsigned n_sizes, widths[PT_ONVIF_SIZES], heights[PT_ONVIF_SIZES];
 	unsigned n_rates, rates[PT_ONVIF_SIZES]; /* frames per second */
 	unsigned kbps_min, kbps_max, gop_min, gop_max;
 } PtOnvifVideoOptions;
+
+/* Text in the picture of a camera, in the words of tt:OSDConfiguration. */
+#define PT_ONVIF_OSDS 8       /* of a camera */
+#define PT_ONVIF_OSD_TEXT 128 /* bytes of one and its terminator */
+typedef struct {
+	char token[PT_ONVIF_NAME + 40], camera[PT_ONVIF_NAME];
+	char position[12];       /* "UpperLeft", …, "Custom" */
+	double x, y;             /* Custom: -1, -1 is the lower left corner, 1, 1 the upper right one */
+	char type[12];           /* "Plain", "Date", "Time", "DateAndTime" */
+	char date[24], time[16]; /* how they are written: "yyyy-MM-dd", "HH:mm:ss" */
+	char text[PT_ONVIF_OSD_TEXT];
+} PtOnvifOsd;
 
 /* jpeg NULL: error says why. */
 typedef void (*PtOnvifSnapshotFn)(void *user, GBytes *jpeg, const GError *error);
@@ -150,7 +173,12 @@ typedef struct {
 	void (*snapshot)(void *data, const char *camera, bool sub, PtOnvifSnapshotFn fn, void *user);
 	bool (*video_options)(void *data, const char *camera, bool sub, PtOnvifVideoOptions *ret);
 	gboolean (*set_video)(void *data, const char *camera, bool sub, const PtOnvifVideo *video, GError **error);
+	/* One of the stream's audio_options. */
+	gboolean (*set_audio)(void *data, const char *camera, bool sub, PtOnvifAudioCodec codec, GError **error);
+	/* A key frame as soon as the source can; one that cannot makes them when it does. */
 	void (*key_frame)(void *data, const char *camera, bool sub);
+	/* All texts in the picture of a camera. */
+	void (*set_osds)(void *data, const char *camera, const PtOnvifOsd *osds, unsigned n);
 	/* Infrared of a camera: the plug that moves the filter. False: the camera has none. day: the filter is in (ON). */
 	bool (*ir_cut)(void *data, const char *camera, bool *ret_day);
 	gboolean (*set_ir_cut)(void *data, const char *camera, bool day, const char *actor, GError **error);

@@ -9,8 +9,8 @@ static void identify(void *data, PtOnvifIdentity *ret) { g_strlcpy(ret->name, "f
 static void network(void *data, PtOnvifNetwork *ret) { ret->rtsp_port = 554; }
 static GArray *list(const void *one, unsigned size) { return g_array_append_vals(g_array_new(FALSE, TRUE, size), one, 1); }
 static GArray *streams(void *data) {
-	static const PtOnvifStream s = {
-	    "a", false, {PT_ONVIF_H264, 640, 360, 10, 500, 10}, "High", PT_ONVIF_AAC, 48000, 1, 64, true, true, true};
+	static const PtOnvifStream s = {.camera = "a", .video = {PT_ONVIF_H264, 640, 360, 10, 500, 10}, .profile = "High", .audio = PT_ONVIF_AAC,
+	                                .sample_rate = 48000, .channels = 1, .audio_kbps = 64, .settable = true, .metadata = true, .osd = true};
 	return list(&s, sizeof s);
 }
 static GArray *inputs(void *data) { return list(&(PtOnvifInput){"door"}, sizeof(PtOnvifInput)); }

@@ -54,8 +54,8 @@ static bool parse_parameter(const char *key, const char *value, PtCodecJobParams
 		p->height = (uint16_t)h;
 	} else if (!strcmp(key, "fps") && parse_number(value, 1, 60, &n)) {
 		p->fps = (uint16_t)n;
-	} else if (!strcmp(key, "gop") && pt_units_parse_duration(value, &ns, NULL) && ns >= PT_NS_PER_S / 10 &&
-	           ns <= 60 * PT_NS_PER_S) {
+	} else if (!strcmp(key, "gop") && pt_units_parse_duration(value, &ns, NULL) && ns >= PT_NS_PER_S / 100 &&
+	           ns <= 600 * PT_NS_PER_S) {
 		p->gop_ms = (uint32_t)(ns / PT_NS_PER_MS);
 	} else if (!strcmp(key, "bitrate") && parse_number(value, 1000, 100000000, &n)) {
 		p->bitrate = (uint32_t)n;
@@ -92,7 +92,7 @@ bool pt_test_parse(const char *location, PtCodecJobParams *ret, GError **error) 
 		if (!equals || !parse_parameter(*part, equals + 1, &p)) {
 			pt_error_set(
 			    error, INVALID,
-			    "test:clock: '%s=%s' is not understood (size=1280x720, fps=1..60, gop=100ms..60s, bitrate=2M, "
+			    "test:clock: '%s=%s' is not understood (size=1280x720, fps=1..60, gop=10ms..600s, bitrate=2M, "
 			    "audio=aac|pcmu|none)",
 			    *part, equals ? equals + 1 : "");
 			return false;
@@ -202,6 +202,15 @@ static void begin(void *data) {
 	due(&t->timer);
 }
 
+static bool test_abilities(PtSource *source, PtSourceAbilities *ret) {
+	*ret = (PtSourceAbilities){.n_sizes = 5,
+	                           .widths = {320, 640, 1280, 1920, 2560},
+	                           .heights = {180, 360, 720, 1080, 1440},
+	                           .h264 = true,
+	                           .texts = true};
+	return true;
+}
+
 static PtSource *test_start(const PtSourceParams *params) {
 	Test *t = g_new0(Test, 1);
 	t->base.ops = &pt_test_source;
@@ -232,4 +241,5 @@ static void test_stop(PtSource *source) {
 	g_free(t);
 }
 
-const PtSourceOps pt_test_source = {.scheme = "test", .start = test_start, .stop = test_stop, .set_texts = test_set_texts};
+const PtSourceOps pt_test_source = {
+    .scheme = "test", .start = test_start, .stop = test_stop, .set_texts = test_set_texts, .abilities = test_abilities};

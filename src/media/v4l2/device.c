@@ -8,11 +8,16 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* In the order of preference. What a device has compressed itself is not taken yet. */
+/* In the order of preference: what needs no encoding, what needs no decoding, the rest. */
 static const struct {
 	uint32_t pixels;
 	PtCodec codec;
-} known[] = {{V4L2_PIX_FMT_NV12, PT_CODEC_NV12}, {V4L2_PIX_FMT_YUYV, PT_CODEC_YUYV}};
+	PtV4l2From from;
+} known[] = {{V4L2_PIX_FMT_H264, PT_CODEC_H264, PT_V4L2_FROM_H264},
+             {V4L2_PIX_FMT_NV12, PT_CODEC_NV12, PT_V4L2_FROM_RAW},
+             {V4L2_PIX_FMT_YUYV, PT_CODEC_YUYV, PT_V4L2_FROM_RAW},
+             {V4L2_PIX_FMT_MJPEG, PT_CODEC_MJPEG, PT_V4L2_FROM_MJPEG},
+             {V4L2_PIX_FMT_JPEG, PT_CODEC_MJPEG, PT_V4L2_FROM_MJPEG}};
 
 static int call(int fd, unsigned long request, void *argument) {
 	int result;
@@ -30,6 +35,58 @@ static bool offers(int fd, uint32_t pixels) {
 	return false;
 }
 
+static bool is_wanted(const PtV4l2Location *want, size_t i) {
+	if (want->mjpeg)
+		return known[i].codec == PT_CODEC_MJPEG;
+	return want->from == PT_V4L2_FROM_ANY || want->from == known[i].from;
+}
+
+static void add_size(PtV4l2Device *d, uint32_t width, uint32_t height) {
+	if (d->n_sizes == PT_SOURCE_SIZES || width < 16 || height < 16 || width > 8192 || height > 8192)
+		return;
+	d->widths[d->n_sizes] = (uint16_t)width;
+	d->heights[d->n_sizes++] = (uint16_t)height;
+}
+
+static void read_sizes(PtV4l2Device *d) {
+	static const uint32_t usual[][2] = {{320, 180}, {640, 360}, {640, 480}, {1280, 720}, {1920, 1080}, {2560, 1440}};
+	struct v4l2_frmsizeenum f = {.pixel_format = d->pixels};
+	for (f.index = 0; f.index < 64 && !call(d->fd, VIDIOC_ENUM_FRAMESIZES, &f); f.index++) {
+		if (f.type == V4L2_FRMSIZE_TYPE_DISCRETE) {
+			add_size(d, f.discrete.width, f.discrete.height);
+			continue;
+		}
+		const struct v4l2_frmsize_stepwise *s = &f.stepwise;
+		for (size_t i = 0; i < G_N_ELEMENTS(usual); i++)
+			if (usual[i][0] >= s->min_width && usual[i][0] <= s->max_width && usual[i][1] >= s->min_height &&
+			    usual[i][1] <= s->max_height && !((usual[i][0] - s->min_width) % MAX(s->step_width, 1)) &&
+			    !((usual[i][1] - s->min_height) % MAX(s->step_height, 1)))
+				add_size(d, usual[i][0], usual[i][1]);
+		break;
+	}
+	for (unsigned i = 0; i < d->n_sizes; i++)
+		if (d->widths[i] == d->width && d->heights[i] == d->height)
+			return;
+	d->n_sizes = MIN(d->n_sizes, PT_SOURCE_SIZES - 1);
+	add_size(d, d->width, d->height);
+}
+
+/* What the driver makes of it; lines of raw pictures have to be without a gap. */
+static bool set_format(PtV4l2Device *d, const PtV4l2Location *want, size_t i) {
+	struct v4l2_format f = {.type = V4L2_BUF_TYPE_VIDEO_CAPTURE};
+	f.fmt.pix = (struct v4l2_pix_format){
+	    .width = want->width, .height = want->height, .pixelformat = known[i].pixels, .field = V4L2_FIELD_NONE};
+	if (call(d->fd, VIDIOC_S_FMT, &f) || f.fmt.pix.pixelformat != known[i].pixels || f.fmt.pix.width < 16 ||
+	    f.fmt.pix.height < 16 || f.fmt.pix.width > 8192 || f.fmt.pix.height > 8192)
+		return false;
+	d->pixels = known[i].pixels;
+	d->codec = known[i].codec;
+	d->width = (uint16_t)f.fmt.pix.width;
+	d->height = (uint16_t)f.fmt.pix.height;
+	return known[i].from != PT_V4L2_FROM_RAW ||
+	       f.fmt.pix.bytesperline == f.fmt.pix.width * (d->codec == PT_CODEC_YUYV ? 2 : 1);
+}
+
 static bool choose_format(PtV4l2Device *d, const PtV4l2Location *want, GError **error) {
 	struct v4l2_capability c = {0};
 	if (call(d->fd, VIDIOC_QUERYCAP, &c)) {
@@ -42,25 +99,26 @@ static bool choose_format(PtV4l2Device *d, const PtV4l2Location *want, GError **
 		             want->device);
 		return false;
 	}
-	for (size_t i = 0; i < G_N_ELEMENTS(known); i++) {
-		struct v4l2_format f = {.type = V4L2_BUF_TYPE_VIDEO_CAPTURE};
-		f.fmt.pix = (struct v4l2_pix_format){
-		    .width = want->width, .height = want->height, .pixelformat = known[i].pixels, .field = V4L2_FIELD_NONE};
-		if (!offers(d->fd, known[i].pixels) || call(d->fd, VIDIOC_S_FMT, &f) ||
-		    f.fmt.pix.pixelformat != known[i].pixels)
-			continue;
-		if (f.fmt.pix.width < 16 || f.fmt.pix.height < 16 || f.fmt.pix.width > 8192 || f.fmt.pix.height > 8192)
-			continue;
-		d->pixels = known[i].pixels;
-		d->codec = known[i].codec;
-		d->width = (uint16_t)f.fmt.pix.width;
-		d->height = (uint16_t)f.fmt.pix.height;
-		if (f.fmt.pix.bytesperline == f.fmt.pix.width * (d->codec == PT_CODEC_YUYV ? 2 : 1))
-			return true; /* lines without a gap */
-	}
-	pt_error_set(error, UNSUPPORTED, "%s offers neither NV12 nor YUYV pictures", want->device);
+	d->has_mjpeg = offers(d->fd, V4L2_PIX_FMT_MJPEG) || offers(d->fd, V4L2_PIX_FMT_JPEG);
+	for (size_t i = 0; i < G_N_ELEMENTS(known); i++)
+		if (is_wanted(want, i) && offers(d->fd, known[i].pixels) && set_format(d, want, i)) {
+			read_sizes(d);
+			return true;
+		}
+	pt_error_set(error, UNSUPPORTED, "%s offers no %s", want->device,
+	             want->mjpeg || want->from == PT_V4L2_FROM_MJPEG ? "MJPEG"
+	             : want->from == PT_V4L2_FROM_H264               ? "H.264"
+	             : want->from == PT_V4L2_FROM_RAW                ? "NV12 or YUYV pictures"
+	                                                             : "H.264, MJPEG, NV12 or YUYV pictures");
 	return false;
 }
+
+static void set_control(PtV4l2Device *d, uint32_t id, int64_t value) {
+	struct v4l2_control c = {.id = id, .value = (int32_t)value};
+	call(d->fd, VIDIOC_S_CTRL, &c); /* not every driver can; what comes is taken as it comes */
+}
+
+void pt_v4l2_force_key(PtV4l2Device *d) { set_control(d, V4L2_CID_MPEG_VIDEO_FORCE_KEY_FRAME, 1); }
 
 static bool map_buffers(PtV4l2Device *d) {
 	struct v4l2_requestbuffers r = {
@@ -94,6 +152,10 @@ bool pt_v4l2_open(PtV4l2Device *d, const PtV4l2Location *want, GError **error) {
 	bool ok = choose_format(d, want, error);
 	if (ok) {
 		call(d->fd, VIDIOC_S_PARM, &p); /* not every device can; what comes is taken at the rate it comes */
+		if (d->codec == PT_CODEC_H264) {
+			set_control(d, V4L2_CID_MPEG_VIDEO_BITRATE, want->bitrate);
+			set_control(d, V4L2_CID_MPEG_VIDEO_GOP_SIZE, MAX(want->gop_ms * want->fps / 1000, 1));
+		}
 		ok = map_buffers(d);
 		if (!ok)
 			pt_error_set(error, FAILED, "%s gives no pictures: %s", want->device, g_strerror(errno));

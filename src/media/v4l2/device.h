@@ -10,6 +10,9 @@ typedef struct {
 	uint32_t pixels; /* V4L2_PIX_FMT_… */
 	PtCodec codec;
 	uint16_t width, height;
+	unsigned n_sizes; /* that it can give in this form; some, when there are many */
+	uint16_t widths[PT_SOURCE_SIZES], heights[PT_SOURCE_SIZES];
+	bool has_mjpeg;
 	unsigned n_buffers;
 	struct {
 		void *at;
@@ -29,4 +32,6 @@ bool pt_v4l2_open(PtV4l2Device *d, const PtV4l2Location *want, GError **error);
 void pt_v4l2_close(PtV4l2Device *d); /* harmless when closed */
 /* 1: a picture, to be given back; 0: none now; -1 and an error: it is gone. */
 int pt_v4l2_take(PtV4l2Device *d, PtV4l2Picture *ret, GError **error);
+/* H.264 that it makes itself: a key frame, where the driver can. */
+void pt_v4l2_force_key(PtV4l2Device *d);
 void pt_v4l2_give_back(PtV4l2Device *d, const PtV4l2Picture *picture);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "media/v4l2/device.h"
 #include "media/codec/job.h"
+#include "media/v4l2/picture.h"
 #include <string.h>
 
 #define RETRY_FIRST PT_NS_PER_S
@@ -17,49 +18,18 @@ typedef struct {
 	PtV4l2Location want;
 	PtV4l2Device device;
 	PtWatch watch;
-	PtTimer timer; /* the next attempt, or silence */
-	PtCodecJob *job;
-	PtFormat *format; /* of what the device gives */
+	PtTimer timer;           /* the next attempt, or silence */
+	PtCodecJob *job;         /* NULL: what the device gives is taken as it comes */
+	PtFormat *format;        /* of raw pictures */
+	PtV4l2Pictures pictures; /* of what it compresses itself */
+	PtOsdList texts;
 	int64_t first_ns, last_pts, retry_ns, picture_at;
-	bool live;
+	bool live, any_key;
+
+	GMutex lock;
+	PtSourceAbilities abilities; /* under lock */
+	bool able;                   /* they are known; under lock */
 } Camera;
-
-/* ---- the location ---- */
-
-static bool number(const char *text, const char *end, unsigned least, unsigned most, uint16_t *ret) {
-	char *stop;
-	guint64 n = g_ascii_strtoull(text, &stop, 10);
-	if (!g_ascii_isdigit(*text) || stop != end || n < least || n > most)
-		return false;
-	*ret = (uint16_t)n;
-	return true;
-}
-
-bool pt_v4l2_parse(const char *location, PtV4l2Location *ret, GError **error) {
-	PtV4l2Location l = {.width = 1280, .height = 720, .fps = 15};
-	const char *device = location + strlen("v4l2:"), *query = strchr(device, '?');
-	size_t n = query ? (size_t)(query - device) : strlen(device);
-	if (strncmp(device, "/dev/", 5) || n >= sizeof l.device || g_strstr_len(device, (gssize)n, "..")) {
-		pt_error_set(error, INVALID, "%.200s is not v4l2:/dev/videoN", location);
-		return false;
-	}
-	memcpy(l.device, device, n);
-	g_auto(GStrv) parts = g_strsplit(query ? query + 1 : "", "&", 16);
-	for (char **p = parts; *p; p++) {
-		const char *x = strchr(*p, 'x'), *value = *p + 5, *end = *p + strlen(*p);
-		bool ok = !**p;
-		if (g_str_has_prefix(*p, "size=") && x)
-			ok = number(value, x, 16, 8192, &l.width) && number(x + 1, end, 16, 8192, &l.height);
-		else if (g_str_has_prefix(*p, "fps="))
-			ok = number(*p + 4, end, 1, 120, &l.fps);
-		if (!ok) {
-			pt_error_set(error, INVALID, "v4l2: '%.60s' is not understood (size=1280x720, fps=1..120)", *p);
-			return false;
-		}
-	}
-	*ret = l;
-	return true;
-}
 
 /* ---- running ---- */
 
@@ -68,6 +38,7 @@ static void stop_device(Camera *c) {
 	pt_v4l2_close(&c->device);
 	g_clear_pointer(&c->job, pt_codec_job_free);
 	g_clear_pointer(&c->format, pt_format_unref);
+	pt_v4l2_pictures_clear(&c->pictures);
 	pt_timer_cancel(&c->timer);
 }
 
@@ -81,13 +52,14 @@ static void lose(Camera *c, const char *reason) {
 	pt_timer_set_in(c->loop, &c->timer, c->retry_ns);
 }
 
-static void on_encoded(PtCodecJob *job, PtSample *s, void *data) {
-	Camera *c = data;
+static void deliver(Camera *c, PtSample *s) {
 	if (!c->live)
 		pt_stream_set_state(c->stream, PT_STREAM_LIVE, NULL, pt_wall_ns(pt_clock_system()));
 	c->live = true;
 	pt_stream_push(c->stream, s);
 }
+
+static void on_encoded(PtCodecJob *job, PtSample *s, void *data) { deliver(data, s); }
 
 static void on_end(PtCodecJob *job, const GError *error, void *data) {
 	g_autofree char *reason = g_strdup(error ? error->message : "the encoder ended");
@@ -96,21 +68,32 @@ static void on_end(PtCodecJob *job, const GError *error, void *data) {
 
 static const PtCodecJobOps job_ops = {on_encoded, on_end};
 
+static PtSample *raw(Camera *c, const PtV4l2Picture *p) {
+	PtSample *s = pt_sample_new(p->size);
+	memcpy(pt_sample_grow(&s, p->size), p->data, p->size);
+	s->key = true;
+	s->format = pt_format_ref(c->format);
+	return s;
+}
+
 static void take(Camera *c, const PtV4l2Picture *p) {
 	int64_t mono = pt_mono_ns(pt_clock_system()), wall = pt_wall_ns(pt_clock_system());
 	int64_t taken = p->mono_ns && p->mono_ns <= mono && mono - p->mono_ns < PT_NS_PER_S ? p->mono_ns : mono;
 	if (p->damaged || !p->size || p->size > PT_SAMPLE_MAX)
 		return;
-	PtSample *s = pt_sample_new(p->size);
-	memcpy(pt_sample_grow(&s, p->size), p->data, p->size);
-	s->key = true;
-	s->format = pt_format_ref(c->format);
+	c->picture_at = mono;
+	PtSample *s = c->format ? raw(c, p) : pt_v4l2_picture(&c->pictures, p->data, p->size);
+	if (!s)
+		return;
 	if (!c->first_ns)
 		c->first_ns = taken - PT_NS_PER_S;
 	s->pts = s->dts = c->last_pts = MAX((taken - c->first_ns) * 9 / 100000, c->last_pts + 1);
 	s->wall_ns = wall - (mono - taken);
-	c->picture_at = mono;
-	pt_codec_job_push(c->job, s); /* too slow: this picture is left out */
+	c->any_key |= s->key;
+	if (c->job)
+		pt_codec_job_push(c->job, s); /* too slow: this picture is left out */
+	else if (c->any_key)
+		deliver(c, s);
 	pt_sample_unref(s);
 }
 
@@ -129,15 +112,44 @@ static void ready(PtWatch *watch, uint32_t events) {
 	}
 }
 
-static bool start_device(Camera *c, GError **error) {
-	if (!pt_v4l2_parse(c->location, &c->want, error) || !pt_v4l2_open(&c->device, &c->want, error))
-		return false;
-	PtFormat f = {.codec = c->device.codec, .timescale = 90000, .width = c->device.width, .height = c->device.height};
-	PtCodecJobParams params = {.kind = PT_CODEC_JOB_VIDEO, .fps = c->want.fps, .from_pts = INT64_MIN};
-	c->format = pt_format_new(&f, NULL, 0);
+/* The encoder of what the device does not compress itself as it is wanted. */
+static bool start_job(Camera *c, GError **error) {
+	const PtV4l2Device *d = &c->device;
+	PtCodecJobParams params = {.kind = PT_CODEC_JOB_VIDEO,
+	                           .fps = c->want.fps,
+	                           .gop_ms = c->want.gop_ms,
+	                           .bitrate = c->want.bitrate,
+	                           .from_pts = INT64_MIN};
+	c->pictures.codec = d->codec;
+	c->any_key = false;
+	if (d->codec != PT_CODEC_H264 && d->codec != PT_CODEC_MJPEG) {
+		PtFormat f = {.codec = d->codec, .timescale = 90000, .width = d->width, .height = d->height};
+		c->format = pt_format_new(&f, NULL, 0);
+	} else if (c->want.mjpeg == (d->codec == PT_CODEC_MJPEG)) {
+		return true;
+	}
 	c->job = pt_codec_job_start(c->loop, &params, &job_ops, c, error);
-	if (!c->job)
+	if (c->job && c->texts.n)
+		pt_codec_job_set_texts(c->job, &c->texts);
+	return c->job != NULL;
+}
+
+static void note_abilities(Camera *c) {
+	const PtV4l2Device *d = &c->device;
+	bool mjpeg = d->has_mjpeg && (c->want.from == PT_V4L2_FROM_ANY || c->want.from == PT_V4L2_FROM_MJPEG);
+	g_mutex_lock(&c->lock);
+	c->able = true;
+	c->abilities = (PtSourceAbilities){.n_sizes = d->n_sizes, .h264 = true, .mjpeg = mjpeg, .texts = c->job != NULL};
+	memcpy(c->abilities.widths, d->widths, sizeof d->widths);
+	memcpy(c->abilities.heights, d->heights, sizeof d->heights);
+	g_mutex_unlock(&c->lock);
+}
+
+static bool start_device(Camera *c, GError **error) {
+	if (!pt_v4l2_parse(c->location, &c->want, error) || !pt_v4l2_open(&c->device, &c->want, error) ||
+	    !start_job(c, error))
 		return false;
+	note_abilities(c);
 	c->watch = (PtWatch){.ready = ready};
 	if (pt_watch_add(c->loop, &c->watch, c->device.fd, EPOLLIN)) {
 		pt_error_set(error, FAILED, "%s cannot be waited for", c->want.device);
@@ -167,6 +179,45 @@ static void begin(void *data) {
 	due(&c->timer);
 }
 
+static void make_key(void *data) {
+	Camera *c = data;
+	if (c->job)
+		pt_codec_job_key(c->job);
+	else if (c->device.fd >= 0 && c->device.codec == PT_CODEC_H264)
+		pt_v4l2_force_key(&c->device);
+}
+
+static void post_key(void *data) { pt_loop_post(((Camera *)data)->loop, make_key, data); }
+
+typedef struct {
+	Camera *camera;
+	PtOsdList texts;
+} Texts;
+
+static void take_texts(void *data) {
+	Texts *given = data;
+	Camera *c = given->camera;
+	c->texts = given->texts;
+	if (c->job)
+		pt_codec_job_set_texts(c->job, &c->texts);
+	g_free(given);
+}
+
+static void set_texts(PtSource *source, const PtOsdList *texts) {
+	Texts *given = g_new(Texts, 1);
+	*given = (Texts){(Camera *)source, *texts};
+	pt_loop_post(given->camera->loop, take_texts, given);
+}
+
+static bool abilities(PtSource *source, PtSourceAbilities *ret) {
+	Camera *c = (Camera *)source;
+	g_mutex_lock(&c->lock);
+	*ret = c->abilities;
+	bool able = c->able;
+	g_mutex_unlock(&c->lock);
+	return able;
+}
+
 static PtSource *start(const PtSourceParams *params) {
 	Camera *c = g_new0(Camera, 1);
 	c->base.ops = &pt_v4l2_source;
@@ -175,6 +226,8 @@ static PtSource *start(const PtSourceParams *params) {
 	c->location = g_strdup(params->location);
 	c->device.fd = -1;
 	c->timer.due = due;
+	g_mutex_init(&c->lock);
+	pt_stream_set_key_maker(c->stream, post_key, c);
 	pt_loop_post(c->loop, begin, c);
 	return &c->base;
 }
@@ -187,11 +240,14 @@ static void end(void *data) {
 
 static void stop(PtSource *source) {
 	Camera *c = (Camera *)source;
+	pt_stream_set_key_maker(c->stream, NULL, NULL);
 	pt_loop_call(c->loop, end, c);
 	pt_loop_free(c->loop);
 	pt_stream_unref(c->stream);
+	g_mutex_clear(&c->lock);
 	g_free(c->location);
 	g_free(c);
 }
 
-const PtSourceOps pt_v4l2_source = {"v4l2", start, stop};
+const PtSourceOps pt_v4l2_source = {
+    .scheme = "v4l2", .start = start, .stop = stop, .set_texts = set_texts, .abilities = abilities};

@@ -45,7 +45,9 @@ static PtOnvifVideoOptions options_of(PtCall *c, const PtOnvifStream *s) {
 	PtOnvifVideoOptions o = {0};
 	if (s->settable && h->set_video && h->video_options && h->video_options(h->data, s->camera, s->sub, &o))
 		return o;
-	return (PtOnvifVideoOptions){.n_sizes = 1,
+	return (PtOnvifVideoOptions){.n_codecs = 1,
+	                             .codecs = {s->video.codec},
+	                             .n_sizes = 1,
 	                             .widths = {s->video.width},
 	                             .heights = {s->video.height},
 	                             .n_rates = 1,
@@ -67,50 +69,64 @@ static void put_sizes(PtXml *x, const PtOnvifVideoOptions *o) {
 
 static const char *const codec_names[] = {[PT_ONVIF_H264] = "H264", [PT_ONVIF_H265] = "H265", [PT_ONVIF_JPEG] = "JPEG"};
 
-static void put_codec10(PtXml *x, const PtOnvifStream *s, const PtOnvifVideoOptions *o, bool with_rate) {
-	if (s->video.codec == PT_ONVIF_H265) /* ver10 has no word for it */
-		return;
-	pt_xml_open(x, s->video.codec == PT_ONVIF_JPEG ? "tt:JPEG" : "tt:H264");
+static void put_codec10(PtXml *x, PtOnvifVideoCodec codec, const PtOnvifStream *s, const PtOnvifVideoOptions *o,
+                        bool with_rate) {
+	pt_xml_open(x, codec == PT_ONVIF_JPEG ? "tt:JPEG" : "tt:H264");
 	put_sizes(x, o);
-	if (s->video.codec == PT_ONVIF_H264)
+	if (codec == PT_ONVIF_H264)
 		put_range(x, "tt:GovLengthRange", o->gop_min, o->gop_max);
 	put_range(x, "tt:FrameRateRange", o->rates[0], o->rates[o->n_rates - 1]);
 	put_range(x, "tt:EncodingIntervalRange", 1, 1);
-	if (s->video.codec == PT_ONVIF_H264)
+	if (codec == PT_ONVIF_H264)
 		pt_xml_put(x, "tt:H264ProfilesSupported", *s->profile ? s->profile : "Main");
 	if (with_rate)
 		put_range(x, "tt:BitrateRange", o->kbps_min, o->kbps_max);
 	pt_xml_close(x);
 }
 
+/* JPEG stands before H.264; ver10 has no word for H.265. */
+static void put_codecs10(PtXml *x, const PtOnvifStream *s, const PtOnvifVideoOptions *o, bool with_rate) {
+	static const PtOnvifVideoCodec order[] = {PT_ONVIF_JPEG, PT_ONVIF_H264};
+	for (size_t i = 0; i < G_N_ELEMENTS(order); i++)
+		for (unsigned k = 0; k < o->n_codecs; k++)
+			if (o->codecs[k] == order[i])
+				put_codec10(x, order[i], s, o, with_rate);
+}
+
 static void put_video10(PtCall *c, PtXml *x, const PtOnvifStream *s) {
 	PtOnvifVideoOptions o = options_of(c, s);
 	pt_xml_open(x, "trt:Options");
 	put_range(x, "tt:QualityRange", 5, 5);
-	put_codec10(x, s, &o, false);
+	put_codecs10(x, s, &o, false);
 	pt_xml_open(x, "tt:Extension");
-	put_codec10(x, s, &o, true);
+	put_codecs10(x, s, &o, true);
 	pt_xml_close(x);
+	pt_xml_close(x);
+}
+
+static void put_codec20(PtXml *x, PtOnvifVideoCodec codec, const PtOnvifStream *s, const PtOnvifVideoOptions *o) {
+	g_autoptr(GString) rates = g_string_new(NULL);
+	for (unsigned i = o->n_rates; i-- > 0;)
+		g_string_append_printf(rates, "%u%s", o->rates[i], i ? " " : "");
+	g_autofree char *gop = g_strdup_printf("%u %u", o->gop_min, o->gop_max);
+	pt_xml_open(x, "tr2:Options");
+	if (codec != PT_ONVIF_JPEG)
+		pt_xml_attribute(x, "GovLengthRange", gop);
+	pt_xml_attribute(x, "FrameRatesSupported", rates->str);
+	if (*s->profile && codec == s->video.codec)
+		pt_xml_attribute(x, "ProfilesSupported", s->profile);
+	pt_xml_attribute_bool(x, "ConstantBitRateSupported", false);
+	pt_xml_put(x, "tt:Encoding", codec_names[codec]);
+	put_range(x, "tt:QualityRange", 5, 5);
+	put_sizes(x, o);
+	put_range(x, "tt:BitrateRange", o->kbps_min, o->kbps_max);
 	pt_xml_close(x);
 }
 
 static void put_video20(PtCall *c, PtXml *x, const PtOnvifStream *s) {
 	PtOnvifVideoOptions o = options_of(c, s);
-	g_autoptr(GString) rates = g_string_new(NULL);
-	for (unsigned i = o.n_rates; i-- > 0;)
-		g_string_append_printf(rates, "%u%s", o.rates[i], i ? " " : "");
-	g_autofree char *gop = g_strdup_printf("%u %u", o.gop_min, o.gop_max);
-	pt_xml_open(x, "tr2:Options");
-	pt_xml_attribute(x, "GovLengthRange", gop);
-	pt_xml_attribute(x, "FrameRatesSupported", rates->str);
-	if (*s->profile)
-		pt_xml_attribute(x, "ProfilesSupported", s->profile);
-	pt_xml_attribute_bool(x, "ConstantBitRateSupported", false);
-	pt_xml_put(x, "tt:Encoding", codec_names[s->video.codec]);
-	put_range(x, "tt:QualityRange", 5, 5);
-	put_sizes(x, &o);
-	put_range(x, "tt:BitrateRange", o.kbps_min, o.kbps_max);
-	pt_xml_close(x);
+	for (unsigned i = 0; i < o.n_codecs; i++)
+		put_codec20(x, o.codecs[i], s, &o);
 }
 
 static void put_video_source(PtCall *c, PtXml *x, const char *element, const PtOnvifStream *s) {
@@ -132,24 +148,47 @@ static void put_items(PtXml *x, const char *name, unsigned value) {
 	pt_xml_close(x);
 }
 
+/* [ver10, ver20]; NULL: no word for it. */
+static const char *const audio_names[][2] = {[PT_ONVIF_PCMU] = {"G711", "PCMU"},
+                                             [PT_ONVIF_PCMA] = {"G711", "PCMA"},
+                                             [PT_ONVIF_AAC] = {"AAC", "MP4A-LATM"},
+                                             [PT_ONVIF_OPUS] = {NULL, "OPUS"}};
+
+/* What can be set, or what is. */
+static unsigned audio_options(const PtOnvifStream *s, PtOnvifAudio ret[PT_ONVIF_AUDIOS]) {
+	if (!s->n_audio_options)
+		ret[0] = (PtOnvifAudio){s->audio, s->sample_rate, s->audio_kbps};
+	else
+		memcpy(ret, s->audio_options, s->n_audio_options * sizeof *ret);
+	return MAX(s->n_audio_options, 1);
+}
+
+/* ver10 calls both laws of G.711 the same: the one that stands first is meant. */
+static bool said_before(const PtOnvifAudio *o, unsigned i, bool media2) {
+	for (unsigned k = 0; k < i; k++)
+		if (!g_strcmp0(audio_names[o[k].codec][media2], audio_names[o[i].codec][media2]))
+			return true;
+	return false;
+}
+
 static void put_audio_encoder(PtXml *x, const char *prefix, const PtOnvifStream *s, bool media2) {
-	static const char *const names[][2] = {[PT_ONVIF_PCMU] = {"G711", "PCMU"},
-	                                       [PT_ONVIF_PCMA] = {"G711", "PCMA"},
-	                                       [PT_ONVIF_AAC] = {"AAC", "MP4A-LATM"},
-	                                       [PT_ONVIF_OPUS] = {NULL, "OPUS"}};
-	const char *name = names[s->audio][media2];
+	PtOnvifAudio o[PT_ONVIF_AUDIOS];
+	unsigned n = audio_options(s, o);
 	g_autofree char *element = g_strconcat(prefix, ":Options", NULL);
-	pt_xml_open(x, element);
-	if (!media2 && name)
-		pt_xml_open(x, "tt:Options");
-	if (name) {
+	if (!media2)
+		pt_xml_open(x, element);
+	for (unsigned i = 0; i < n; i++) {
+		const char *name = audio_names[o[i].codec][media2];
+		if (!name || said_before(o, i, media2))
+			continue;
+		pt_xml_open(x, media2 ? element : "tt:Options");
 		pt_xml_put(x, "tt:Encoding", name);
-		put_items(x, "tt:BitrateList", s->audio_kbps);
-		put_items(x, "tt:SampleRateList", MAX(s->sample_rate / 1000, 1));
-	}
-	if (!media2 && name)
+		put_items(x, "tt:BitrateList", o[i].kbps);
+		put_items(x, "tt:SampleRateList", MAX(o[i].sample_rate / 1000, 1));
 		pt_xml_close(x);
-	pt_xml_close(x);
+	}
+	if (!media2)
+		pt_xml_close(x);
 }
 
 static void put_metadata(PtXml *x, const char *element) {
@@ -217,23 +256,30 @@ static bool read_number(PtCall *c, const PtXmlNode *node, const char *path, doub
 }
 
 static bool is_option(const PtOnvifVideoOptions *o, const PtOnvifVideo *v) {
-	bool size = false, rate = false;
+	bool codec = false, size = false, rate = false;
+	for (unsigned i = 0; i < o->n_codecs; i++)
+		codec |= o->codecs[i] == v->codec;
 	for (unsigned i = 0; i < o->n_sizes; i++)
 		size |= o->widths[i] == v->width && o->heights[i] == v->height;
 	for (unsigned i = 0; i < o->n_rates; i++)
 		rate |= fabs(o->rates[i] - v->fps) < 0.5;
-	return size && (rate || (v->fps >= o->rates[0] && v->fps <= o->rates[o->n_rates - 1])) && v->kbps >= o->kbps_min &&
-	       v->kbps <= o->kbps_max && v->gop >= o->gop_min && v->gop <= o->gop_max;
+	return codec && size && (rate || (v->fps >= o->rates[0] && v->fps <= o->rates[o->n_rates - 1])) &&
+	       v->kbps >= o->kbps_min && v->kbps <= o->kbps_max &&
+	       (v->codec == PT_ONVIF_JPEG || (v->gop >= o->gop_min && v->gop <= o->gop_max));
+}
+
+static PtOnvifVideoCodec codec_called(const char *name) {
+	for (int i = PT_ONVIF_H264; i <= PT_ONVIF_JPEG; i++)
+		if (!strcmp(codec_names[i], name))
+			return (PtOnvifVideoCodec)i;
+	return PT_ONVIF_NO_VIDEO;
 }
 
 static void set_video(PtCall *c, const PtXmlNode *in, const PtOnvifStream *s) {
-	const char *codec = pt_xml_value_at(in, "tt:Encoding"), *gop = pt_xml_get(in, "GovLength");
+	PtOnvifVideoCodec codec = codec_called(pt_xml_value_at(in, "tt:Encoding"));
+	const char *gop = pt_xml_get(in, "GovLength");
 	PtOnvifVideo v = s->video;
 	double width = v.width, height = v.height, fps = v.fps, kbps = v.kbps, frames = v.gop;
-	if (strcmp(codec, codec_names[v.codec])) {
-		cannot(c, "the encoding");
-		return;
-	}
 	if (!read_number(c, in, "tt:Resolution/tt:Width", &width) ||
 	    !read_number(c, in, "tt:Resolution/tt:Height", &height) ||
 	    !read_number(c, in, "tt:RateControl/tt:FrameRateLimit", &fps) ||
@@ -249,9 +295,9 @@ static void set_video(PtCall *c, const PtXmlNode *in, const PtOnvifStream *s) {
 		cannot(c, "the encoder");
 		return;
 	}
-	PtOnvifVideo wanted = {v.codec, (unsigned)width, (unsigned)height, fps, (unsigned)kbps, (unsigned)frames};
-	if (wanted.width == v.width && wanted.height == v.height && fabs(fps - v.fps) <= 0.5 && wanted.kbps == v.kbps &&
-	    wanted.gop == v.gop)
+	PtOnvifVideo wanted = {codec, (unsigned)width, (unsigned)height, fps, (unsigned)kbps, (unsigned)frames};
+	if (codec == v.codec && wanted.width == v.width && wanted.height == v.height && fabs(fps - v.fps) <= 0.5 &&
+	    wanted.kbps == v.kbps && wanted.gop == v.gop)
 		return;
 	PtOnvifVideoOptions o = options_of(c, s);
 	if (!s->settable || !c->server->host.set_video || !is_option(&o, &wanted)) {
@@ -279,14 +325,39 @@ static void set_video_source(PtCall *c, const PtXmlNode *in, const PtOnvifStream
 	}
 }
 
+static void set_audio_source(PtCall *c, const PtXmlNode *in, const PtOnvifStream *s) {
+	if (strcmp(pt_xml_value_at(in, "tt:SourceToken"), s->camera))
+		cannot(c, "the source");
+}
+
 static void set_audio(PtCall *c, const PtXmlNode *in, const PtOnvifStream *s) {
-	const char *source = pt_xml_value_at(in, "tt:SourceToken"), *rate = pt_xml_value_at(in, "tt:SampleRate");
-	const char *bits = pt_xml_value_at(in, "tt:Bitrate");
-	int64_t value;
-	if ((*source && strcmp(source, s->camera)) ||
-	    (*rate && (!pt_xml_int(rate, &value) || value != MAX(s->sample_rate / 1000, 1))) ||
-	    (*bits && (!pt_xml_int(bits, &value) || value != s->audio_kbps)))
+	bool media2 = is_media2(c);
+	const char *codec = pt_xml_value_at(in, "tt:Encoding"), *found = NULL;
+	PtOnvifAudio o[PT_ONVIF_AUDIOS], wanted = {0};
+	unsigned n = audio_options(s, o);
+	double rate = 0, bits = 0;
+	for (unsigned i = 0; i < n; i++) /* the one that it has already counts, where two have one name */
+		if (!g_strcmp0(audio_names[o[i].codec][media2], codec) && (!found || o[i].codec == s->audio)) {
+			found = codec;
+			wanted = o[i];
+		}
+	if (!read_number(c, in, "tt:SampleRate", &rate) || !read_number(c, in, "tt:Bitrate", &bits))
+		return;
+	if (!(rate >= 0 && rate < 1e6) || !(bits >= 0 && bits < 1e6) || !found ||
+	    (rate > 0 && (unsigned)rate != MAX(wanted.sample_rate / 1000, 1)) ||
+	    (bits > 0 && (unsigned)bits != wanted.kbps)) {
 		cannot(c, "sound");
+		return;
+	}
+	if (wanted.codec == s->audio)
+		return;
+	g_autoptr(GError) error = NULL;
+	if (!c->server->host.set_audio ||
+	    !c->server->host.set_audio(c->server->host.data, s->camera, s->sub, wanted.codec, &error))
+		pt_call_fault(c, "ter:InvalidArgVal", "ter:ConfigModify", "%s",
+		              error ? error->message : "sound cannot be set");
+	else if (!pt_settings_set_audio(c->server->settings, s->camera, s->sub, wanted.codec, &error))
+		pt_call_fault_error(c, error);
 }
 
 void pt_encoders_set(PtCall *c, PtConf conf, const char *prefix) {
@@ -307,103 +378,8 @@ void pt_encoders_set(PtCall *c, PtConf conf, const char *prefix) {
 		set_video(c, in, &s);
 	else if (conf == PT_CONF_VIDEO_SOURCE)
 		set_video_source(c, in, &s);
-	else if (conf != PT_CONF_METADATA) /* there, what else could be set selects what we do not send */
+	else if (conf == PT_CONF_AUDIO_SOURCE)
+		set_audio_source(c, in, &s);
+	else if (conf == PT_CONF_AUDIO_ENCODER) /* of metadata, what could be set selects what we do not send */
 		set_audio(c, in, &s);
 }
-
-/* ---- the clock that the virtual camera burns in: seen, not moved ---- */
-
-static gboolean find_osd(PtCall *c, const char *token, PtOnvifStream *ret) {
-	g_autoptr(GArray) all = pt_conf_all(c, PT_CONF_VIDEO_SOURCE);
-	for (guint i = 0; i < all->len; i++) {
-		*ret = g_array_index(all, PtOnvifStream, i);
-		g_autofree char *own = g_strconcat(ret->camera, "-clock", NULL);
-		if (ret->clock_osd && !strcmp(token, own))
-			return TRUE;
-	}
-	pt_call_fault(c, "ter:InvalidArgVal", "ter:NoConfig", "there is no OSD '%.64s'", token);
-	return FALSE;
-}
-
-static void put_osd(PtXml *x, const char *element, const PtOnvifStream *s) {
-	g_autofree char *token = g_strconcat(s->camera, "-clock", NULL);
-	char source[PT_ONVIF_TOKEN];
-	pt_conf_token(s, PT_CONF_VIDEO_SOURCE, source);
-	pt_xml_open(x, element);
-	pt_xml_attribute(x, "token", token);
-	pt_xml_put(x, "tt:VideoSourceConfigurationToken", source);
-	pt_xml_put(x, "tt:Type", "Text");
-	pt_xml_open(x, "tt:Position");
-	pt_xml_put(x, "tt:Type", "UpperLeft");
-	pt_xml_close(x);
-	pt_xml_open(x, "tt:TextString");
-	pt_xml_put(x, "tt:Type", "DateAndTime");
-	pt_xml_put(x, "tt:DateFormat", "yyyy-MM-dd");
-	pt_xml_put(x, "tt:TimeFormat", "HH:mm:ss");
-	pt_xml_close(x);
-	pt_xml_close(x);
-}
-
-void pt_osd_get_all(PtCall *c) {
-	const char *one = argument(c, "OSDToken"), *source = argument(c, "ConfigurationToken");
-	g_autofree char *element = g_strconcat(c->service->prefix, ":OSDs", NULL);
-	PtOnvifStream s;
-	if (*one) {
-		if (find_osd(c, one, &s))
-			put_osd(c->out, element, &s);
-		return;
-	}
-	if (*source && !pt_conf_find(c, PT_CONF_VIDEO_SOURCE, source, &s)) {
-		pt_call_fault(c, "ter:InvalidArgVal", "ter:NoConfig", "there is no VideoSource configuration '%.64s'",
-		              source);
-		return;
-	}
-	g_autoptr(GArray) all = pt_conf_all(c, PT_CONF_VIDEO_SOURCE);
-	for (guint i = 0; i < all->len; i++) {
-		const PtOnvifStream *each = &g_array_index(all, PtOnvifStream, i);
-		if (each->clock_osd && (!*source || !strcmp(each->camera, s.camera)))
-			put_osd(c->out, element, each);
-	}
-}
-
-void pt_osd_get(PtCall *c) {
-	PtOnvifStream s;
-	if (find_osd(c, argument(c, "OSDToken"), &s))
-		put_osd(c->out, "trt:OSD", &s);
-}
-
-void pt_osd_get_options(PtCall *c) {
-	const char *source = argument(c, "ConfigurationToken");
-	g_autofree char *element = g_strconcat(c->service->prefix, ":OSDOptions", NULL);
-	PtOnvifStream s;
-	if (!pt_conf_find(c, PT_CONF_VIDEO_SOURCE, source, &s)) {
-		pt_call_fault(c, "ter:InvalidArgVal", "ter:NoConfig", "there is no VideoSource configuration '%.64s'",
-		              source);
-		return;
-	}
-	pt_xml_open(c->out, element);
-	pt_xml_open(c->out, "tt:MaximumNumberOfOSDs");
-	pt_xml_attribute_int(c->out, "Total", s.clock_osd);
-	pt_xml_attribute_int(c->out, "DateAndTime", s.clock_osd);
-	pt_xml_close(c->out);
-	pt_xml_put(c->out, "tt:Type", "Text");
-	pt_xml_put(c->out, "tt:PositionOption", "UpperLeft");
-	pt_xml_open(c->out, "tt:TextOption");
-	pt_xml_put(c->out, "tt:Type", "DateAndTime");
-	pt_xml_put(c->out, "tt:DateFormat", "yyyy-MM-dd");
-	pt_xml_put(c->out, "tt:TimeFormat", "HH:mm:ss");
-	pt_xml_close(c->out);
-	pt_xml_close(c->out);
-}
-
-/* SetOSD, DeleteOSD */
-void pt_osd_refuse(PtCall *c) {
-	g_autofree char *element = g_strconcat(c->service->prefix, ":OSD", NULL);
-	const PtXmlNode *osd = pt_xml_child(c->in, element);
-	const char *token = osd ? pt_xml_get(osd, "token") : argument(c, "OSDToken");
-	PtOnvifStream s;
-	if (find_osd(c, token ? token : "", &s))
-		pt_call_fault(c, "ter:InvalidArgVal", "ter:ConfigModify", "the source draws its clock where it does");
-}
-
-void pt_osd_create(PtCall *c) { pt_call_fault(c, "ter:Action", "ter:MaxOSDs", "the source draws nothing but its clock"); }

@@ -11,9 +11,3 @@ void pt_encoders_set(PtCall *call, PtConf conf, const char *prefix);
 /* The configuration of a request by ConfigurationToken, or of its ProfileToken; FALSE: a fault is set, or *ret_any: the
  * request names neither. */
 gboolean pt_encoders_asked(PtCall *call, PtConf conf, const char *prefix, PtOnvifStream *ret, bool *ret_any);
-/* The text screens of the media services. */
-void pt_osd_get_all(PtCall *call);
-void pt_osd_get(PtCall *call);
-void pt_osd_get_options(PtCall *call);
-void pt_osd_refuse(PtCall *call);
-void pt_osd_create(PtCall *call);

@@ -2,6 +2,7 @@
  * row's argument. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "onvif/server/encoders.h"
+#include "onvif/server/osd.h"
 #include <math.h>
 #include <string.h>
 
@@ -286,8 +287,8 @@ static const PtOperation operations[] = {
     {"GetOSDs", PT_ACCESS_READ_MEDIA, pt_osd_get_all},
     {"GetOSD", PT_ACCESS_READ_MEDIA, pt_osd_get},
     {"GetOSDOptions", PT_ACCESS_READ_MEDIA, pt_osd_get_options},
-    {"SetOSD", PT_ACCESS_ACTUATE, pt_osd_refuse},
-    {"DeleteOSD", PT_ACCESS_ACTUATE, pt_osd_refuse},
+    {"SetOSD", PT_ACCESS_ACTUATE, pt_osd_set},
+    {"DeleteOSD", PT_ACCESS_ACTUATE, pt_osd_delete},
     {"CreateOSD", PT_ACCESS_ACTUATE, pt_osd_create},
     {NULL},
 };

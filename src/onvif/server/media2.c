@@ -1,6 +1,7 @@
 /* Media2 service, ver20 (Profile T): the same profiles and configurations, and H.265. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "onvif/server/encoders.h"
+#include "onvif/server/osd.h"
 #include <string.h>
 
 static void put_capabilities(PtCall *c) {
@@ -237,8 +238,8 @@ static const PtOperation operations[] = {
     {"SetVideoSourceMode", PT_ACCESS_WRITE_SYSTEM},
     {"GetOSDs", PT_ACCESS_READ_MEDIA, pt_osd_get_all},
     {"GetOSDOptions", PT_ACCESS_READ_MEDIA, pt_osd_get_options},
-    {"SetOSD", PT_ACCESS_ACTUATE, pt_osd_refuse},
-    {"DeleteOSD", PT_ACCESS_ACTUATE, pt_osd_refuse},
+    {"SetOSD", PT_ACCESS_ACTUATE, pt_osd_set},
+    {"DeleteOSD", PT_ACCESS_ACTUATE, pt_osd_delete},
     {"CreateOSD", PT_ACCESS_ACTUATE, pt_osd_create},
     {"GetMasks", PT_ACCESS_READ_MEDIA},
     {"GetMaskOptions", PT_ACCESS_READ_MEDIA},

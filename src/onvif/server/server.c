@@ -36,6 +36,12 @@ static void restore_video(void *user, const char *camera, bool sub, const PtOnvi
 		s->host.set_video(s->host.data, camera, sub, video, NULL);
 }
 
+static void restore_audio(void *user, const char *camera, bool sub, PtOnvifAudioCodec codec) {
+	PtOnvifServer *s = user;
+	if (s->host.set_audio)
+		s->host.set_audio(s->host.data, camera, sub, codec, NULL);
+}
+
 PtOnvifServer *pt_onvif_server_new(const PtOnvifHost *host) {
 	PtOnvifServer *s = g_new0(PtOnvifServer, 1);
 	s->host = *host;
@@ -45,6 +51,8 @@ PtOnvifServer *pt_onvif_server_new(const PtOnvifHost *host) {
 	s->subscriptions = pt_subscriptions_new(host->clock, &pt_events_subscriptions_ops, s);
 	pt_settings_each_relay(s->settings, restore_relay, s);
 	pt_settings_each_video(s->settings, restore_video, s);
+	pt_settings_each_audio(s->settings, restore_audio, s);
+	pt_onvif_server_repeat_osds(s);
 	return s;
 }
 

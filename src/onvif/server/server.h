@@ -66,6 +66,9 @@ void pt_onvif_server_drop_unless(PtOnvifServer *server, bool (*keep)(void *user,
 /* All states once more into the metadata of the streams: from time to time, for those who began to watch meanwhile. */
 void pt_onvif_server_repeat_metadata(PtOnvifServer *server);
 
+/* Tells the host once more what is to be burnt into pictures. */
+void pt_onvif_server_repeat_osds(PtOnvifServer *server);
+
 /* ---- for WS-Discovery ---- */
 
 const char *pt_onvif_server_endpoint(PtOnvifServer *server); /* "urn:uuid:…", the same after each start */

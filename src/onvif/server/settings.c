@@ -125,14 +125,24 @@ gboolean pt_settings_set_video(PtSettings *s, const char *camera, bool sub, cons
 	return save(s, error);
 }
 
+/* The camera and stream of a group of this kind: "video gate/main". Caller frees; NULL: it is none. */
+static char *stream_of(const char *group, const char *kind, bool *ret_sub) {
+	const char *slash = strrchr(group, '/');
+	size_t n = strlen(kind);
+	if (strncmp(group, kind, n) || group[n] != ' ' || !slash)
+		return NULL;
+	*ret_sub = !strcmp(slash, "/sub");
+	return g_strndup(group + n + 1, (gsize)(slash - group) - n - 1);
+}
+
 void pt_settings_each_video(const PtSettings *s,
                             void (*fn)(void *user, const char *camera, bool sub, const PtOnvifVideo *video), void *user) {
 	g_auto(GStrv) groups = g_key_file_get_groups(s->file, NULL);
 	for (char **g = groups; *g; g++) {
-		char *slash = strrchr(*g, '/');
-		if (!g_str_has_prefix(*g, "video ") || !slash)
+		bool sub;
+		g_autofree char *camera = stream_of(*g, "video", &sub);
+		if (!camera)
 			continue;
-		g_autofree char *camera = g_strndup(*g + 6, (gsize)(slash - *g - 6));
 		PtOnvifVideo v = {
 		    .codec = (PtOnvifVideoCodec)CLAMP(g_key_file_get_integer(s->file, *g, "codec", NULL), 0, PT_ONVIF_JPEG),
 		    .width = (unsigned)CLAMP(g_key_file_get_integer(s->file, *g, "width", NULL), 0, 65535),
@@ -140,8 +150,76 @@ void pt_settings_each_video(const PtSettings *s,
 		    .fps = CLAMP(g_key_file_get_double(s->file, *g, "fps", NULL), 1, 240),
 		    .kbps = (unsigned)CLAMP(g_key_file_get_integer(s->file, *g, "kbps", NULL), 0, 1000000),
 		    .gop = (unsigned)CLAMP(g_key_file_get_integer(s->file, *g, "gop", NULL), 0, 100000)};
-		fn(user, camera, !strcmp(slash, "/sub"), &v);
+		fn(user, camera, sub, &v);
 	}
+}
+
+/* ---- sound: groups "audio CAMERA/STREAM" ---- */
+
+gboolean pt_settings_set_audio(PtSettings *s, const char *camera, bool sub, PtOnvifAudioCodec codec, GError **error) {
+	g_autofree char *group = g_strdup_printf("audio %s/%s", camera, sub ? "sub" : "main");
+	g_key_file_set_integer(s->file, group, "codec", codec);
+	return save(s, error);
+}
+
+void pt_settings_each_audio(const PtSettings *s,
+                            void (*fn)(void *user, const char *camera, bool sub, PtOnvifAudioCodec codec), void *user) {
+	g_auto(GStrv) groups = g_key_file_get_groups(s->file, NULL);
+	for (char **g = groups; *g; g++) {
+		bool sub;
+		g_autofree char *camera = stream_of(*g, "audio", &sub);
+		int codec = camera ? g_key_file_get_integer(s->file, *g, "codec", NULL) : 0;
+		if (codec > PT_ONVIF_NO_AUDIO && codec <= PT_ONVIF_OPUS)
+			fn(user, camera, sub, (PtOnvifAudioCodec)codec);
+	}
+}
+
+/* ---- texts in pictures: groups "osd TOKEN" ---- */
+
+static void read_word(const PtSettings *s, const char *group, const char *key, char *ret, size_t size) {
+	g_autofree char *text = g_key_file_get_string(s->file, group, key, NULL);
+	g_strlcpy(ret, text ? text : "", size);
+}
+
+GArray *pt_settings_osds(const PtSettings *s, const char *camera) {
+	GArray *list = g_array_new(FALSE, TRUE, sizeof(PtOnvifOsd));
+	g_auto(GStrv) groups = g_key_file_get_groups(s->file, NULL);
+	for (char **g = groups; *g; g++) {
+		PtOnvifOsd o = {0};
+		if (!g_str_has_prefix(*g, "osd "))
+			continue;
+		g_strlcpy(o.token, *g + 4, sizeof o.token);
+		read_word(s, *g, "camera", o.camera, sizeof o.camera);
+		read_word(s, *g, "position", o.position, sizeof o.position);
+		read_word(s, *g, "type", o.type, sizeof o.type);
+		read_word(s, *g, "date", o.date, sizeof o.date);
+		read_word(s, *g, "time", o.time, sizeof o.time);
+		read_word(s, *g, "text", o.text, sizeof o.text);
+		o.x = CLAMP(g_key_file_get_double(s->file, *g, "x", NULL), -1, 1);
+		o.y = CLAMP(g_key_file_get_double(s->file, *g, "y", NULL), -1, 1);
+		if (!camera || !strcmp(camera, o.camera))
+			g_array_append_val(list, o);
+	}
+	return list;
+}
+
+gboolean pt_settings_set_osd(PtSettings *s, const PtOnvifOsd *o, GError **error) {
+	g_autofree char *group = g_strconcat("osd ", o->token, NULL);
+	g_key_file_set_string(s->file, group, "camera", o->camera);
+	g_key_file_set_string(s->file, group, "position", o->position);
+	g_key_file_set_double(s->file, group, "x", o->x);
+	g_key_file_set_double(s->file, group, "y", o->y);
+	g_key_file_set_string(s->file, group, "type", o->type);
+	g_key_file_set_string(s->file, group, "date", o->date);
+	g_key_file_set_string(s->file, group, "time", o->time);
+	g_key_file_set_string(s->file, group, "text", o->text);
+	return save(s, error);
+}
+
+gboolean pt_settings_remove_osd(PtSettings *s, const char *token, GError **error) {
+	g_autofree char *group = g_strconcat("osd ", token, NULL);
+	g_key_file_remove_group(s->file, group, NULL);
+	return save(s, error);
 }
 
 /* ---- profiles: groups "profile TOKEN" ---- */

@@ -50,6 +50,16 @@ gboolean pt_settings_set_video(PtSettings *settings, const char *camera, bool su
 void pt_settings_each_video(const PtSettings *settings,
                             void (*fn)(void *user, const char *camera, bool sub, const PtOnvifVideo *video), void *user);
 
+/* Sound, likewise. */
+gboolean pt_settings_set_audio(PtSettings *settings, const char *camera, bool sub, PtOnvifAudioCodec codec, GError **error);
+void pt_settings_each_audio(const PtSettings *settings,
+                            void (*fn)(void *user, const char *camera, bool sub, PtOnvifAudioCodec codec), void *user);
+
+/* Texts in pictures. */
+GArray *pt_settings_osds(const PtSettings *settings, const char *camera); /* of PtOnvifOsd; NULL: all; caller unrefs */
+gboolean pt_settings_set_osd(PtSettings *settings, const PtOnvifOsd *osd, GError **error); /* new, or over the old one */
+gboolean pt_settings_remove_osd(PtSettings *settings, const char *token, GError **error);
+
 GArray *pt_settings_profiles(const PtSettings *settings); /* of PtProfile; caller unrefs */
 gboolean pt_settings_set_profile(PtSettings *settings, const PtProfile *profile,
                                  GError **error); /* new, or over the old one */
