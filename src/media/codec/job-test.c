@@ -70,6 +70,12 @@ static void fixture_finish(Fixture *f) {
 	g_clear_error(&f->error);
 }
 
+static void order_key(void *data) {
+	PtOsdList texts = {.n = 1, .items[0] = {.text = "gate"}};
+	pt_codec_job_set_texts(((Fixture *)data)->job, &texts);
+	pt_codec_job_key(((Fixture *)data)->job);
+}
+
 static const PtCodecJobParams clock_params = {.kind = PT_CODEC_JOB_CLOCK,
                                               .width = 320,
                                               .height = 180,
@@ -171,6 +177,29 @@ static void test_clock(void) {
 	fixture_finish(&f);
 }
 
+/* A minute from key frame to key frame, but for the one that is asked for. */
+static void test_key_on_request(void) {
+	PtCodecJobParams params = clock_params;
+	params.gop_ms = 60000;
+	Fixture f;
+	fixture_init(&f, &params);
+	wait_for(&f, 5);
+	g_mutex_lock(&f.lock);
+	unsigned asked_at = f.video->len, keys = 0;
+	g_mutex_unlock(&f.lock);
+	pt_loop_call(f.loop, order_key, &f);
+	wait_for(&f, asked_at + 15);
+	g_mutex_lock(&f.lock);
+	for (unsigned i = 0; i < asked_at + 15; i++) {
+		const PtSample *s = g_ptr_array_index(f.video, i);
+		keys += s->key;
+		g_assert_true(!s->key || i == 0 || i >= asked_at);
+	}
+	g_assert_cmpuint(keys, ==, 2);
+	g_mutex_unlock(&f.lock);
+	fixture_finish(&f);
+}
+
 static void test_damaged(void) {
 	g_autoptr(GError) error = NULL;
 	PtFormat values = {.codec = PT_CODEC_H264, .timescale = 90000};
@@ -240,6 +269,7 @@ static void test_strange_programs(void) {
 int main(int argc, char **argv) {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/codec/clock", test_clock);
+	g_test_add_func("/codec/key-on-request", test_key_on_request);
 	g_test_add_func("/codec/damaged", test_damaged);
 	g_test_add_func("/codec/bad-parameters", test_bad_parameters);
 	g_test_add_func("/codec/killed", test_killed);
