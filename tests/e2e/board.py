@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """A machine with a real kernel and a camera that its driver vivid makes, in QEMU: the host's own files are its root,
 read-only, so that what was built here runs there. One boot runs one script and ends; what it prints comes back."""
+import hashlib
 import pathlib
 import shutil
 import subprocess
+import tempfile
 
 FOLDER = pathlib.Path("/var/tmp/pigtail-board")  # the kernel, fetched and unpacked once
-MODULES = ["virtio_pci", "9pnet_virtio", "9p", "overlay", "vivid"]
+MODULES = ["virtio_pci", "9pnet_virtio", "9p", "overlay", "vivid", "vhci_hcd", "uvcvideo", "snd_aloop"]
 INIT = r"""#!/bin/busybox sh
 B=/bin/busybox
 $B mount -t proc p /proc; $B mount -t sysfs s /sys; $B mount -t devtmpfs d /dev
@@ -18,6 +20,7 @@ $B mount -t overlay o -o lowerdir=/ro,upperdir=/rw/u,workdir=/rw/w /root
 $B mkdir -p /root/board
 $B mount -t 9p -o $O share /root/board
 $B modprobe vivid n_devs=1 node_types=0x1 input_types=0x0
+for m in uvcvideo vhci_hcd snd_aloop; do $B modprobe $m; done
 for d in proc sys dev; do $B mount --move /$d /root/$d; done
 $B mount -t tmpfs t /root/tmp; $B mount -t tmpfs t /root/run; $B mkdir /root/dev/shm; $B mount -t tmpfs t /root/dev/shm
 $B ip link set lo up
@@ -41,19 +44,22 @@ def run(*command, **options):
 
 def prepare():
     """The kernel and the initramfs; returns their paths."""
-    kernel, initrd = FOLDER / "vmlinuz", FOLDER / "initrd"
-    if initrd.exists():
+    made_of = hashlib.sha256(repr([MODULES, INIT]).encode()).hexdigest()[:12]
+    kernel, initrd = FOLDER / "vmlinuz", FOLDER / f"initrd-{made_of}"
+    if initrd.exists() and kernel.exists():
         return kernel, initrd
     FOLDER.mkdir(parents=True, exist_ok=True)
-    depends = run("apt-cache", "depends", "linux-image-amd64", text=True).stdout
-    package = next(line.split()[1] for line in depends.splitlines() if "Depends: linux-image" in line)
-    run("apt-get", "download", package, cwd=FOLDER)
     image = FOLDER / "image"
-    run("dpkg-deb", "-x", next(FOLDER.glob("linux-image*.deb")), image)
+    if not image.exists():
+        depends = run("apt-cache", "depends", "linux-image-amd64", text=True).stdout
+        package = next(line.split()[1] for line in depends.splitlines() if "Depends: linux-image" in line)
+        run("apt-get", "download", package, cwd=FOLDER)
+        run("dpkg-deb", "-x", next(FOLDER.glob("linux-image*.deb")), FOLDER / "image.partial")
+        (FOLDER / "image.partial").rename(image)
     version = next((image / "lib/modules").iterdir()).name
     shutil.copy(image / f"boot/vmlinuz-{version}", kernel)
     run("/sbin/depmod", "-b", image, version)
-    root = FOLDER / "root"
+    root = pathlib.Path(tempfile.mkdtemp(prefix="root-", dir=FOLDER))
     for d in ("bin", "sbin", "proc", "sys", "dev", "ro", "rw", "root"):
         (root / d).mkdir(parents=True, exist_ok=True)
     shutil.copy(shutil.which("busybox"), root / "bin")
@@ -70,11 +76,12 @@ def prepare():
     run("/sbin/depmod", "-b", root, version)
     (root / "init").write_text(INIT)
     (root / "init").chmod(0o755)
-    partial = FOLDER / "initrd.partial"
+    partial = root.with_suffix(".cpio")
     with partial.open("wb") as out:
         names = subprocess.run(["find", "."], cwd=root, check=True, capture_output=True).stdout
         subprocess.run(["cpio", "-o", "-H", "newc", "-R", "0:0", "--quiet"], cwd=root, input=names, stdout=out, check=True)
     partial.rename(initrd)
+    shutil.rmtree(root)
     return kernel, initrd
 
 

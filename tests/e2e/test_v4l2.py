@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A camera on the machine itself: the kernel's own driver vivid, on a board in QEMU (board.py). With --long alone: a boot
-under software emulation, and a kernel that is fetched once."""
+"""Cameras on the machine itself, on a board in QEMU (board.py): the kernel's own vivid, and USB cameras of MJPEG and H.264 that
+uvc_camera.py is, by the kernel's own uvcvideo. With --long alone: a boot under software emulation, and a kernel that is fetched
+once."""
 import json
+import pathlib
 import subprocess
 
 import pytest
@@ -9,6 +11,7 @@ import pytest
 import board
 from hub import BUILD, LONG
 
+HERE = pathlib.Path(__file__).parent
 SITE = """
 site: { name: Board, timezone: UTC }
 web: { listen: 127.0.0.1:8080 }
@@ -17,9 +20,22 @@ cameras:
   bench: { source: "v4l2:/dev/video0?size=640x360&fps=5" }
   none: { source: "v4l2:/dev/video7" }
   tty: { source: "v4l2:/dev/null" }
+  whole: { source: "v4l2:/dev/uvc-0?size=320x180&fps=5" }
+  stills: { source: "v4l2:/dev/uvc-1?size=320x180&fps=5&codec=mjpeg" }
+  made: { source: "v4l2:/dev/uvc-2?size=320x180&fps=5&from=mjpeg&gop=1s" }
+  raw: { source: "v4l2:/dev/uvc-0?from=raw" }
 """
 SCRIPT = f"""
 export PIGTAIL_CODEC={BUILD}/src/codec/pigtail-codec RUNTIME_DIRECTORY=/run ASAN_OPTIONS=detect_leaks=0
+for port in 0 1 2; do
+	python3 {HERE}/uvc_camera.py $port /board/pictures.mjpeg /board/pictures.h264 2>>/board/log-uvc &
+	for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+		node=$(ls -d /sys/devices/platform/vhci_hcd.0/usb*/*-$((port + 1))/*/video4linux/video* | head -1)
+		[ "$node" ] && break
+		sleep 0.5
+	done
+	ln -s /dev/$(basename $node) /dev/uvc-$port
+done
 {BUILD}/src/daemon/pigtail run /board/site.yaml 2>/board/log &
 hub=$!
 sleep 40
@@ -32,26 +48,68 @@ exit $status
 """
 
 
+def ffprobe(path):
+    shown = subprocess.run(["ffprobe", "-v", "error", "-show_entries", "stream=codec_name,width,height:packet=flags", "-of", "json", path],
+                           capture_output=True, text=True, check=True).stdout
+    found = json.loads(shown)
+    stream = found["streams"][0]
+    return (stream["codec_name"], stream["width"], stream["height"]), ["K" in p["flags"] for p in found["packets"]]
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory):
+    """What the cameras of one boot gave: the folder and their states."""
+    folder = tmp_path_factory.mktemp("board")
+    (folder / "site.yaml").write_text(SITE)
+    pictures = ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc2=size=320x180:rate=5:duration=8"]
+    subprocess.run([*pictures, "-c:v", "mjpeg", "-q:v", "8", "-pix_fmt", "yuvj422p", "-f", "mjpeg", folder / "pictures.mjpeg"], check=True)
+    subprocess.run([*pictures, "-c:v", "libx264", "-g", "10", "-bf", "0", "-pix_fmt", "yuv420p", "-x264-params", "aud=1:repeat-headers=1:sliced-threads=0",
+                    "-f", "h264", folder / "pictures.h264"], check=True)
+    status, out = board.boot(folder, SCRIPT)
+    log = (folder / "log").read_text() + (folder / "log-uvc").read_text()
+    assert status == 0, out + log
+    return folder, {c["name"]: c["streams"]["main"] for c in json.loads((folder / "state").read_text())["cameras"]}, out + log
+
+
 @pytest.mark.skipif(not LONG, reason="a boot under emulation: with --long")
 @pytest.mark.skipif(board.missing() is not None, reason=f"no board: {board.missing()}")
-def test_a_camera_of_the_kernel_is_recorded(tmp_path):
-    (tmp_path / "site.yaml").write_text(SITE)
-    status, out = board.boot(tmp_path, SCRIPT)
-    log = (tmp_path / "log").read_text()
-    assert status == 0, out + log
-    state = {c["name"]: c["streams"]["main"] for c in json.loads((tmp_path / "state").read_text())["cameras"]}
+def test_a_camera_of_the_kernel_is_recorded(recorded):
+    folder, state, _ = recorded
     assert state["bench"]["state"] == "live", state
     assert (state["none"]["state"], state["none"]["reason"]) == ("lost", "/dev/video7: No such file or directory")
     assert (state["tty"]["state"], state["tty"]["reason"]) == ("lost", "/dev/null is no camera")
-    files = sorted((tmp_path / "archive/bench/main").glob("*/*.mp4"))
-    shown = subprocess.run(["ffprobe", "-v", "error", "-count_packets", "-show_entries", "stream=codec_name,width,height,nb_read_packets", "-of", "json",
-                            files[0]], capture_output=True, text=True, check=True).stdout
-    stream = json.loads(shown)["streams"][0]
-    assert (stream["codec_name"], stream["width"], stream["height"]) == ("h264", 640, 360)
-    assert int(stream["nb_read_packets"]) > 40
+    files = sorted((folder / "archive/bench/main").glob("*/*.mp4"))
+    shape, keys = ffprobe(files[0])
+    assert shape == ("h264", 640, 360) and len(keys) > 40
     picture = subprocess.run(["ffmpeg", "-v", "error", "-ss", "3", "-i", files[0], "-frames:v", "1", "-pix_fmt", "rgb24", "-f", "rawvideo", "-"],
                              capture_output=True, check=True).stdout
     bars = [picture[(300 * 640 + 40 + 80 * i) * 3:][:3] for i in range(8)]
     wanted = [(1, 1, 1), (1, 1, 0), (0, 1, 1), (0, 1, 0), (1, 0, 1), (1, 0, 0), (0, 0, 1), (0, 0, 0)]  # 75 % colour bars
     assert [tuple(int(v > 95) for v in bar) for bar in bars] == wanted, bars
     assert all(abs(v - 188 * w) < 25 for bar, want in zip(bars, wanted) for v, w in zip(bar, want)), bars
+
+
+@pytest.mark.skipif(not LONG, reason="a boot under emulation: with --long")
+@pytest.mark.skipif(board.missing() is not None, reason=f"no board: {board.missing()}")
+@pytest.mark.parametrize("camera, codec", [("whole", "h264"), ("stills", "mjpeg"), ("made", "h264")])
+def test_a_usb_camera_that_compresses(recorded, camera, codec):
+    """H.264 as it comes, MJPEG as it comes, MJPEG made into H.264; each picture decodes."""
+    folder, state, log = recorded
+    assert state[camera]["state"] == "live", (state, log)
+    file = sorted((folder / f"archive/{camera}/main").glob("*/*.mp4"))[0]
+    shape, keys = ffprobe(file)
+    assert shape == (codec, 320, 180) and len(keys) > 40
+    assert {b - a for a, b in zip(*[[i for i, key in enumerate(keys) if key][k:] for k in (0, 1)])} <= ({1} if codec == "mjpeg" else {5, 10, 4, 6})
+    done = subprocess.run(["ffmpeg", "-v", "error", "-i", file, "-f", "null", "-"], capture_output=True, text=True, check=True)
+    assert not done.stderr
+    if camera == "whole":
+        sent = {n for n in (folder / "pictures.h264").read_bytes().split(bytes([0, 0, 1])) if n and n[0] & 31 in (1, 5)}
+        recorded_bytes = file.read_bytes()
+        assert sum(n.rstrip(bytes(1)) in recorded_bytes for n in sent) > 30, "not a byte of the device's pictures is changed"
+
+
+@pytest.mark.skipif(not LONG, reason="a boot under emulation: with --long")
+@pytest.mark.skipif(board.missing() is not None, reason=f"no board: {board.missing()}")
+def test_what_a_camera_does_not_offer_is_said(recorded):
+    _, state, _ = recorded
+    assert state["raw"]["state"] == "lost" and state["raw"]["reason"] == "/dev/uvc-0 offers no NV12 or YUYV pictures"
