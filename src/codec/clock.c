@@ -5,6 +5,7 @@
 #include "codec/jobs.h"
 #include "codec/picture.h"
 #include "codec/text.h"
+#include "media/g711.h"
 #include <math.h>
 
 #define VIDEO_TRACK 0
@@ -53,15 +54,6 @@ static double next_value(Tone *t, int64_t wall_ns) {
 	return 0.25 * sin(2 * G_PI * t->phase);
 }
 
-/* ITU-T G.711 */
-static uint8_t to_mulaw(double value) {
-	int v = (int)(value * 32767), sign = v < 0 ? 0x80 : 0, exponent = 7;
-	v = MIN(v < 0 ? -v : v, 32635) + 132;
-	while (exponent > 0 && !(v & (128 << exponent)))
-		exponent--;
-	return (uint8_t) ~(sign | exponent << 4 | (v >> (exponent + 3) & 15));
-}
-
 static int64_t tone_wall(const Tone *t, int64_t start, int64_t sample) {
 	return start + t->wall_ahead + av_rescale(sample, PT_NS_PER_S, t->rate);
 }
@@ -95,7 +87,8 @@ static void tone_run(Tone *t, AVPacket *packet, int64_t start, int64_t now) {
 		} else {
 			uint8_t octets[160];
 			for (int i = 0; i < t->size; i++)
-				octets[i] = to_mulaw(next_value(t, tone_wall(t, start, t->done + i)));
+				octets[i] =
+				    pt_g711_mu_law((int16_t)(32767 * next_value(t, tone_wall(t, start, t->done + i))));
 			tone_write(t, start, t->done, octets, (size_t)t->size);
 		}
 		t->done += t->size;

@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "media/source.h"
 #include "base/error.h"
+#include "media/alsa/alsa.h"
 #include "media/file/file.h"
 #include "media/rtsp/client.h"
 #include "media/test/clock.h"
@@ -10,7 +11,7 @@
 #include <string.h>
 
 static const PtSourceOps *const sources[] = {
-    &pt_rtsp_source_ops, &pt_rtsps_source_ops, &pt_file_source, &pt_test_source, &pt_v4l2_source,
+    &pt_rtsp_source_ops, &pt_rtsps_source_ops, &pt_file_source, &pt_test_source, &pt_v4l2_source, &pt_alsa_source,
 };
 
 PtSource *pt_source_start(const PtSourceParams *params, GError **error) {
