@@ -2,6 +2,7 @@
 #include "daemon/cameras.h"
 #include "base/clock.h"
 #include "daemon/camera-onvif.h"
+#include "web/host.h"
 #include <string.h>
 
 #define METADATA_TRACK (PT_STREAM_TRACKS - 1) /* of ours; sources count theirs from 0 */
@@ -19,6 +20,11 @@ typedef struct {
 	PtStreamState told;       /* pushing thread only */
 	int64_t last_metadata_ns; /* likewise */
 	bool own_metadata;        /* events travel along; the source has none of its own */
+	/* a microphone of this machine, whose sound goes along */
+	PtStream *microphone_stream; /* for its state; NULL: none */
+	PtSource *microphone;
+	PtSink along;
+	PtStreamState sound_told; /* microphone's thread only */
 } Feed;
 
 typedef struct {
@@ -57,6 +63,26 @@ static void on_state(PtSink *sink, PtStreamState state, const char *reason, int6
 	pt_bus_publish(feed->owner->env.bus, event);
 }
 
+/* On the microphone's thread. */
+static void on_sound(PtSink *sink, PtSample *sample) {
+	Feed *feed = (Feed *)((char *)sink - G_STRUCT_OFFSET(Feed, along));
+	pt_stream_push(feed->stream, sample);
+}
+
+/* Pictures go on without it: the stream is not lost. */
+static void on_sound_state(PtSink *sink, PtStreamState state, const char *reason, int64_t wall_ns) {
+	Feed *feed = (Feed *)((char *)sink - G_STRUCT_OFFSET(Feed, along));
+	if (state == feed->sound_told || (state != PT_STREAM_LIVE && state != PT_STREAM_LOST))
+		return;
+	feed->sound_told = state;
+	g_autofree char *source = g_strconcat("camera/", feed->camera, NULL);
+	g_autofree char *detail = g_strdup(reason ? reason : "the microphone is heard");
+	g_autoptr(PtEvent) event = pt_event_now(pt_clock_system(), source, PT_TOPIC_SYSTEM,
+	                                        state == PT_STREAM_LIVE ? "live" : "lost", NULL, detail);
+	pt_bus_publish(feed->owner->env.bus, event);
+}
+
+static const PtSinkOps along_ops = {"microphone", on_sound, on_sound_state};
 static const PtSinkOps watch_ops = {"watch", on_sample, on_state};
 
 /* ---- starting and stopping ---- */
@@ -103,6 +129,36 @@ static void feed_lost(Feed *feed, const char *reason) {
 	pt_stream_set_state(feed->stream, PT_STREAM_LOST, reason, pt_wall_ns(pt_clock_system()));
 }
 
+static bool wants_sound(const PtSiteCamera *s) { return records_sound(s) || s->listen != PT_LISTEN_NEVER; }
+
+static void stop_microphone(Feed *feed) {
+	g_clear_pointer(&feed->microphone, pt_source_stop);
+	if (feed->microphone_stream)
+		pt_stream_remove_sink(&feed->along);
+	g_clear_pointer(&feed->microphone_stream, pt_stream_unref);
+}
+
+/* Begins anew when it runs. */
+static void start_microphone(Feed *feed, const Camera *camera) {
+	const char *set = pt_cameras_location(feed->owner, camera->name, "microphone");
+	g_autoptr(GError) error = NULL;
+	stop_microphone(feed);
+	if (!camera->settings->microphone || !wants_sound(camera->settings))
+		return;
+	g_autofree char *name = g_strconcat(camera->name, "/microphone", NULL);
+	feed->microphone_stream = pt_stream_new(name);
+	feed->along = (PtSink){.ops = &along_ops};
+	pt_stream_add_sink(feed->microphone_stream, &feed->along);
+	feed->microphone = pt_source_start(&(PtSourceParams){.camera = camera->name,
+	                                                     .location = set ? set : camera->settings->microphone,
+	                                                     .audio = true,
+	                                                     .loop = camera->loop,
+	                                                     .stream = feed->microphone_stream},
+	                                   &error);
+	if (!feed->microphone)
+		pt_stream_set_state(feed->microphone_stream, PT_STREAM_LOST, error->message, pt_wall_ns(pt_clock_system()));
+}
+
 /* Plays from there from now on; nothing happens when it does already. */
 static void feed_play(Feed *feed, const Camera *camera, const char *location, bool main) {
 	const PtSiteCamera *s = camera->settings;
@@ -123,7 +179,7 @@ static void feed_play(Feed *feed, const Camera *camera, const char *location, bo
 	    .transport = s->transport == PT_SITE_TRANSPORT_UDP ? PT_TRANSPORT_UDP : PT_TRANSPORT_TCP,
 	    .trust = {.kind = kinds[s->tls]},
 	    .video = true,
-	    .audio = main && (records_sound(s) || s->listen != PT_LISTEN_NEVER),
+	    .audio = main && wants_sound(s) && !s->microphone,
 	    .metadata = main,
 	    .loop = camera->loop,
 	    .stream = feed->stream,
@@ -135,6 +191,8 @@ static void feed_play(Feed *feed, const Camera *camera, const char *location, bo
 		feed_lost(feed, error->message);
 	else if (texts && feed->source->ops->set_texts)
 		feed->source->ops->set_texts(feed->source, texts);
+	if (main)
+		start_microphone(feed, camera);
 }
 
 static void feed_stop(PtCameras *c, Feed *feed, const char *reason) {
@@ -142,6 +200,7 @@ static void feed_stop(PtCameras *c, Feed *feed, const char *reason) {
 		return;
 	/* the recorder first: what the source says while it ends is not the reason of the gap */
 	pt_archive_stop(c->env.archive, feed->recorder, reason);
+	stop_microphone(feed);
 	pt_source_stop(feed->source);
 	pt_stream_remove_sink(&feed->watch);
 	pt_stream_unref(feed->stream);
@@ -319,6 +378,10 @@ void pt_cameras_set_location(PtCameras *c, const char *name, const char *stream,
 	g_hash_table_insert(c->locations, g_strdup_printf("%s/%s", name, stream), g_strdup(location));
 	if (!camera)
 		return;
+	if (!strcmp(stream, "microphone")) {
+		start_microphone(camera->main, camera);
+		return;
+	}
 	Feed **place = main ? &camera->main : &camera->sub;
 	g_mutex_lock(&c->lock);
 	Feed *old = *place;
@@ -415,8 +478,24 @@ PtStream *pt_cameras_stream(PtCameras *c, const char *camera, const char *stream
 	return ref;
 }
 
+static void describe_microphone(PtStream *stream, JsonBuilder *b) {
+	static const char *const words[] = {"idle", "connecting", "live", "lost"};
+	PtStreamStats stats;
+	pt_stream_get_stats(stream, &stats);
+	json_builder_set_member_name(b, "microphone");
+	json_builder_begin_object(b);
+	pt_json_text(b, "state", words[stats.state]);
+	pt_json_text(b, "reason", stats.reason[0] ? stats.reason : NULL);
+	pt_json_time(b, "since", stats.since_ns);
+	pt_json_int(b, "reconnects", stats.reconnects);
+	json_builder_end_object(b);
+	pt_stream_stats_clear(&stats);
+}
+
 void pt_cameras_describe(PtCameras *c, const char *name, JsonBuilder *b) {
 	const Camera *camera = find(c, name);
 	if (camera && camera->onvif)
 		pt_camera_onvif_describe(camera->onvif, b);
+	if (camera && camera->main->microphone_stream)
+		describe_microphone(camera->main->microphone_stream, b);
 }

@@ -26,8 +26,8 @@ void pt_cameras_apply(PtCameras *cameras, PtSite *site);
 /* Stops everything; reason goes into the gaps. Takes NULL. */
 void pt_cameras_free(PtCameras *cameras, const char *reason);
 
-/* Where a stream comes from instead of what the site file says: begins anew when it runs. For sources whose settings are
- * part of their location. Main thread. */
+/* Where a stream (or the microphone, "microphone") comes from instead of what the site file says: begins anew when it runs.
+ * For sources whose settings are part of their location. Main thread. */
 void pt_cameras_set_location(PtCameras *cameras, const char *camera, const char *stream, const char *location);
 /* What was set so; NULL: the site file counts. Borrowed. Main thread. */
 const char *pt_cameras_location(PtCameras *cameras, const char *camera, const char *stream);
@@ -47,5 +47,6 @@ bool pt_cameras_metadata_watched(PtCameras *cameras);
 
 /* The stream "main" or "sub" of a camera; a reference, or NULL. Any thread. */
 PtStream *pt_cameras_stream(PtCameras *cameras, const char *camera, const char *stream);
-/* Adds the member "onvif" of an ONVIF camera to an object of /api/state: whether it is reached, what it is and has. */
+/* Adds to an object of /api/state the member "onvif" of an ONVIF camera (whether it is reached, what it is and has), and
+ * "microphone" where this machine's goes along. */
 void pt_cameras_describe(PtCameras *cameras, const char *camera, JsonBuilder *builder);

@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/error.h"
 #include "daemon/onvif.h"
+#include "media/alsa/alsa.h"
 #include "media/test/clock.h"
 #include "media/v4l2/v4l2.h"
 #include <math.h>
@@ -66,6 +67,45 @@ bool pt_onvif_encoder_describe(const char *location, PtOnvifStream *ret) {
 		ret->channels = 1;
 	}
 	return true;
+}
+
+static const struct {
+	PtOnvifAudioCodec named;
+	PtCodec codec;
+} microphone_codecs[] = {{PT_ONVIF_AAC, PT_CODEC_AAC}, {PT_ONVIF_PCMU, PT_CODEC_PCMU}, {PT_ONVIF_PCMA, PT_CODEC_PCMA}};
+
+bool pt_onvif_microphone_describe(const char *location, PtOnvifStream *ret) {
+	PtAlsaLocation l;
+	if (!pt_alsa_parse(location, &l, NULL))
+		return false;
+	ret->n_audio_options = G_N_ELEMENTS(microphone_codecs);
+	for (unsigned i = 0; i < ret->n_audio_options; i++) {
+		PtOnvifAudio *o = &ret->audio_options[i];
+		*o = (PtOnvifAudio){microphone_codecs[i].named, pt_alsa_rate(microphone_codecs[i].codec),
+		                    PT_ALSA_BITRATE / 1000};
+		if (microphone_codecs[i].codec != l.codec)
+			continue;
+		ret->audio = o->codec;
+		ret->sample_rate = o->sample_rate;
+		ret->audio_kbps = o->kbps;
+		ret->channels = 1;
+	}
+	return true;
+}
+
+static gboolean set_microphone(PtCameras *cameras, const PtSiteCamera *camera, PtOnvifAudioCodec named, GError **error) {
+	PtAlsaLocation l;
+	if (!pt_alsa_parse(camera->microphone, &l, error))
+		return FALSE;
+	for (unsigned i = 0; i < G_N_ELEMENTS(microphone_codecs); i++)
+		if (microphone_codecs[i].named == named) {
+			l.codec = microphone_codecs[i].codec;
+			g_autofree char *location = pt_alsa_location(&l);
+			pt_cameras_set_location(cameras, camera->name, "microphone", location);
+			return TRUE;
+		}
+	pt_error_set(error, UNSUPPORTED, "the sound of camera %s cannot be set to that", camera->name);
+	return FALSE;
 }
 
 bool pt_onvif_encoder_options(PtCameras *cameras, const PtSite *site, const char *camera, bool sub,
@@ -139,6 +179,9 @@ gboolean pt_onvif_encoder_set_video(PtCameras *cameras, const PtSite *site, cons
 
 gboolean pt_onvif_encoder_set_audio(PtCameras *cameras, const PtSite *site, const char *camera, bool sub,
                                     PtOnvifAudioCodec codec, GError **error) {
+	const PtSiteCamera *c = pt_site_camera(site, camera);
+	if (c && c->microphone && !sub)
+		return set_microphone(cameras, c, codec, error);
 	Encoder e;
 	if (!need_encoder(cameras, site, camera, sub, &e, error))
 		return FALSE;

@@ -87,13 +87,18 @@ static bool describe_tracks(PtOnvifStream *ret, PtStream *stream, bool known) {
 	return measured;
 }
 
-static void describe(PtOnvifStreams *s, const char *camera, const char *location, bool sub, PtOnvifStream *ret) {
+static void describe(PtOnvifStreams *s, const PtSiteCamera *c, bool sub, PtOnvifStream *ret) {
+	const char *camera = c->name, *location = sub ? c->sub : c->source;
 	const char *name = sub ? "sub" : "main", *set = pt_cameras_location(s->cameras, camera, name);
 	g_autofree char *key = g_strdup_printf("%s/%s", camera, name);
 	const PtOnvifStream *before = g_hash_table_lookup(s->seen, key);
 	*ret = (PtOnvifStream){.sub = sub, .metadata = pt_cameras_has_metadata(s->cameras, camera)};
 	g_strlcpy(ret->camera, camera, sizeof ret->camera);
 	bool known = pt_onvif_encoder_describe(set ? set : location, ret);
+	if (c->microphone && !sub) {
+		const char *chosen = pt_cameras_location(s->cameras, camera, "microphone");
+		pt_onvif_microphone_describe(chosen ? chosen : c->microphone, ret);
+	}
 	const PtOnvifStream asked = *ret;
 	ret->audio = PT_ONVIF_NO_AUDIO; /* whether it is wanted at all, its tracks say */
 	PtStream *stream = pt_cameras_stream(s->cameras, camera, name);
@@ -130,7 +135,7 @@ GArray *pt_onvif_streams_list(PtOnvifStreams *s, const PtSite *site) {
 		const PtSiteCamera *c = g_ptr_array_index(site->cameras, i);
 		for (int sub = 0; sub < (c->sub ? 2 : 1); sub++) {
 			PtOnvifStream one;
-			describe(s, c->name, sub ? c->sub : c->source, sub, &one);
+			describe(s, c, sub, &one);
 			g_array_append_val(list, one);
 		}
 	}

@@ -55,6 +55,8 @@ void pt_onvif_streams_snapshot(PtOnvifStreams *streams, const char *camera, bool
 /* onvif-encoders.c: setting sources that are encoded on this machine. */
 /* What a location asks for; false: it is not encoded here. */
 bool pt_onvif_encoder_describe(const char *location, PtOnvifStream *ret);
+/* The same for a microphone: what its codec may be and is. */
+bool pt_onvif_microphone_describe(const char *location, PtOnvifStream *ret);
 bool pt_onvif_encoder_options(PtCameras *cameras, const PtSite *site, const char *camera, bool sub,
                               PtOnvifVideoOptions *ret);
 gboolean pt_onvif_encoder_set_video(PtCameras *cameras, const PtSite *site, const char *camera, bool sub,

@@ -19,6 +19,7 @@ void pt_site_camera_free(void *data) {
 	g_free(c->name);
 	g_free(c->source);
 	g_free(c->sub);
+	g_free(c->microphone);
 	g_free(c->snapshot);
 	g_free(c);
 }
@@ -180,9 +181,20 @@ static void read_login(PtSite *site, const PtNode *node, PtSiteCamera *c, GPtrAr
 	           name, "the secrets file", meant, name);
 }
 
+/* Beside pictures that are made on this machine: what comes over the network brings its own sound. */
+static void read_microphone(const PtNode *node, PtSiteCamera *c, GPtrArray *problems) {
+	if (!pt_node_read_text(node, &c->microphone, problems))
+		return;
+	if (!g_str_has_prefix(c->microphone, "alsa:") || !c->microphone[5])
+		pt_problem(problems, node, "'%.60s' is not alsa:PCM, such as alsa:default or alsa:plughw:1?codec=pcmu",
+		           c->microphone);
+	else if (c->source && !g_str_has_prefix(c->source, "v4l2:") && !g_str_has_prefix(c->source, "test:"))
+		pt_problem(problems, node, "is for pictures that are made on this machine (v4l2:, test:)");
+}
+
 static void read_camera(PtSite *site, const PtNode *node, GPtrArray *problems) {
-	static const char *const known[] = {"source", "sub",   "snapshot", "login", "transport", "record",
-	                                    "keep",   "audio", "backfill", "tls",   NULL};
+	static const char *const known[] = {"source", "sub",   "snapshot", "login", "transport",  "record",
+	                                    "keep",   "audio", "backfill", "tls",   "microphone", NULL};
 	static const char *const http[] = {"http", "https", NULL};
 	int transport = PT_SITE_TRANSPORT_TCP;
 	if (!pt_site_check_name(node, "a camera", problems) || !pt_node_check_keys(node, known, problems))
@@ -200,6 +212,7 @@ static void read_camera(PtSite *site, const PtNode *node, GPtrArray *problems) {
 		pt_problem(problems, node, "has no source: write 'source: rtsp://ADDRESS/PATH'");
 	read_source(site, pt_node_get(node, "source"), &c->source, problems);
 	read_source(site, pt_node_get(node, "sub"), &c->sub, problems);
+	read_microphone(pt_node_get(node, "microphone"), c, problems);
 	const PtNode *snapshot = pt_node_get(node, "snapshot");
 	if (pt_node_read_text(snapshot, &c->snapshot, problems))
 		pt_site_check_url(snapshot, c->snapshot, http, problems);

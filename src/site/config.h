@@ -22,6 +22,7 @@ typedef struct {
 typedef struct {
 	char *name;
 	char *source, *sub;       /* without any password; sub NULL: none */
+	char *microphone;         /* "alsa:default"; NULL: the source's own, if it has one */
 	char *snapshot;           /* URL of still pictures; NULL: from the stream */
 	const PtSiteLogin *login; /* of the site's logins; NULL: none */
 	PtSiteTransport transport;

@@ -50,6 +50,7 @@ static void print_camera(GString *out, const PtSiteCamera *c) {
 	g_string_append_printf(out, "  %s: {", c->name);
 	put_text(out, "source", c->source);
 	put_text(out, "sub", c->sub);
+	put_text(out, "microphone", c->microphone);
 	put_text(out, "snapshot", c->snapshot);
 	put_text(out, "login", c->login ? c->login->name : NULL);
 	put_text(out, "transport", pt_transport_words[c->transport]);
