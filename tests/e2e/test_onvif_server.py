@@ -573,6 +573,7 @@ def test_before_login(node):
     nobody = Device(node.onvif, None)
     for operation in ("GetSystemDateAndTime", "GetServiceCapabilities", "GetCapabilities", "GetHostname", "GetWsdlUrl", "GetEndpointReference"):
         assert nobody.raw(f"<tds:{operation}/>")[0] == 200
+    assert nobody.raw("<tmd:GetRelayOutputOptions/>")[0] == 200
     for body in ("<tds:GetDeviceInformation/>", "<trt:GetProfiles/>", "<tev:CreatePullPointSubscription/>", "<tmd:GetDigitalInputs/>"):
         status, reply = nobody.raw(body)
         assert status == 401 and fault_codes(reply) == ["NotAuthorized"]

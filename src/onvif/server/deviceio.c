@@ -248,7 +248,7 @@ static void no_port(PtCall *c) {
 /* GetRelayOutputs and SetRelayOutputState of this service have elements of the device service: see device.c. */
 static const PtOperation operations[] = {
     {"GetServiceCapabilities", PT_ACCESS_PRE_AUTH, put_capabilities},
-    {"GetRelayOutputOptions", PT_ACCESS_READ_MEDIA, pt_relays_get_options},
+    {"GetRelayOutputOptions", PT_ACCESS_PRE_AUTH, pt_relays_get_options},
     {"SetRelayOutputSettings", PT_ACCESS_ACTUATE, pt_relays_set_tmd},
     {"GetDigitalInputs", PT_ACCESS_READ_SYSTEM, get_inputs},
     {"GetDigitalInputConfigurationOptions", PT_ACCESS_READ_SYSTEM, get_input_options},
