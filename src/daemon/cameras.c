@@ -129,6 +129,19 @@ static void feed_lost(Feed *feed, const char *reason) {
 	pt_stream_set_state(feed->stream, PT_STREAM_LOST, reason, pt_wall_ns(pt_clock_system()));
 }
 
+/* What stands before the options is the device: what was set for another is not for it. */
+static bool same_device(const char *a, const char *b) {
+	size_t n = strcspn(a, "?");
+	return n == strcspn(b, "?") && !strncmp(a, b, n);
+}
+
+const char *pt_cameras_location(PtCameras *c, const PtSiteCamera *s, const char *stream) {
+	g_autofree char *key = g_strdup_printf("%s/%s", s->name, stream);
+	const char *set = g_hash_table_lookup(c->locations, key);
+	const char *written = !strcmp(stream, "main") ? s->source : !strcmp(stream, "sub") ? s->sub : s->microphone;
+	return set && written && same_device(set, written) ? set : written;
+}
+
 static bool wants_sound(const PtSiteCamera *s) { return records_sound(s) || s->listen != PT_LISTEN_NEVER; }
 
 static void stop_microphone(Feed *feed) {
@@ -140,17 +153,17 @@ static void stop_microphone(Feed *feed) {
 
 /* Begins anew when it runs. */
 static void start_microphone(Feed *feed, const Camera *camera) {
-	const char *set = pt_cameras_location(feed->owner, camera->name, "microphone");
+	const char *location = pt_cameras_location(feed->owner, camera->settings, "microphone");
 	g_autoptr(GError) error = NULL;
 	stop_microphone(feed);
-	if (!camera->settings->microphone || !wants_sound(camera->settings))
+	if (!location || !wants_sound(camera->settings))
 		return;
 	g_autofree char *name = g_strconcat(camera->name, "/microphone", NULL);
 	feed->microphone_stream = pt_stream_new(name);
 	feed->along = (PtSink){.ops = &along_ops};
 	pt_stream_add_sink(feed->microphone_stream, &feed->along);
 	feed->microphone = pt_source_start(&(PtSourceParams){.camera = camera->name,
-	                                                     .location = set ? set : camera->settings->microphone,
+	                                                     .location = location,
 	                                                     .audio = true,
 	                                                     .loop = camera->loop,
 	                                                     .stream = feed->microphone_stream},
@@ -233,16 +246,6 @@ static void set_policies(PtCameras *c, const PtSite *site, const PtSiteCamera *s
 	}
 }
 
-const char *pt_cameras_location(PtCameras *c, const char *camera, const char *stream) {
-	g_autofree char *key = g_strdup_printf("%s/%s", camera, stream);
-	return g_hash_table_lookup(c->locations, key);
-}
-
-static const char *location_of(PtCameras *c, const PtSiteCamera *s, bool main) {
-	const char *set = pt_cameras_location(c, s->name, main ? "main" : "sub");
-	return set ? set : main ? s->source : s->sub;
-}
-
 /* ---- cameras that tell their addresses themselves ---- */
 
 static void onvif_found(void *user, const char *main, const char *sub) {
@@ -286,8 +289,8 @@ static Camera *camera_start(PtCameras *c, PtSite *site, const PtSiteCamera *sett
 	camera->loop = c->env.loops[c->next_loop++ % c->env.n_loops];
 	camera->site = pt_site_ref(site);
 	camera->settings = settings;
-	const char *main = is_onvif(settings) ? NULL : location_of(c, settings, true);
-	const char *sub = settings->sub ? location_of(c, settings, false) : NULL;
+	const char *main = is_onvif(settings) ? NULL : pt_cameras_location(c, settings, "main");
+	const char *sub = pt_cameras_location(c, settings, "sub");
 	camera->main = feed_new(c, camera, main, true);
 	if (sub || (is_onvif(settings) && settings->record_sub != PT_RECORD_NEVER))
 		camera->sub = feed_new(c, camera, sub, false);

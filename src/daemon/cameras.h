@@ -29,8 +29,9 @@ void pt_cameras_free(PtCameras *cameras, const char *reason);
 /* Where a stream (or the microphone, "microphone") comes from instead of what the site file says: begins anew when it runs.
  * For sources whose settings are part of their location. Main thread. */
 void pt_cameras_set_location(PtCameras *cameras, const char *camera, const char *stream, const char *location);
-/* What was set so; NULL: the site file counts. Borrowed. Main thread. */
-const char *pt_cameras_location(PtCameras *cameras, const char *camera, const char *stream);
+/* Where it comes from: what was set so, unless the site file says another source; NULL: there is none. Borrowed. Main
+ * thread. */
+const char *pt_cameras_location(PtCameras *cameras, const PtSiteCamera *camera, const char *stream);
 
 /* What is burnt into the pictures of a camera whose pictures are encoded here, from now on; copied. Main thread. */
 void pt_cameras_set_texts(PtCameras *cameras, const char *camera, const PtOsdList *texts);

@@ -23,16 +23,11 @@ static bool encoder_read(const char *location, Encoder *ret) {
 
 static char *encoder_write(const Encoder *e) { return e->v4l2 ? pt_v4l2_location(&e->camera) : pt_test_location(&e->test); }
 
-/* What it is asked for now: what was set, else what the site file says. FALSE: it is not encoded here. */
+/* What it is asked for now. False: it is not encoded here. */
 static bool encoder_of(PtCameras *cameras, const PtSite *site, const char *camera, bool sub, Encoder *ret) {
 	const PtSiteCamera *c = pt_site_camera(site, camera);
-	const char *written = !c ? NULL : sub ? c->sub : c->source;
-	const char *set = pt_cameras_location(cameras, camera, sub ? "sub" : "main");
-	/* the site file says another source now: what was set for the one before is not for it */
-	if (written && set && strcspn(written, "?") == strcspn(set, "?") && !strncmp(written, set, strcspn(set, "?")) &&
-	    encoder_read(set, ret))
-		return true;
-	return written && encoder_read(written, ret);
+	const char *location = c ? pt_cameras_location(cameras, c, sub ? "sub" : "main") : NULL;
+	return location && encoder_read(location, ret);
 }
 
 static unsigned frames(uint32_t gop_ms, unsigned fps) { return MAX((unsigned)lround(gop_ms * fps / 1000.0), 1); }

@@ -88,17 +88,14 @@ static bool describe_tracks(PtOnvifStream *ret, PtStream *stream, bool known) {
 }
 
 static void describe(PtOnvifStreams *s, const PtSiteCamera *c, bool sub, PtOnvifStream *ret) {
-	const char *camera = c->name, *location = sub ? c->sub : c->source;
-	const char *name = sub ? "sub" : "main", *set = pt_cameras_location(s->cameras, camera, name);
+	const char *camera = c->name, *name = sub ? "sub" : "main";
 	g_autofree char *key = g_strdup_printf("%s/%s", camera, name);
 	const PtOnvifStream *before = g_hash_table_lookup(s->seen, key);
 	*ret = (PtOnvifStream){.sub = sub, .metadata = pt_cameras_has_metadata(s->cameras, camera)};
 	g_strlcpy(ret->camera, camera, sizeof ret->camera);
-	bool known = pt_onvif_encoder_describe(set ? set : location, ret);
-	if (c->microphone && !sub) {
-		const char *chosen = pt_cameras_location(s->cameras, camera, "microphone");
-		pt_onvif_microphone_describe(chosen ? chosen : c->microphone, ret);
-	}
+	bool known = pt_onvif_encoder_describe(pt_cameras_location(s->cameras, c, name), ret);
+	if (c->microphone && !sub)
+		pt_onvif_microphone_describe(pt_cameras_location(s->cameras, c, "microphone"), ret);
 	const PtOnvifStream asked = *ret;
 	ret->audio = PT_ONVIF_NO_AUDIO; /* whether it is wanted at all, its tracks say */
 	PtStream *stream = pt_cameras_stream(s->cameras, camera, name);

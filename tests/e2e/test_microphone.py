@@ -13,7 +13,7 @@ import pytest
 
 import board
 import onvif_zeep
-from hub import BUILD, LONG, Hub, free_port, wait_for
+from hub import BUILD, LONG, Hub, wait_for
 from onvif_node import Node
 
 CAMERA = """cameras:

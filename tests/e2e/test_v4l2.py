@@ -24,6 +24,26 @@ cameras:
   stills: { source: "v4l2:/dev/uvc-1?size=320x180&fps=5&codec=mjpeg" }
   made: { source: "v4l2:/dev/uvc-2?size=320x180&fps=5&from=mjpeg&gop=1s" }
   raw: { source: "v4l2:/dev/uvc-0?from=raw" }
+serve: { onvif: 127.0.0.1:8081 }
+users: users.yaml
+"""
+# what a client says to the board over ONVIF, once it runs
+ENCODER = """<tr2:SetVideoEncoderConfiguration><tr2:Configuration token="{token}" GovLength="5"><tt:Name>x</tt:Name><tt:UseCount>1</tt:UseCount>
+<tt:Encoding>{codec}</tt:Encoding><tt:Resolution><tt:Width>320</tt:Width><tt:Height>180</tt:Height></tt:Resolution><tt:RateControl>
+<tt:FrameRateLimit>5</tt:FrameRateLimit><tt:BitrateLimit>300</tt:BitrateLimit></tt:RateControl><tt:Quality>5</tt:Quality></tr2:Configuration>
+</tr2:SetVideoEncoderConfiguration>"""
+OSD = """<tr2:CreateOSD><tr2:OSD token=""><tt:VideoSourceConfigurationToken>{source}</tt:VideoSourceConfigurationToken><tt:Type>Text</tt:Type><tt:Position>
+<tt:Type>LowerLeft</tt:Type></tt:Position><tt:TextString><tt:Type>Plain</tt:Type><tt:PlainText>gate</tt:PlainText></tt:TextString></tr2:OSD></tr2:CreateOSD>"""
+CLIENT = f"""
+import json, sys
+sys.path.insert(0, {str(HERE)!r})
+import onvif_zeep
+boss = onvif_zeep.Device(8081)
+options = "<tr2:GetVideoEncoderConfigurationOptions><tr2:ConfigurationToken>%s</tr2:ConfigurationToken></tr2:GetVideoEncoderConfigurationOptions>"
+said = [boss.raw(body, timeout=60)[1].decode() for body in (
+    options % "bench-main", options % "made-main", {ENCODER.format(token="bench-main", codec="H264")!r}, {ENCODER.format(token="made-main", codec="JPEG")!r},
+    {OSD.format(source="bench-source")!r}, {OSD.format(source="whole-source")!r})]
+json.dump(said, open("/board/said", "w"))
 """
 SCRIPT = f"""
 export PIGTAIL_CODEC={BUILD}/src/codec/pigtail-codec RUNTIME_DIRECTORY=/run ASAN_OPTIONS=detect_leaks=0
@@ -40,6 +60,8 @@ done
 hub=$!
 sleep 40
 {BUILD}/src/daemon/pigtail state --json --site /board/site.yaml >/board/state
+python3 /board/client.py
+sleep 20
 kill $hub
 wait $hub
 status=$?
@@ -61,6 +83,10 @@ def recorded(tmp_path_factory):
     """What the cameras of one boot gave: the folder and their states."""
     folder = tmp_path_factory.mktemp("board")
     (folder / "site.yaml").write_text(SITE)
+    (folder / "client.py").write_text(CLIENT)
+    for name, text in (("users", "boss: { role: admin }\n"), ("secrets", "app-passwords: { vms: { user: boss, password: secret of boss } }\n")):
+        (folder / f"{name}.yaml").write_text(text)
+        (folder / f"{name}.yaml").chmod(0o600)
     pictures = ["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc2=size=320x180:rate=5:duration=8"]
     subprocess.run([*pictures, "-c:v", "mjpeg", "-q:v", "8", "-pix_fmt", "yuvj422p", "-f", "mjpeg", folder / "pictures.mjpeg"], check=True)
     subprocess.run([*pictures, "-c:v", "libx264", "-g", "10", "-bf", "0", "-pix_fmt", "yuv420p", "-x264-params", "aud=1:repeat-headers=1:sliced-threads=0",
@@ -113,3 +139,21 @@ def test_a_usb_camera_that_compresses(recorded, camera, codec):
 def test_what_a_camera_does_not_offer_is_said(recorded):
     _, state, _ = recorded
     assert state["raw"]["state"] == "lost" and state["raw"]["reason"] == "/dev/uvc-0 offers no NV12 or YUYV pictures"
+
+
+@pytest.mark.skipif(not LONG, reason="a boot under emulation: with --long")
+@pytest.mark.skipif(board.missing() is not None, reason=f"no board: {board.missing()}")
+def test_a_client_sets_the_cameras_of_the_board(recorded):
+    """Size and key frames of raw pictures and text in them; JPEG in place of H.264; no text where the device encodes."""
+    folder, _, log = recorded
+    raw, usb, first, second, text, none = json.loads((folder / "said").read_text())
+    assert ">H264<" in raw and ">JPEG<" not in raw and "<tt:Width>320</tt:Width>" in raw and ">JPEG<" in usb and ">H264<" in usb, (raw, usb)
+    assert "Fault" not in first + second + text and "MaxOSDs" in none, (first, second, text, none)
+    file = sorted((folder / "archive/bench/main").glob("*/*.mp4"))[-1]
+    shape, keys = ffprobe(file)
+    assert shape == ("h264", 320, 180) and {b - a for a, b in zip(*[[i for i, key in enumerate(keys) if key][k:] for k in (0, 1)])} <= {4, 5, 6}, keys
+    picture = subprocess.run(["ffmpeg", "-v", "error", "-sseof", "-2", "-i", file, "-frames:v", "1", "-pix_fmt", "gray", "-f", "rawvideo", "-"],
+                             capture_output=True, check=True).stdout
+    assert picture[178 * 320 + 2] < 70 and picture[150 * 320 + 2] > 150, "the text's box over the white bar"
+    shape, _ = ffprobe(sorted((folder / "archive/made/main").glob("*/*.mp4"))[-1])
+    assert shape == ("mjpeg", 320, 180)
