@@ -35,6 +35,13 @@ static void print_stream(const char *camera, const char *name, JsonObject *strea
 		printf("%-14s       %s\n", "", pt_cli_member(stream, "reason"));
 }
 
+/* A microphone of its own machine: its sound is a track of main. */
+static void print_microphone(const char *camera, JsonObject *microphone) {
+	printf("%-14s %-5s %s\n", camera, "sound", pt_cli_member(microphone, "state"));
+	if (pt_cli_member(microphone, "reason")[0])
+		printf("%-14s       %s\n", "", pt_cli_member(microphone, "reason"));
+}
+
 int pt_cli_state(int argc, char **argv) {
 	bool json = pt_cli_flag(&argc, argv, "--json");
 	if (!pt_cli_connect(&argc, argv))
@@ -60,6 +67,8 @@ int pt_cli_state(int argc, char **argv) {
 			if (json_object_has_member(streams, names[k]))
 				print_stream(pt_cli_member(c, "name"), names[k],
 				             json_object_get_object_member(streams, names[k]));
+		if (json_object_has_member(c, "microphone"))
+			print_microphone(pt_cli_member(c, "name"), json_object_get_object_member(c, "microphone"));
 	}
 	JsonObject *archive = json_object_get_object_member(o, "archive"),
 	           *daemon = json_object_get_object_member(o, "daemon");

@@ -91,6 +91,7 @@ def test_one_that_comes_and_goes_is_told(alsa):
         wait_for("the reason", lambda: state()["state"] == "lost" and state()["reason"] == "microphone gone: No such file or directory")
         assert wait_for("pictures", lambda: hub.camera("gate")["state"] == "live")
         assert any(e["source"] == "camera/gate" and "microphone gone" in (e["detail"] or "") for e in hub.events(topic="system"))
+        assert "microphone gone: No such file or directory" in hub.cli("state").stdout
         (alsa / "later").write_bytes((alsa / "8000").read_bytes())
         wait_for("its return", lambda: state()["state"] == "live" and codecs(hub).get("audio") == "G.711 µ-law", 40)
 

@@ -24,7 +24,7 @@ typedef struct {
 	PtV4l2Pictures pictures; /* of what it compresses itself */
 	PtOsdList texts;
 	int64_t first_ns, last_pts, retry_ns, picture_at;
-	bool live, any_key;
+	bool live, any_key, missing; /* missing: a picture was damaged since the one before */
 
 	GMutex lock;
 	PtSourceAbilities abilities; /* under lock */
@@ -79,12 +79,16 @@ static PtSample *raw(Camera *c, const PtV4l2Picture *p) {
 static void take(Camera *c, const PtV4l2Picture *p) {
 	int64_t mono = pt_mono_ns(pt_clock_system()), wall = pt_wall_ns(pt_clock_system());
 	int64_t taken = p->mono_ns && p->mono_ns <= mono && mono - p->mono_ns < PT_NS_PER_S ? p->mono_ns : mono;
-	if (p->damaged || !p->size || p->size > PT_SAMPLE_MAX)
+	bool whole = !p->damaged && p->size && p->size <= PT_SAMPLE_MAX;
+	PtSample *s = !whole ? NULL : c->format ? raw(c, p) : pt_v4l2_picture(&c->pictures, p->data, p->size);
+	if (whole)
+		c->picture_at = mono;
+	if (!s) {
+		c->missing = c->any_key;
 		return;
-	c->picture_at = mono;
-	PtSample *s = c->format ? raw(c, p) : pt_v4l2_picture(&c->pictures, p->data, p->size);
-	if (!s)
-		return;
+	}
+	s->broken = c->missing;
+	c->missing = false;
 	if (!c->first_ns)
 		c->first_ns = taken - PT_NS_PER_S;
 	s->pts = s->dts = c->last_pts = MAX((taken - c->first_ns) * 9 / 100000, c->last_pts + 1);
@@ -121,7 +125,7 @@ static bool start_job(Camera *c, GError **error) {
 	                           .bitrate = c->want.bitrate,
 	                           .from_pts = INT64_MIN};
 	c->pictures.codec = d->codec;
-	c->any_key = false;
+	c->any_key = c->missing = false;
 	if (d->codec != PT_CODEC_H264 && d->codec != PT_CODEC_MJPEG) {
 		PtFormat f = {.codec = d->codec, .timescale = 90000, .width = d->width, .height = d->height};
 		c->format = pt_format_new(&f, NULL, 0);
