@@ -45,12 +45,12 @@ typedef struct PtOnvifStreams PtOnvifStreams;
 PtOnvifStreams *pt_onvif_streams_new(PtCameras *cameras);
 void pt_onvif_streams_free(PtOnvifStreams *streams);                        /* takes NULL */
 GArray *pt_onvif_streams_list(PtOnvifStreams *streams, const PtSite *site); /* of PtOnvifStream; caller unrefs */
+/* A JPEG of the newest key frame. */
+void pt_onvif_streams_snapshot(PtOnvifStreams *streams, const char *camera, bool sub, PtOnvifSnapshotFn fn, void *user);
+
 /* onvif-recordings.c: what the archive keeps of the site's cameras, later, on the calling thread. */
 void pt_onvif_recordings_list(PtArchive *archive, const PtSite *site, bool spans, int64_t from_ns, int64_t to_ns,
                               PtOnvifRecordingsFn fn, void *user);
-
-/* A JPEG of the newest key frame. */
-void pt_onvif_streams_snapshot(PtOnvifStreams *streams, const char *camera, bool sub, PtOnvifSnapshotFn fn, void *user);
 
 /* onvif-encoders.c: setting sources that are encoded on this machine. */
 /* What a location asks for; false: it is not encoded here. */
