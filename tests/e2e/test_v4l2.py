@@ -47,21 +47,29 @@ json.dump(said, open("/board/said", "w"))
 """
 SCRIPT = f"""
 export PIGTAIL_CODEC={BUILD}/src/codec/pigtail-codec RUNTIME_DIRECTORY=/run ASAN_OPTIONS=detect_leaks=0
-for port in 0 1 2; do
-	python3 {HERE}/uvc_camera.py $port /board/pictures.mjpeg /board/pictures.h264 2>>/board/log-uvc &
+plug() {{
+	python3 {HERE}/uvc_camera.py $1 /board/pictures.mjpeg /board/pictures.h264 2>>/board/log-uvc &
+	cable=$!
 	for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
-		node=$(ls -d /sys/devices/platform/vhci_hcd.0/usb*/*-$((port + 1))/*/video4linux/video* | head -1)
+		node=$(ls -d /sys/devices/platform/vhci_hcd.0/usb*/*-$(($1 + 1))/*/video4linux/video* | head -1)
 		[ "$node" ] && break
 		sleep 0.5
 	done
-	ln -s /dev/$(basename $node) /dev/uvc-$port
-done
+	ln -sf /dev/$(basename $node) /dev/uvc-$1
+}}
+plug 0; plug 2; plug 1
 {BUILD}/src/daemon/pigtail run /board/site.yaml 2>/board/log &
 hub=$!
 sleep 40
 {BUILD}/src/daemon/pigtail state --json --site /board/site.yaml >/board/state
 python3 /board/client.py
 sleep 20
+kill $cable
+sleep 5
+{BUILD}/src/daemon/pigtail state --json --site /board/site.yaml >/board/state-gone
+plug 1
+sleep 12
+{BUILD}/src/daemon/pigtail state --json --site /board/site.yaml >/board/state-back
 kill $hub
 wait $hub
 status=$?
@@ -96,7 +104,7 @@ def recorded(tmp_path_factory):
     subprocess.run([*pictures, "-c:v", "mjpeg", "-q:v", "8", "-pix_fmt", "yuvj422p", "-f", "mjpeg", folder / "pictures.mjpeg"], check=True)
     subprocess.run([*pictures, "-c:v", "libx264", "-g", "10", "-bf", "0", "-pix_fmt", "yuv420p", "-x264-params", "aud=1:repeat-headers=1:sliced-threads=0",
                     "-f", "h264", folder / "pictures.h264"], check=True)
-    status, out = board.boot(folder, SCRIPT)
+    status, out = board.boot(folder, SCRIPT, 360)
     log = (folder / "log").read_text() + (folder / "log-uvc").read_text()
     assert status == 0, out + log
     return folder, {c["name"]: c["streams"]["main"] for c in json.loads((folder / "state").read_text())["cameras"]}, out + log
@@ -164,3 +172,12 @@ def test_a_client_sets_the_cameras_of_the_board(recorded):
     assert picture[178 * 320 + 2] < 70 and picture[150 * 320 + 2] > 150, "the text's box over the white bar"
     shape, _ = ffprobe(sorted((folder / "archive/made/main").glob("*/*.mp4"))[-1])
     assert shape == ("mjpeg", 320, 180)
+
+
+@pytest.mark.skipif(not LONG, reason="a boot under emulation: with --long")
+@pytest.mark.skipif(board.missing() is not None, reason=f"no board: {board.missing()}")
+def test_a_camera_that_is_pulled_out_is_told_and_comes_back(recorded):
+    folder, _, log = recorded
+    gone, back = ({c["name"]: c["streams"]["main"] for c in json.loads((folder / f"state-{when}").read_text())["cameras"]} for when in ("gone", "back"))
+    assert gone["stills"]["state"] == "lost" and gone["stills"]["reason"] and gone["whole"]["state"] == "live", (gone, log)
+    assert back["stills"]["state"] == "live" and back["stills"]["reconnects"] >= 1, (back, log)
