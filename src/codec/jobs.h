@@ -8,6 +8,7 @@ void pt_job_jpeg(const PtCodecJobParams *params);
 void pt_job_clock(const PtCodecJobParams *params);
 void pt_job_audio(const PtCodecJobParams *params);
 void pt_job_video(const PtCodecJobParams *params);
+void pt_job_grey(const PtCodecJobParams *params);
 
 /* ---- util.c ---- */
 

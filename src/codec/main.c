@@ -34,6 +34,9 @@ int main(void) {
 	case PT_CODEC_JOB_VIDEO:
 		pt_job_video(&m.job);
 		break;
+	case PT_CODEC_JOB_GREY:
+		pt_job_grey(&m.job);
+		break;
 	}
 	pt_io_write_end();
 	return 0;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/actions.h"
-#include <gio/gio.h>
 
 struct PtActions {
 	PtActionsEnv env;
@@ -32,37 +31,18 @@ static void do_relay(void *user, const PtAction *action, const char *actor, int6
 
 /* ---- footage ---- */
 
-typedef struct {
-	PtArchive *archive;
-	PtKeepRow row;
-} Keep;
-
-static void keep_in_thread(GTask *task, gpointer source, gpointer data, GCancellable *cancellable) {
-	Keep *keep = data;
-	g_autoptr(GError) error = NULL;
-	keep->row.id = pt_store_new_id(pt_archive_store(keep->archive));
-	if (!pt_store_put_keep(pt_archive_store(keep->archive), &keep->row, &error))
-		g_warning("footage of camera %s that %s wants kept: %s", keep->row.camera, keep->row.who, error->message);
-	g_task_return_boolean(task, TRUE);
-}
-
 static void do_record(void *user, const PtAction *action, const char *actor, int64_t wall_ns) {
 	PtActions *a = user;
-	if (!a->env.archive)
-		return;
-	Keep *keep = g_new0(Keep, 1);
 	int64_t end = wall_ns + action->after_ns;
-	keep->archive = a->env.archive;
-	keep->row = (PtKeepRow){.start_ns = wall_ns - action->before_ns,
-	                        .end_ns = end,
-	                        .until_ns = action->keep_ns ? end + action->keep_ns : 0,
-	                        .ring = !action->keep_ns};
-	g_strlcpy(keep->row.camera, action->target, sizeof keep->row.camera);
-	g_strlcpy(keep->row.who, actor, sizeof keep->row.who);
-	g_strlcpy(keep->row.why, "a rule asked for it", sizeof keep->row.why);
-	g_autoptr(GTask) task = g_task_new(NULL, NULL, NULL, NULL);
-	g_task_set_task_data(task, keep, g_free);
-	g_task_run_in_thread(task, keep_in_thread);
+	PtKeepRow row = {.id = pt_keeper_new_id(a->env.keeper),
+	                 .start_ns = wall_ns - action->before_ns,
+	                 .end_ns = end,
+	                 .until_ns = action->keep_ns ? end + action->keep_ns : 0,
+	                 .ring = !action->keep_ns};
+	g_strlcpy(row.camera, action->target, sizeof row.camera);
+	g_strlcpy(row.who, actor, sizeof row.who);
+	g_strlcpy(row.why, "a rule asked for it", sizeof row.why);
+	pt_keeper_put(a->env.keeper, &row);
 }
 
 /* ---- messages ---- */

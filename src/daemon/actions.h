@@ -1,7 +1,7 @@
 /* What rules do to the rest of the house: relays, footage that is kept, messages. Main thread. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
-#include "archive/archive.h"
+#include "daemon/keeper.h"
 #include "daemon/plugs.h"
 #include "notify/notify.h"
 #include "rules/engine.h"
@@ -12,7 +12,7 @@ typedef struct {
 	PtClock *clock;
 	PtBus *bus;
 	PtPlugs *plugs;
-	PtArchive *archive; /* NULL: nothing can be kept */
+	PtKeeper *keeper;
 } PtActionsEnv;
 
 PtActions *pt_actions_new(const PtActionsEnv *env);         /* copied; what it names outlives this */

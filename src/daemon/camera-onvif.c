@@ -11,6 +11,7 @@ struct PtCameraOnvif {
 	const PtCameraOnvifOps *ops;
 	void *user;
 	char *source;    /* "camera/gate" */
+	bool own_motion; /* motion is looked for here: what the camera tells of it is left aside */
 	uint64_t others; /* events that are nobody's business */
 };
 
@@ -28,7 +29,8 @@ static void state_changed(void *user, PtOnvifState state, const char *reason) {
 /* Inputs and relays are told by their plugs. What a subscription repeats when it begins is state and no alarm. */
 static void said(void *user, const PtOnvifSaid *s) {
 	PtCameraOnvif *c = user;
-	if (s->kind == PT_SAYS_OTHER || s->kind == PT_SAYS_INPUT || s->kind == PT_SAYS_RELAY || s->active < 0) {
+	if (s->kind == PT_SAYS_OTHER || s->kind == PT_SAYS_INPUT || s->kind == PT_SAYS_RELAY || s->active < 0 ||
+	    (s->kind == PT_SAYS_MOTION && c->own_motion)) {
 		c->others += s->kind == PT_SAYS_OTHER;
 		return;
 	}
@@ -51,6 +53,7 @@ PtCameraOnvif *pt_camera_onvif_new(const PtSiteCamera *s, const PtCameraOnvifEnv
 	c->ops = ops;
 	c->user = user;
 	c->source = g_strconcat("camera/", s->name, NULL);
+	c->own_motion = s->motion;
 	c->camera = pt_onvif_camera_get(s->name);
 	g_autoptr(GError) error = NULL;
 	g_autofree char *url = pt_onvif_device_url(s->source, &error);

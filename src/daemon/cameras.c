@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/cameras.h"
 #include "base/clock.h"
+#include "daemon/camera-motion.h"
 #include "daemon/camera-onvif.h"
 #include "web/host.h"
 #include <string.h>
@@ -32,8 +33,9 @@ typedef struct {
 	PtLoop *loop;
 	PtSite *site; /* of the settings it was started with */
 	const PtSiteCamera *settings;
-	Feed *main, *sub;     /* set and changed under the list's lock; sub NULL: none */
-	PtCameraOnvif *onvif; /* NULL: it is none, and its addresses are those of the site file */
+	Feed *main, *sub;       /* set and changed under the list's lock; sub NULL: none */
+	PtCameraOnvif *onvif;   /* NULL: it is none, and its addresses are those of the site file */
+	PtCameraMotion *motion; /* NULL: it is not looked for */
 	PtCameras *owner;
 } Camera;
 
@@ -222,6 +224,13 @@ static void feed_stop(PtCameras *c, Feed *feed, const char *reason) {
 	g_free(feed);
 }
 
+/* The smaller stream, where there is one. Whenever streams came or changed. */
+static void watch_motion(const Camera *camera) {
+	const Feed *feed = camera->sub && camera->sub->location ? camera->sub : camera->main;
+	if (camera->motion)
+		pt_camera_motion_watch(camera->motion, feed->stream);
+}
+
 static void set_policies(PtCameras *c, const PtSite *site, const PtSiteCamera *s) {
 	int64_t before = 0;
 	if (!c->env.archive)
@@ -234,6 +243,8 @@ static void set_policies(PtCameras *c, const PtSite *site, const PtSiteCamera *s
 				before = MAX(before, a->before_ns);
 		}
 	}
+	if (s->motion)
+		before = MAX(before, s->motion_before_ns);
 	static const char *const names[] = {"main", "sub", "audio", "metadata"};
 	for (unsigned i = 0; i < G_N_ELEMENTS(names); i++) {
 		bool ring = i == 2   ? s->sound == PT_SOUND_EVENTS || s->record_main == PT_RECORD_EVENTS
@@ -255,8 +266,10 @@ static void onvif_found(void *user, const char *main, const char *sub) {
 		feed_play(camera->main, camera, main, true);
 	else if (!camera->main->source)
 		feed_lost(camera->main, "it offers no stream that can be recorded");
-	if (camera->settings->sub || (!sub && !camera->sub))
+	if (camera->settings->sub || (!sub && !camera->sub)) {
+		watch_motion(camera);
 		return;
+	}
 	if (!camera->sub) {
 		Feed *feed = feed_new(c, camera, NULL, false);
 		g_mutex_lock(&c->lock);
@@ -267,6 +280,7 @@ static void onvif_found(void *user, const char *main, const char *sub) {
 		feed_play(camera->sub, camera, sub, false);
 	else if (!camera->sub->source)
 		feed_lost(camera->sub, "it offers no second stream");
+	watch_motion(camera);
 }
 
 /* Where its streams are is known from an earlier time: they say themselves how they are. */
@@ -296,6 +310,11 @@ static Camera *camera_start(PtCameras *c, PtSite *site, const PtSiteCamera *sett
 		camera->sub = feed_new(c, camera, sub, false);
 	if (sub)
 		feed_play(camera->sub, camera, sub, false);
+	if (settings->motion)
+		camera->motion = pt_camera_motion_new(
+		    settings, &(PtCameraMotionEnv){c->env.clock, c->env.bus, c->env.keeper, camera->loop});
+	if (main || sub)
+		watch_motion(camera);
 	if (main)
 		feed_play(camera->main, camera, main, true);
 	else
@@ -306,6 +325,7 @@ static Camera *camera_start(PtCameras *c, PtSite *site, const PtSiteCamera *sett
 
 static void camera_stop(PtCameras *c, Camera *camera, const char *reason) {
 	pt_camera_onvif_free(camera->onvif);
+	pt_camera_motion_free(camera->motion);
 	feed_stop(c, camera->main, reason);
 	feed_stop(c, camera->sub, reason);
 	pt_site_unref(camera->site);
@@ -390,12 +410,15 @@ void pt_cameras_set_location(PtCameras *c, const char *name, const char *stream,
 	Feed *old = *place;
 	*place = NULL;
 	g_mutex_unlock(&c->lock);
+	if (camera->motion)
+		pt_camera_motion_watch(camera->motion, NULL);
 	feed_stop(c, old, "its settings were changed");
 	Feed *feed = feed_new(c, camera, location, main);
 	feed_play(feed, camera, location, main);
 	g_mutex_lock(&c->lock);
 	*place = feed;
 	g_mutex_unlock(&c->lock);
+	watch_motion(camera);
 }
 
 void pt_cameras_set_texts(PtCameras *c, const char *name, const PtOsdList *texts) {
@@ -463,7 +486,8 @@ bool pt_cameras_metadata_watched(PtCameras *c) {
 		for (int k = 0; k < 2; k++)
 			if (feeds[k] && feeds[k]->own_metadata &&
 			    pt_stream_n_sinks(feeds[k]->stream) >
-			        (feeds[k]->watch.stream != NULL) + (feeds[k]->recorder != NULL))
+			        (feeds[k]->watch.stream != NULL) + (feeds[k]->recorder != NULL) +
+			            pt_camera_motion_watches(camera->motion, feeds[k]->stream))
 				return true;
 	}
 	return false;
@@ -501,4 +525,6 @@ void pt_cameras_describe(PtCameras *c, const char *name, JsonBuilder *b) {
 		pt_camera_onvif_describe(camera->onvif, b);
 	if (camera && camera->main->microphone_stream)
 		describe_microphone(camera->main->microphone_stream, b);
+	if (camera && camera->motion)
+		pt_camera_motion_describe(camera->motion, b);
 }

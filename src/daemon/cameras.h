@@ -4,6 +4,7 @@
 #pragma once
 #include "archive/archive.h"
 #include "base/bus.h"
+#include "daemon/keeper.h"
 #include "http/client.h"
 #include "media/source.h"
 #include "site/config.h"
@@ -18,6 +19,7 @@ typedef struct {
 	unsigned n_loops;
 	PtHttp *http; /* for ONVIF */
 	PtClock *clock;
+	PtKeeper *keeper; /* NULL: nothing is kept of motion */
 } PtCamerasEnv;
 
 PtCameras *pt_cameras_new(const PtCamerasEnv *env); /* env is copied; what it names outlives this */
@@ -48,6 +50,6 @@ bool pt_cameras_metadata_watched(PtCameras *cameras);
 
 /* The stream "main" or "sub" of a camera; a reference, or NULL. Any thread. */
 PtStream *pt_cameras_stream(PtCameras *cameras, const char *camera, const char *stream);
-/* Adds to an object of /api/state the member "onvif" of an ONVIF camera (whether it is reached, what it is and has), and
- * "microphone" where this machine's goes along. */
+/* Adds to an object of /api/state the member "onvif" of an ONVIF camera (whether it is reached, what it is and has),
+ * "microphone" where this machine's goes along, and "motion" where it is looked for. */
 void pt_cameras_describe(PtCameras *cameras, const char *camera, JsonBuilder *builder);

@@ -41,6 +41,7 @@ typedef struct {
 	PtBusSubscription *logged;
 	PtArchive *archive;
 	char *archive_error;
+	PtKeeper *keeper;
 	PtPlugs *plugs;
 	PtVirtualHand *hand;
 	PtActions *actions;
@@ -377,12 +378,14 @@ static bool start(Hub *h, GError **error) {
 	start_workers(h);
 	if (!open_log(h, error) || !open_archive(h, error))
 		return false;
+	h->keeper = pt_keeper_new(h->archive);
 	PtPlugEnv env = {.clock = h->clock, .bus = h->bus, .journal = journal, .note_off = note_off, .user = h};
 	h->plugs = pt_plugs_new(&env, off_due, h);
-	h->actions = pt_actions_new(&(PtActionsEnv){h->clock, h->bus, h->plugs, h->archive});
+	h->actions = pt_actions_new(&(PtActionsEnv){h->clock, h->bus, h->plugs, h->keeper});
 	h->rules = pt_rules_engine_new(h->clock, h->bus, NULL, pt_actions_table(h->actions));
 	h->http = pt_http_new(CAMERA_CONNECTIONS);
-	h->cameras = pt_cameras_new(&(PtCamerasEnv){h->archive, h->bus, h->workers, h->n_workers, h->http, h->clock});
+	h->cameras =
+	    pt_cameras_new(&(PtCamerasEnv){h->archive, h->bus, h->workers, h->n_workers, h->http, h->clock, h->keeper});
 	h->add = pt_add_camera_new(&(PtAddCameraEnv){h->http, h->clock, h->bus, h->workers[0], h, host_site, reload});
 	h->serve = pt_serve_new(h->serving, h->cameras, h->archive);
 	if (!open_web(h, error))
@@ -424,6 +427,7 @@ static void stop(Hub *h) {
 	pt_cameras_free(h->cameras, "pigtail was stopped");
 	pt_onvif_cameras_leave(NULL);
 	pt_http_free(h->http);
+	pt_keeper_free(h->keeper);
 	pt_archive_free(h->archive);
 	pt_bus_unsubscribe(h->logged);
 	pt_eventlog_free(h->log);

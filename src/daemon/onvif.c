@@ -14,7 +14,7 @@ struct PtOnvif {
 	PtOnvifServer *server;
 	PtOnvifStreams *streams;
 	PtServer *web;
-	PtBusSubscription *inputs, *relays, *archive;
+	PtBusSubscription *inputs, *relays, *archive, *motion;
 	guint repeat;
 	int64_t login_said_ns; /* monotonic */
 	int32_t utc_offset_s;  /* of the clocks in pictures */
@@ -311,11 +311,35 @@ static void on_archive(PtEvent *event, void *data) {
 		                             !strcmp(event->state, "problem"), event->wall_ns);
 }
 
+/* Unknown is no state that ONVIF has a word for: what cannot be seen is no alarm. */
+static void on_motion(PtEvent *event, void *data) {
+	PtOnvif *o = data;
+	const char *name = pt_event_name(event, "camera");
+	const PtSiteCamera *camera = name ? pt_site_camera(o->site, name) : NULL;
+	if (camera && camera->motion)
+		pt_onvif_server_set_property(o->server, PT_ONVIF_MOTION_ALARM, name, name, !strcmp(event->state, "active"),
+		                             event->wall_ns);
+}
+
+static bool host_motion(void *data) {
+	PtOnvif *o = data;
+	for (guint i = 0; i < o->site->cameras->len; i++)
+		if (((const PtSiteCamera *)g_ptr_array_index(o->site->cameras, i))->motion)
+			return true;
+	return false;
+}
+
+static bool looks_for_motion(const PtOnvif *o, const char *name) {
+	const PtSiteCamera *camera = pt_site_camera(o->site, name);
+	return camera && camera->motion;
+}
+
 static bool still_there(void *user, PtOnvifTopic topic, const char *token) {
 	PtOnvif *o = user;
-	return topic == PT_ONVIF_DIGITAL_INPUT ? pt_plugs_input(o->env.plugs, token) != NULL
-	       : topic == PT_ONVIF_RELAY       ? pt_plugs_relay(o->env.plugs, token) != NULL
-	                                       : true;
+	return topic == PT_ONVIF_DIGITAL_INPUT  ? pt_plugs_input(o->env.plugs, token) != NULL
+	       : topic == PT_ONVIF_RELAY        ? pt_plugs_relay(o->env.plugs, token) != NULL
+	       : topic == PT_ONVIF_MOTION_ALARM ? looks_for_motion(o, token)
+	                                        : true;
 }
 
 void pt_onvif_apply(PtOnvif *o, PtSite *site) {
@@ -406,12 +430,15 @@ PtOnvif *pt_onvif_new(const PtOnvifEnv *env, PtSite *site) {
 	                                               .metadata = host_metadata,
 	                                               .login_refused = host_login_refused,
 	                                               .discovery_changed = host_discovery_changed,
+	                                               .motion = host_motion,
 	                                               .push = true});
 	pt_onvif_server_set_property(o->server, PT_ONVIF_STORAGE_FAILURE, "archive", NULL, false, pt_wall_ns(env->clock));
 	o->inputs = pt_bus_subscribe_queued(env->bus, PT_TOPIC_INPUT, NULL, PT_PLUG_PRIORITY, EVENTS_WAITING, on_input, o);
 	o->relays = pt_bus_subscribe_queued(env->bus, PT_TOPIC_RELAY, NULL, PT_PLUG_PRIORITY, EVENTS_WAITING, on_relay, o);
 	o->archive =
 	    pt_bus_subscribe_queued(env->bus, PT_TOPIC_ARCHIVE, NULL, G_PRIORITY_DEFAULT, EVENTS_WAITING, on_archive, o);
+	o->motion =
+	    pt_bus_subscribe_queued(env->bus, PT_TOPIC_MOTION, NULL, G_PRIORITY_DEFAULT, EVENTS_WAITING, on_motion, o);
 	o->repeat = g_timeout_add_seconds(REPEAT_S, repeat, o);
 	return o;
 }
@@ -452,6 +479,7 @@ void pt_onvif_free(PtOnvif *o) {
 	pt_bus_unsubscribe(o->inputs);
 	pt_bus_unsubscribe(o->relays);
 	pt_bus_unsubscribe(o->archive);
+	pt_bus_unsubscribe(o->motion);
 	pt_onvif_server_free(o->server);
 	pt_server_free(o->web);
 	pt_onvif_streams_free(o->streams);

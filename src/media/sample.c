@@ -13,6 +13,7 @@ static const struct {
     [PT_CODEC_OPUS] = {"Opus", PT_KIND_AUDIO},        [PT_CODEC_ONVIF_METADATA] = {"ONVIF metadata", PT_KIND_METADATA},
     [PT_CODEC_YUYV] = {"YUYV", PT_KIND_VIDEO},        [PT_CODEC_NV12] = {"NV12", PT_KIND_VIDEO},
     [PT_CODEC_L16] = {"L16", PT_KIND_AUDIO},          [PT_CODEC_G726] = {"G.726", PT_KIND_AUDIO},
+    [PT_CODEC_GREY] = {"grey", PT_KIND_VIDEO},
 };
 
 const char *pt_codec_name(PtCodec codec) { return (unsigned)codec < PT_N_CODECS ? codecs[codec].name : "unknown"; }

@@ -21,6 +21,7 @@ typedef enum {
 	PT_CODEC_G726,
 	PT_CODEC_YUYV, /* raw pictures: on the way from a device to the encoder alone */
 	PT_CODEC_NV12,
+	PT_CODEC_GREY, /* raw, a byte for each pixel: on the way to the detector of motion alone */
 	PT_N_CODECS
 } PtCodec;
 

@@ -63,8 +63,8 @@ static SSL_CTX *make_ctx(const SSL_METHOD *method) {
 	SSL_CTX *ctx = SSL_CTX_new(method);
 	g_assert(ctx);
 	SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION);
-	/* who connects stays for days: sessions to resume are not worth their memory. OpenSSL keeps its two buffers of 17 KiB
-	 * (no SSL_MODE_RELEASE_BUFFERS), so that nothing is allocated for a packet. */
+	/* who connects stays for days: sessions to resume are not worth their memory. OpenSSL keeps its two buffers of 17
+	 * KiB (no SSL_MODE_RELEASE_BUFFERS), so that nothing is allocated for a packet. */
 	SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_NO_TICKET);
 	SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
 	SSL_CTX_set_num_tickets(ctx, 0);

@@ -190,6 +190,6 @@ typedef struct {
 	void (*discovery_changed)(void *data);
 	/* All recordings, at once or later. spans: with where there is footage between two instants. */
 	void (*recordings)(void *data, bool spans, int64_t from_ns, int64_t to_ns, PtOnvifRecordingsFn fn, void *user);
-	bool motion; /* MotionAlarm events come */
-	bool push;   /* base notification: events are sent to addresses that clients give */
+	bool (*motion)(void *data); /* whether MotionAlarm events come; NULL: they do not */
+	bool push;                  /* base notification: events are sent to addresses that clients give */
 } PtOnvifHost;

@@ -18,7 +18,7 @@ struct PtRulesEngine {
 	GMainContext *context;
 	GThread *thread;
 	PtRulesActions actions;
-	PtBusSubscription *own, *foreign;
+	PtBusSubscription *own, *streams, *motion;
 
 	/* engine's thread */
 	const PtRules *rules;
@@ -115,16 +115,17 @@ static bool translate(const PtEvent *event, PtRulesEvent *ret) {
 	    {PT_TOPIC_INPUT, "input", PT_SUBJECT_INPUT},
 	    {PT_TOPIC_RELAY, "relay", PT_SUBJECT_RELAY},
 	    {PT_TOPIC_STREAM, "camera", PT_SUBJECT_CAMERA},
+	    {PT_TOPIC_MOTION, "camera", PT_SUBJECT_SIGHT},
 	};
 	for (size_t i = 0; i < G_N_ELEMENTS(table); i++) {
 		const char *name = strcmp(event->topic, table[i].topic) ? NULL : pt_event_name(event, table[i].kind);
 		if (!name)
 			continue;
-		*ret = (PtRulesEvent){.kind = table[i].subject,
-		                      .name = name,
-		                      .state = event->state,
-		                      .initial = event->initial,
-		                      .late = event->late};
+		const char *state = event->state;
+		if (table[i].subject == PT_SUBJECT_SIGHT)
+			state = !strcmp(state, "active") ? "motion" : !strcmp(state, "inactive") ? "still" : state;
+		*ret = (PtRulesEvent){
+		    .kind = table[i].subject, .name = name, .state = state, .initial = event->initial, .late = event->late};
 		return true;
 	}
 	return false;
@@ -153,10 +154,12 @@ static bool concerns(const PtEvent *event) {
 	return translate(event, &what);
 }
 
-/* On whatever thread publishes: acts at once when it is the engine's. Streams come through the queue, whoever publishes. */
+/* On whatever thread publishes: acts at once when it is the engine's. What cameras tell comes through the queue, whoever
+ * publishes. */
 static void on_direct(PtEvent *event, void *data) {
 	PtRulesEngine *e = data;
-	if (!strcmp(event->topic, PT_TOPIC_STREAM) || !concerns(event) || !on_own_thread(e))
+	if (!strcmp(event->topic, PT_TOPIC_STREAM) || !strcmp(event->topic, PT_TOPIC_MOTION) || !concerns(event) ||
+	    !on_own_thread(e))
 		return;
 	g_queue_push_tail(&e->waiting, pt_event_ref(event));
 	work(e);
@@ -180,8 +183,9 @@ PtRulesEngine *pt_rules_engine_new(PtClock *clock, PtBus *bus, GMainContext *con
 	g_queue_init(&e->waiting);
 	e->wake = pt_wake_new(e->context, on_wake, e);
 	e->own = pt_bus_subscribe_direct(bus, NULL, on_direct, e);
-	/* streams come from the workers' threads; an input or relay always from this one */
-	e->foreign = pt_bus_subscribe_queued(bus, PT_TOPIC_STREAM, e->context, G_PRIORITY_HIGH, FOREIGN_MAX, on_queued, e);
+	/* these come from the workers' threads; an input or relay always from this one */
+	e->streams = pt_bus_subscribe_queued(bus, PT_TOPIC_STREAM, e->context, G_PRIORITY_HIGH, FOREIGN_MAX, on_queued, e);
+	e->motion = pt_bus_subscribe_queued(bus, PT_TOPIC_MOTION, e->context, G_PRIORITY_HIGH, FOREIGN_MAX, on_queued, e);
 	return e;
 }
 
@@ -195,7 +199,8 @@ void pt_rules_engine_free(PtRulesEngine *e) {
 	if (!e)
 		return;
 	pt_bus_unsubscribe(e->own);
-	pt_bus_unsubscribe(e->foreign);
+	pt_bus_unsubscribe(e->streams);
+	pt_bus_unsubscribe(e->motion);
 	pt_wake_free(e->wake);
 	g_queue_clear_full(&e->waiting, (GDestroyNotify)pt_event_unref);
 	pt_rules_state_free(e->state);

@@ -23,8 +23,8 @@ typedef struct {
 } PtRulesPlace;
 
 /* The thread that makes it is the engine's, the same as the plugs', and runs context (NULL: the default one) later on.
- * Topics input, relay and stream (source "camera/NAME", state lost or live) are listened to. Each firing is published as
- * "rule/NAME" fired, a stopped circle as stopped. clock, bus and rules outlive it, or what replaces them. */
+ * Topics input, relay, stream (source "camera/NAME", state lost or live) and motion are listened to. Each firing is
+ * published as "rule/NAME" fired, a stopped circle as stopped. clock, bus and rules outlive it, or what replaces them. */
 PtRulesEngine *pt_rules_engine_new(PtClock *clock, PtBus *bus, GMainContext *context, const PtRulesActions *actions);
 void pt_rules_engine_free(PtRulesEngine *engine); /* takes NULL */
 /* New rules, at the start and after a reload: states of plugs are kept, spans that were running start anew. */

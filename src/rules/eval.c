@@ -28,7 +28,7 @@ typedef struct {
 struct PtRulesState {
 	const PtRules *rules;
 	RuleState *of;      /* one per rule */
-	GHashTable *known;  /* "input/door" -> Known */
+	GHashTable *known;  /* as known_key() says -> Known */
 	GHashTable *causes; /* relay name -> Cause */
 };
 
@@ -102,8 +102,10 @@ PtRulesState *pt_rules_state_move(PtRulesState *old, const PtRules *rules) {
 	return s;
 }
 
+static char *known_key(PtSubjectKind kind, const char *name) { return g_strdup_printf("%d/%s", kind, name ? name : ""); }
+
 static const Known *known_of(const PtRulesState *s, PtSubjectKind kind, const char *name) {
-	g_autofree char *key = g_strconcat(pt_subject_words[kind], "/", name ? name : "", NULL);
+	g_autofree char *key = known_key(kind, name);
 	return g_hash_table_lookup(s->known, key);
 }
 
@@ -354,7 +356,7 @@ static bool learn(PtRulesState *s, const PtRulesEvent *event, int64_t now_ns) {
 	Known *known = g_new0(Known, 1);
 	known->state = g_strdup(event->state);
 	known->since_ns = now_ns;
-	g_hash_table_replace(s->known, g_strconcat(pt_subject_words[event->kind], "/", event->name, NULL), known);
+	g_hash_table_replace(s->known, known_key(event->kind, event->name), known);
 	return true;
 }
 

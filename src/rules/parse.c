@@ -13,11 +13,13 @@
 #define KEEP_MAX (3650 * DAY_NS)
 #define RULES_MAX 1000
 
-const char *const pt_subject_words[] = {"input", "relay", "camera", "start", NULL};
+const char *const pt_subject_words[] = {"input", "relay", "camera", "camera", "start", NULL};
 static const char *const input_states[] = {"active", "inactive", "unknown", "fault", NULL};
 static const char *const relay_states[] = {"on", "off", "unknown", "fault", NULL};
 static const char *const camera_states[] = {"lost", "live", NULL};
-static const char *const *const states[] = {input_states, relay_states, camera_states};
+static const char *const sight_states[] = {"motion", "still", NULL};
+static const char *const all_camera_states[] = {"lost", "live", "motion", "still", NULL};
+static const char *const *const states[] = {input_states, relay_states, camera_states, sight_states};
 
 typedef struct {
 	const PtRuleNames *names;
@@ -26,7 +28,7 @@ typedef struct {
 
 static const char *const *names_of(const Parser *p, PtSubjectKind kind) {
 	static const char *const none[] = {NULL};
-	const char *const *const lists[] = {p->names->inputs, p->names->relays, p->names->cameras};
+	const char *const *const lists[] = {p->names->inputs, p->names->relays, p->names->cameras, p->names->cameras};
 	return kind < PT_SUBJECT_START && lists[kind] ? lists[kind] : none;
 }
 
@@ -62,14 +64,16 @@ static void no_such_state(const Parser *p, const PtNode *node, const char *name,
 	for (int kind = PT_SUBJECT_INPUT; kind < PT_SUBJECT_START; kind++) {
 		if (!g_strv_contains(names_of(p, kind), name))
 			continue;
-		g_autofree char *list = pt_suggest_join(states[kind]), *meant = pt_suggest_text(state, states[kind]);
+		const char *const *known = kind == PT_SUBJECT_CAMERA ? all_camera_states : states[kind];
+		g_autofree char *list = pt_suggest_join(known), *meant = pt_suggest_text(state, known);
 		pt_problem(p->problems, node, "'%.40s' is no state of %s %s; these are %s%s", state, pt_subject_words[kind],
 		           name, list, meant);
 		return;
 	}
 	pt_problem(
 	    p->problems, node,
-	    "'%.40s' is no state: write active or inactive for an input, on or off for a relay, lost or live for a camera",
+	    "'%.40s' is no state: write active or inactive for an input, on or off for a relay, lost, live, motion or still "
+	    "for a camera",
 	    state);
 }
 
@@ -80,7 +84,7 @@ static bool subject_of_words(const Parser *p, const PtNode *node, char **words, 
 		*ret = (PtSubject){.kind = PT_SUBJECT_START, .state = g_strdup("start")};
 		return true;
 	}
-	for (int k = PT_SUBJECT_INPUT; n == 3 && k < PT_SUBJECT_START; k++)
+	for (int k = PT_SUBJECT_INPUT; n == 3 && k <= PT_SUBJECT_CAMERA; k++)
 		if (!strcmp(words[0], pt_subject_words[k]))
 			kind = k;
 	if (n != 2 && !(n == 3 && kind != PT_SUBJECTS)) {
@@ -93,6 +97,8 @@ static bool subject_of_words(const Parser *p, const PtNode *node, char **words, 
 	const char *name = words[n - 2], *state = canonical_state(words[n - 1]);
 	if (n == 2)
 		kind = kind_of(p, name, state);
+	else if (kind == PT_SUBJECT_CAMERA && g_strv_contains(sight_states, state))
+		kind = PT_SUBJECT_SIGHT;
 	if (kind == PT_SUBJECTS || !g_strv_contains(states[kind], state)) {
 		no_such_state(p, node, name, state);
 		return false;

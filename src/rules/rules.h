@@ -7,10 +7,17 @@
 #include <glib.h>
 
 /* What a rule can speak of. */
-typedef enum { PT_SUBJECT_INPUT, PT_SUBJECT_RELAY, PT_SUBJECT_CAMERA, PT_SUBJECT_START, PT_SUBJECTS } PtSubjectKind;
-extern const char *const pt_subject_words[]; /* input relay camera start, NULL-terminated */
+typedef enum {
+	PT_SUBJECT_INPUT,
+	PT_SUBJECT_RELAY,
+	PT_SUBJECT_CAMERA,
+	PT_SUBJECT_SIGHT, /* what a camera sees: motion, still */
+	PT_SUBJECT_START,
+	PT_SUBJECTS,
+} PtSubjectKind;
+extern const char *const pt_subject_words[]; /* input relay camera camera start, NULL-terminated */
 
-/* "door active", "relay gate on", "camera gate lost", "start" */
+/* "door active", "relay gate on", "camera gate lost", "gate motion", "start" */
 typedef struct {
 	PtSubjectKind kind;
 	char *name; /* NULL for start */

@@ -21,6 +21,7 @@ void pt_site_camera_free(void *data) {
 	g_free(c->sub);
 	g_free(c->microphone);
 	g_free(c->snapshot);
+	g_clear_pointer(&c->motion_zones, g_array_unref);
 	g_free(c);
 }
 
@@ -167,6 +168,77 @@ static void read_backfill(const PtNode *node, PtSiteCamera *c, GPtrArray *proble
 	c->backfill_oldest_first = order == 1;
 }
 
+/* [[0, 0.5], [1, 0.5], [1, 1], [0, 1]] */
+static bool read_polygon(const PtNode *node, PtSiteZone *zone, GPtrArray *problems) {
+	if (node->kind != PT_NODE_LIST || pt_node_count(node) < 3 || pt_node_count(node) > PT_ZONE_POINTS) {
+		pt_problem(
+		    problems, node,
+		    "is not 3 to %d corners, each [x, y] from 0 to 1, from the picture's top left: [[0, 0.5], [1, 0.5], "
+		    "[1, 1]]",
+		    PT_ZONE_POINTS);
+		return false;
+	}
+	for (unsigned i = 0; i < pt_node_count(node); i++) {
+		const PtNode *corner = pt_node_at(node, i);
+		double x, y;
+		if (corner->kind != PT_NODE_LIST || pt_node_count(corner) != 2) {
+			pt_problem(problems, corner, "is not a corner: write [x, y], both from 0 to 1");
+			return false;
+		}
+		if (!pt_node_read_number(pt_node_at(corner, 0), 0, 1, &x, problems) ||
+		    !pt_node_read_number(pt_node_at(corner, 1), 0, 1, &y, problems))
+			return false;
+		zone->x[zone->n] = (float)x;
+		zone->y[zone->n++] = (float)y;
+	}
+	return true;
+}
+
+/* zones: [{ include: [[0, 0.5], …] }, { exclude: [[…], …] }] */
+static void read_zones(const PtNode *node, PtSiteCamera *c, GPtrArray *problems) {
+	static const char *const known[] = {"include", "exclude", NULL};
+	if (!node || !pt_node_is_kind(node, PT_NODE_LIST, problems))
+		return;
+	if (pt_node_count(node) > PT_ZONES)
+		pt_problem(problems, node, "more than %d zones", PT_ZONES);
+	c->motion_zones = g_array_new(FALSE, TRUE, sizeof(PtSiteZone));
+	for (unsigned i = 0; i < pt_node_count(node) && i < PT_ZONES; i++) {
+		const PtNode *one = pt_node_at(node, i);
+		if (!pt_node_check_keys(one, known, problems))
+			continue;
+		const PtNode *in = pt_node_get(one, "include"), *out = pt_node_get(one, "exclude");
+		PtSiteZone zone = {.exclude = out != NULL};
+		if (!in == !out)
+			pt_problem(problems, one, "must be one of { include: CORNERS } and { exclude: CORNERS }");
+		else if (read_polygon(in ? in : out, &zone, problems))
+			g_array_append_val(c->motion_zones, zone);
+	}
+}
+
+/* motion: on, or a map */
+static void read_motion(const PtNode *node, PtSiteCamera *c, GPtrArray *problems) {
+	static const char *const known[] = {"sensitivity", "zones", "hold", "before", "after", NULL};
+	int64_t sensitivity;
+	if (!node)
+		return;
+	c->motion_sensitivity = 50;
+	c->motion_hold_ns = c->motion_before_ns = 5 * PT_NS_PER_S;
+	c->motion_after_ns = 10 * PT_NS_PER_S;
+	if (node->kind == PT_NODE_SCALAR) {
+		pt_node_read_switch(node, &c->motion, problems);
+		return;
+	}
+	c->motion = pt_node_check_keys(node, known, problems);
+	if (!c->motion)
+		return;
+	if (pt_node_read_integer(pt_node_get(node, "sensitivity"), 1, 100, &sensitivity, problems))
+		c->motion_sensitivity = (unsigned)sensitivity;
+	read_zones(pt_node_get(node, "zones"), c, problems);
+	pt_node_read_duration(pt_node_get(node, "hold"), PT_NS_PER_S, 600 * PT_NS_PER_S, &c->motion_hold_ns, problems);
+	pt_node_read_duration(pt_node_get(node, "before"), 0, 600 * PT_NS_PER_S, &c->motion_before_ns, problems);
+	pt_node_read_duration(pt_node_get(node, "after"), 0, 600 * PT_NS_PER_S, &c->motion_after_ns, problems);
+}
+
 static void read_login(PtSite *site, const PtNode *node, PtSiteCamera *c, GPtrArray *problems) {
 	g_autofree char *name = NULL;
 	if (!pt_node_read_text(node, &name, problems))
@@ -193,8 +265,8 @@ static void read_microphone(const PtNode *node, PtSiteCamera *c, GPtrArray *prob
 }
 
 static void read_camera(PtSite *site, const PtNode *node, GPtrArray *problems) {
-	static const char *const known[] = {"source", "sub",   "snapshot", "login", "transport",  "record",
-	                                    "keep",   "audio", "backfill", "tls",   "microphone", NULL};
+	static const char *const known[] = {"source", "sub",      "snapshot", "login",      "transport", "record", "keep",
+	                                    "audio",  "backfill", "tls",      "microphone", "motion",    NULL};
 	static const char *const http[] = {"http", "https", NULL};
 	int transport = PT_SITE_TRANSPORT_TCP;
 	if (!pt_site_check_name(node, "a camera", problems) || !pt_node_check_keys(node, known, problems))
@@ -224,6 +296,7 @@ static void read_camera(PtSite *site, const PtNode *node, GPtrArray *problems) {
 	read_keep(pt_node_get(node, "keep"), c, problems);
 	read_audio(pt_node_get(node, "audio"), c, problems);
 	read_backfill(pt_node_get(node, "backfill"), c, problems);
+	read_motion(pt_node_get(node, "motion"), c, problems);
 }
 
 void pt_site_read_cameras(PtSite *site, const PtNode *node, GPtrArray *problems) {

@@ -19,6 +19,16 @@ typedef struct {
 	char *name, *user, *password;
 } PtSiteLogin;
 
+#define PT_ZONE_POINTS 16
+#define PT_ZONES 16
+
+/* A polygon in the picture, whose corners are 0..1 from its top left. */
+typedef struct {
+	bool exclude;
+	unsigned n;
+	float x[PT_ZONE_POINTS], y[PT_ZONE_POINTS];
+} PtSiteZone;
+
 typedef struct {
 	char *name;
 	char *source, *sub;       /* without any password; sub NULL: none */
@@ -37,6 +47,10 @@ typedef struct {
 	uint64_t backfill_rate;                 /* bit/s; 0: no limit */
 	int backfill_from_min, backfill_to_min; /* minutes of the day; -1: any */
 	bool backfill_oldest_first;
+	bool motion; /* it is looked for */
+	unsigned motion_sensitivity;
+	int64_t motion_hold_ns, motion_before_ns, motion_after_ns; /* before, after: kept of record: events */
+	GArray *motion_zones;                                      /* of PtSiteZone; NULL: the whole picture */
 } PtSiteCamera;
 
 typedef struct {

@@ -46,6 +46,25 @@ static void put_tls(GString *out, const PtSiteCamera *c) {
 	put_text(out, "tls", text->str);
 }
 
+static void put_motion(GString *out, const PtSiteCamera *c) {
+	char x[G_ASCII_DTOSTR_BUF_SIZE], y[G_ASCII_DTOSTR_BUF_SIZE];
+	g_string_append_printf(out, ", motion: { sensitivity: %u", c->motion_sensitivity);
+	g_autofree char *before = pt_units_format_duration(c->motion_before_ns);
+	g_autofree char *after = pt_units_format_duration(c->motion_after_ns);
+	put_duration(out, "hold", c->motion_hold_ns);
+	g_string_append_printf(out, ", before: %s, after: %s", before, after);
+	for (guint i = 0; c->motion_zones && i < c->motion_zones->len; i++) {
+		const PtSiteZone *zone = &g_array_index(c->motion_zones, PtSiteZone, i);
+		g_string_append_printf(out, "%s{ %s: [", i ? ", " : ", zones: [", zone->exclude ? "exclude" : "include");
+		for (unsigned k = 0; k < zone->n; k++)
+			g_string_append_printf(out, "%s[%s, %s]", k ? ", " : "",
+			                       g_ascii_formatd(x, sizeof x, "%.6g", zone->x[k]),
+			                       g_ascii_formatd(y, sizeof y, "%.6g", zone->y[k]));
+		g_string_append(out, i + 1 < c->motion_zones->len ? "] }" : "] }]");
+	}
+	g_string_append(out, " }");
+}
+
 static void print_camera(GString *out, const PtSiteCamera *c) {
 	g_string_append_printf(out, "  %s: {", c->name);
 	put_text(out, "source", c->source);
@@ -76,6 +95,8 @@ static void print_camera(GString *out, const PtSiteCamera *c) {
 			                       c->backfill_from_min % 60, c->backfill_to_min / 60, c->backfill_to_min % 60);
 		g_string_append(out, " }");
 	}
+	if (c->motion)
+		put_motion(out, c);
 	g_string_append(out, " }\n");
 }
 

@@ -81,6 +81,8 @@ static void feed(Run *run, const char *text) {
 		event.kind = !strcmp(w[0], "input") ? PT_SUBJECT_INPUT : event.kind;
 		event.name = w[1];
 		event.state = w[2];
+		if (event.kind == PT_SUBJECT_SIGHT && (!strcmp(w[2], "lost") || !strcmp(w[2], "live")))
+			event.kind = PT_SUBJECT_CAMERA;
 		event.initial = n > 3 && !strcmp(w[3], "initial");
 		event.late = n > 3 && !strcmp(w[3], "late");
 	}

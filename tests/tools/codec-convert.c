@@ -1,5 +1,5 @@
-/* Runs one job of pigtail-codec on an MP4 file, for the tests: codec-convert jpeg|h264|aac|opus IN OUT [--from SECONDS]
- * [--width N]. OUT is a JPEG (of the first key frame) or a fragmented MP4. */
+/* Runs one job of pigtail-codec on an MP4 file, for the tests: codec-convert jpeg|h264|grey|aac|opus IN OUT [--from SECONDS]
+ * [--width N]. OUT is a JPEG (of the first key frame), a fragmented MP4 or raw pictures. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/clock.h"
 #include "media/codec/job.h"
@@ -21,7 +21,7 @@ static double from;
 static int width;
 
 static const GOptionEntry options[] = {{"from", 0, 0, G_OPTION_ARG_DOUBLE, &from, "first picture to give", "SECONDS"},
-                                       {"width", 0, 0, G_OPTION_ARG_INT, &width, "of the JPEG at most", "N"},
+                                       {"width", 0, 0, G_OPTION_ARG_INT, &width, "of JPEG or grey pictures at most", "N"},
                                        {NULL}};
 
 static PtSample *pull(void *data) {
@@ -60,7 +60,7 @@ static int fail(const GError *error) {
 
 int main(int argc, char **argv) {
 	g_autoptr(GError) error = NULL;
-	g_autoptr(GOptionContext) context = g_option_context_new("jpeg|h264|aac|opus IN OUT");
+	g_autoptr(GOptionContext) context = g_option_context_new("jpeg|h264|grey|aac|opus IN OUT");
 	g_option_context_add_main_entries(context, options, NULL);
 	if (!g_option_context_parse(context, &argc, &argv, &error) || argc != 4)
 		return 2;
@@ -83,6 +83,13 @@ int main(int argc, char **argv) {
 		pt_buf_put(&out, jpeg->data, jpeg->size);
 		pt_sample_unref(key);
 		pt_sample_unref(jpeg);
+	} else if (!strcmp(what, "grey")) {
+		PtCodecJobParams params = {
+		    .kind = PT_CODEC_JOB_GREY, .width = (uint16_t)(width ? width : 160), .height = 288, .fps = 5};
+		if (!pt_codec_convert(&params, pull, put, &w, 10000, NULL, &error) || !w.out->len)
+			return fail(error);
+		for (unsigned i = 0; i < w.out->len; i++)
+			pt_buf_put(&out, ((PtSample *)w.out->pdata[i])->data, ((PtSample *)w.out->pdata[i])->size);
 	} else {
 		PtCodecJobParams params = {.kind = kind == PT_KIND_AUDIO ? PT_CODEC_JOB_AUDIO : PT_CODEC_JOB_VIDEO,
 		                           .audio = !strcmp(what, "opus") ? PT_CODEC_OPUS : PT_CODEC_AAC,

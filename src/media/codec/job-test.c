@@ -153,6 +153,20 @@ static void check_conversions(Fixture *f) {
 		g_assert_cmpint(llabs(s->wall_ns - was->wall_ns), <, PT_NS_PER_S);
 		g_assert_true(i || s->key);
 	}
+	PtCodecJobParams grey = {.kind = PT_CODEC_JOB_GREY, .width = 160, .height = 288, .fps = 5};
+	g_autoptr(GPtrArray) pictures = convert(f->video, &grey);
+	const PtSample *newest = g_ptr_array_index(f->video, f->video->len - 1);
+	const PtSample *first_picture = g_ptr_array_index(f->video, 0);
+	g_assert_cmpuint(pictures->len, <=, (newest->pts - first_picture->pts) / 18000 + 1);
+	g_assert_cmpuint(pictures->len, >=, 3);
+	for (unsigned i = 0; i < pictures->len; i++) {
+		const PtSample *s = g_ptr_array_index(pictures, i);
+		g_assert_cmpint(s->format->codec, ==, PT_CODEC_GREY);
+		g_assert_cmpuint(s->format->width, ==, 160);
+		g_assert_cmpuint(s->format->height, ==, 88);
+		g_assert_cmpuint(s->size, ==, 160 * 88);
+		g_assert_cmpint(llabs(s->wall_ns - first_picture->wall_ns), <, 20 * PT_NS_PER_S);
+	}
 	for (unsigned k = 0; k < 2; k++) {
 		PtCodecJobParams audio = {.kind = PT_CODEC_JOB_AUDIO, .audio = k ? PT_CODEC_OPUS : PT_CODEC_AAC};
 		g_autoptr(GPtrArray) sound = convert(f->audio, &audio);

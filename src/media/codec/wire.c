@@ -109,7 +109,7 @@ static bool read_job(PtBytes b, PtCodecJobParams *p) {
 	p->with_audio = pt_bytes_u8(&b) != 0;
 	p->audio = pt_bytes_u8(&b);
 	p->from_pts = (int64_t)pt_bytes_u64(&b);
-	return !b.bad && !b.left && p->kind >= PT_CODEC_JOB_JPEG && p->kind <= PT_CODEC_JOB_VIDEO &&
+	return !b.bad && !b.left && p->kind >= PT_CODEC_JOB_JPEG && p->kind <= PT_CODEC_JOB_GREY &&
 	       p->audio < PT_N_CODECS && p->quality <= 100;
 }
 

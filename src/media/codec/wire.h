@@ -14,15 +14,16 @@ typedef enum {
 	PT_CODEC_JOB_CLOCK,    /* nothing in; the test picture and tone out, in real time, until the socket closes */
 	PT_CODEC_JOB_AUDIO,    /* any audio in, AAC LC or Opus out */
 	PT_CODEC_JOB_VIDEO,    /* H.264, H.265, MJPEG or raw pictures in, H.264 without B-frames out, from from_pts on */
+	PT_CODEC_JOB_GREY,     /* H.264, H.265, MJPEG in, small grey pictures out, not more often than asked for */
 } PtCodecJobKind;
 
 typedef struct {
 	PtCodecJobKind kind;
 	/* JPEG: the largest size wanted, the shape is kept; 0: as it is, never larger than the source. CLOCK: the size,
-	 * even. VIDEO: unused, the size stays. */
+	 * even. VIDEO: unused, the size stays. GREY: the width, and the largest height, of multiples of 8. */
 	uint16_t width, height;
 	uint8_t quality;  /* JPEG: 1..100; 0: 80 */
-	uint16_t fps;     /* CLOCK: 1..60; VIDEO: 0, or as they come in real time: nothing is kept back */
+	uint16_t fps;     /* CLOCK: 1..60; VIDEO: 0, or as they come in real time: nothing is kept back; GREY: at most */
 	uint32_t gop_ms;  /* CLOCK: between key frames; VIDEO: the longest; 0: 2000 */
 	uint32_t bitrate; /* CLOCK, VIDEO: bit/s; VIDEO 0: by quality. AUDIO: 0: 64000 per channel */
 	bool with_audio;  /* CLOCK */

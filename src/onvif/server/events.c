@@ -284,7 +284,8 @@ static void put_capabilities(PtCall *c) {
 
 static void get_properties(PtCall *c) {
 	unsigned mask = (1u << PT_ONVIF_N_TOPICS) - 1;
-	if (!c->server->host.motion)
+	const PtOnvifHost *host = &c->server->host;
+	if (!host->motion || !host->motion(host->data))
 		mask &= ~(1u << PT_ONVIF_MOTION_ALARM);
 	pt_xml_put(c->out, "tev:TopicNamespaceLocation", "http://www.onvif.org/onvif/ver10/topics/topicns.xml");
 	pt_xml_put_bool(c->out, "wsnt:FixedTopicSet", true);

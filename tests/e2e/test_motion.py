@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Motion: a running hub that looks at real footage (people who walk), at a corner of it where nobody walks, and at an empty
+scene full of noise; and a node whose motion an ONVIF client hears of."""
+import os
+import pathlib
+import signal
+import subprocess
+
+import pytest
+
+import onvif_zeep
+from hub import Hub, clip, wait_for
+from test_onvif_server import Node, PullPoint
+
+FOOTAGE = pathlib.Path("/usr/share/doc/opencv-doc/examples/data/vtest.avi")
+pytestmark = pytest.mark.skipif(not FOOTAGE.exists(), reason="the footage is missing: apt-get install opencv-doc")
+
+
+def people():
+    """Real footage with few key frames and with B-frames."""
+    return clip("people-bframes.mp4", "-i", FOOTAGE, "-t", "40", "-vf", "scale=640:480", "-c:v", "libx264", "-preset", "veryfast", "-g", "30", "-bf", "2",
+                "-b:v", "600k", "-pix_fmt", "yuv420p")
+
+
+def empty():
+    """One picture of it, with noise, a flickering lamp, and light that comes and goes slowly and at once."""
+    light = "eq=eval=frame:brightness='0.1*sin(t/3)+0.03*sin(t*37)-0.25*gt(mod(t,8),4)'"
+    return clip("empty-noisy.mp4", "-f", "lavfi", "-i", f"movie={FOOTAGE}:loop=0,trim=end_frame=1,loop=-1:1:0,setpts=N/10/TB,scale=640:480,{light},"
+                "noise=alls=20:allf=t", "-t", "32", "-r", "10", "-c:v", "libx264", "-preset", "veryfast", "-g", "20", "-b:v", "1500k", "-pix_fmt",
+                "yuv420p")
+
+
+def children(pid):
+    return [int(p) for p in subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True).stdout.split()]
+
+
+def motion(hub, camera):
+    return next(c for c in hub.state()["cameras"] if c["name"] == camera)["motion"]
+
+
+CORNER = "[[0, 0], [0.2, 0], [0.2, 0.2], [0, 0.2]]"
+
+
+def test_people_are_seen_and_light_and_noise_are_not():
+    site = f"""cameras:
+  people: {{ source: "file:{people()}", record: events, motion: on }}
+  corner: {{ source: "file:{people()}", record: never, motion: {{ sensitivity: 60, zones: [{{ include: {CORNER} }}] }} }}
+  empty: {{ source: "file:{empty()}", record: events, motion: {{ hold: 2s }} }}
+  gone: {{ source: "rtsp://127.0.0.1:9/x", record: never, motion: on }}
+rules:
+  somebody: {{ when: people motion, cooldown: 1min, do: {{ log: somebody is there }} }}
+  nobody: {{ when: [corner motion, camera empty motion], do: {{ log: nobody is there }} }}
+"""
+    with Hub(site) as hub:
+        wait_for("somebody to be seen", lambda: [e for e in hub.events(topic="motion") if e["source"] == "camera/people" and e["state"] == "active"])
+        assert motion(hub, "people")["state"] == "motion"
+        wait_for("the rule", lambda: any(e["source"] == "rule/somebody" and e["state"] == "log" for e in hub.events(topic="rule")))
+        seen = next(e for e in hub.events(topic="motion") if e["source"] == "camera/people" and e["state"] == "active")
+        assert "% from the left" in seen["detail"] and not seen.get("initial")
+        kept = wait_for("footage to be kept", lambda: [k for k in hub.get("/api/keep")["kept"] if k["who"] == "camera/people"])
+        assert kept[0]["camera"] == "people" and kept[0]["why"] == "something moved" and not kept[0]["person"]
+        wait_for("why nothing is seen of a lost camera", lambda: "the stream is lost: " in (motion(hub, "gone")["reason"] or ""))
+        # a process that dies is started again
+        before = {name: motion(hub, name) for name in ("people", "corner", "empty")}
+        for pid in children(hub.process.pid):
+            os.kill(pid, signal.SIGKILL)
+        for name, was in before.items():
+            wait_for(f"{name} is looked at again", lambda: motion(hub, name)["restarts"] > was["restarts"]
+                     and motion(hub, name)["pictures"] > was["pictures"] + 10, 40)
+        wait_for("all of the empty scene", lambda: motion(hub, "empty")["pictures"] > 70, 60)
+        states = {e["source"]: e["state"] for e in reversed(hub.events(topic="motion")) if e["state"] == "active"}
+        assert set(states) == {"camera/people"}
+        assert motion(hub, "corner")["state"] == motion(hub, "empty")["state"] == "still"
+        assert not [e for e in hub.events(topic="rule") if e["source"] == "rule/nobody"]
+        assert not [k for k in hub.get("/api/keep")["kept"] if k["camera"] == "empty"]
+
+
+def test_without_the_codec_it_says_so():
+    site = f"cameras:\n  people: {{ source: \"file:{people()}\", record: never, motion: on }}\n"
+    with Hub(site, env={"PIGTAIL_CODEC": "/nonexistent/pigtail-codec"}) as hub:
+        wait_for("the reason", lambda: "/nonexistent/pigtail-codec" in (motion(hub, "people")["reason"] or ""))
+        assert motion(hub, "people")["state"] == "unknown"
+        told = [e for e in hub.events(topic="motion") if e["state"] == "unknown"]
+        assert len(told) == 1 and "/nonexistent/pigtail-codec" in told[0]["detail"]
+
+
+@pytest.mark.skipif(not onvif_zeep.WSDL.is_dir(), reason="the published ONVIF schemas are not beside this checkout")
+def test_an_onvif_client_hears_of_it():
+    site = f"""cameras:
+  people: {{{{ source: "file:{people()}", record: never, motion: on }}}}
+  yard: {{{{ source: "test:clock?size=320x180&fps=5&audio=none", record: never }}}}
+serve: {{{{ rtsp: 127.0.0.1:{{rtsp}}, onvif: 127.0.0.1:{{onvif}} }}}}
+"""
+    with Node(site) as node:
+        boss = node.device()
+        assert b"MotionAlarm" in properties(boss)
+        point = PullPoint(boss)
+        found = []
+
+        def alarm():
+            found.extend(point.pull(2))
+            return [i for t, how, i in found if t == "tns1:VideoSource/MotionAlarm" and i["State"] == "true"]
+        wait_for("the alarm", alarm, 30)
+        alarms = [(how, i) for t, how, i in found if t == "tns1:VideoSource/MotionAlarm"]
+        assert {i["Source"] for _, i in alarms} == {"people"}
+        assert alarms[-1][0] == "Changed"
+        point.close()
+
+
+def properties(device):
+    before = len(onvif_zeep.kept)
+    device.call("tev", "GetEventProperties")
+    return onvif_zeep.kept[before]
