@@ -121,7 +121,7 @@ class Hub:
         self.web_keys = web_keys
         self.site = self.dir / "site.yaml"
         self.write_site(site)
-        self.env = dict(os.environ, RUNTIME_DIRECTORY=str(self.memory), **{"PIGTAIL_CODEC": str(CODEC), **(env or {})})
+        self.env = dict(os.environ, RUNTIME_DIRECTORY=str(self.memory), PIGTAIL_CODEC=str(CODEC), **(env or {}))
         self.env["ASAN_OPTIONS"] = "intercept_tls_get_addr=0:quarantine_size_mb=16:" + self.env.get("ASAN_OPTIONS", "")
         self.process = None
         self.lines = []

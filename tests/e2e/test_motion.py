@@ -3,11 +3,13 @@
 scene full of noise; and a node whose motion an ONVIF client hears of."""
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 
 import pytest
 
+import hub
 import onvif_zeep
 from hub import Hub, clip, wait_for
 from test_onvif_server import Node, PullPoint
@@ -34,8 +36,8 @@ def children(pid):
     return [int(p) for p in subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True).stdout.split()]
 
 
-def motion(hub, camera):
-    return next(c for c in hub.state()["cameras"] if c["name"] == camera)["motion"]
+def motion(h, camera):
+    return next(c for c in h.state()["cameras"] if c["name"] == camera)["motion"]
 
 
 CORNER = "[[0, 0], [0.2, 0], [0.2, 0.2], [0, 0.2]]"
@@ -51,37 +53,43 @@ rules:
   somebody: {{ when: people motion, cooldown: 1min, do: {{ log: somebody is there }} }}
   nobody: {{ when: [corner motion, camera empty motion], do: {{ log: nobody is there }} }}
 """
-    with Hub(site) as hub:
-        wait_for("somebody to be seen", lambda: [e for e in hub.events(topic="motion") if e["source"] == "camera/people" and e["state"] == "active"])
-        assert motion(hub, "people")["state"] == "motion"
-        wait_for("the rule", lambda: any(e["source"] == "rule/somebody" and e["state"] == "log" for e in hub.events(topic="rule")))
-        seen = next(e for e in hub.events(topic="motion") if e["source"] == "camera/people" and e["state"] == "active")
+    with Hub(site) as h:
+        wait_for("somebody to be seen", lambda: [e for e in h.events(topic="motion") if e["source"] == "camera/people" and e["state"] == "active"])
+        assert motion(h, "people")["state"] == "motion"
+        wait_for("the rule", lambda: any(e["source"] == "rule/somebody" and e["state"] == "log" for e in h.events(topic="rule")))
+        seen = next(e for e in h.events(topic="motion") if e["source"] == "camera/people" and e["state"] == "active")
         assert "% from the left" in seen["detail"] and not seen.get("initial")
-        kept = wait_for("footage to be kept", lambda: [k for k in hub.get("/api/keep")["kept"] if k["who"] == "camera/people"])
+        kept = wait_for("footage to be kept", lambda: [k for k in h.get("/api/keep")["kept"] if k["who"] == "camera/people"])
         assert kept[0]["camera"] == "people" and kept[0]["why"] == "something moved" and not kept[0]["person"]
-        wait_for("why nothing is seen of a lost camera", lambda: "the stream is lost: " in (motion(hub, "gone")["reason"] or ""))
+        wait_for("why nothing is seen of a lost camera", lambda: "the stream is lost: " in (motion(h, "gone")["reason"] or ""))
         # a process that dies is started again
-        before = {name: motion(hub, name) for name in ("people", "corner", "empty")}
-        for pid in children(hub.process.pid):
+        before = {name: motion(h, name) for name in ("people", "corner", "empty")}
+        for pid in children(h.process.pid):
             os.kill(pid, signal.SIGKILL)
         for name, was in before.items():
-            wait_for(f"{name} is looked at again", lambda: motion(hub, name)["restarts"] > was["restarts"]
-                     and motion(hub, name)["pictures"] > was["pictures"] + 10, 40)
-        wait_for("all of the empty scene", lambda: motion(hub, "empty")["pictures"] > 70, 60)
-        states = {e["source"]: e["state"] for e in reversed(hub.events(topic="motion")) if e["state"] == "active"}
+            wait_for(f"{name} is looked at again", lambda: motion(h, name)["restarts"] > was["restarts"]
+                     and motion(h, name)["pictures"] > was["pictures"] + 10, 40)
+        wait_for("all of the empty scene", lambda: motion(h, "empty")["pictures"] > 70, 60)
+        states = {e["source"]: e["state"] for e in reversed(h.events(topic="motion")) if e["state"] == "active"}
         assert set(states) == {"camera/people"}
-        assert motion(hub, "corner")["state"] == motion(hub, "empty")["state"] == "still"
-        assert not [e for e in hub.events(topic="rule") if e["source"] == "rule/nobody"]
-        assert not [k for k in hub.get("/api/keep")["kept"] if k["camera"] == "empty"]
+        assert motion(h, "corner")["state"] == motion(h, "empty")["state"] == "still"
+        assert not [e for e in h.events(topic="rule") if e["source"] == "rule/nobody"]
+        assert not [k for k in h.get("/api/keep")["kept"] if k["camera"] == "empty"]
 
 
-def test_without_the_codec_it_says_so():
-    site = f"cameras:\n  people: {{ source: \"file:{people()}\", record: never, motion: on }}\n"
-    with Hub(site, env={"PIGTAIL_CODEC": "/nonexistent/pigtail-codec"}) as hub:
-        wait_for("the reason", lambda: "/nonexistent/pigtail-codec" in (motion(hub, "people")["reason"] or ""))
-        assert motion(hub, "people")["state"] == "unknown"
-        told = [e for e in hub.events(topic="motion") if e["state"] == "unknown"]
-        assert len(told) == 1 and "/nonexistent/pigtail-codec" in told[0]["detail"]
+def test_without_the_codec_it_says_so(monkeypatch):
+    alone = hub.BUILD / f"alone-{os.getpid()}" / "pigtail"  # the same program where there is no other beside it
+    alone.parent.mkdir()
+    os.link(hub.PIGTAIL, alone)
+    monkeypatch.setattr(hub, "PIGTAIL", alone)
+    try:
+        with Hub(f"cameras:\n  people: {{ source: \"file:{people()}\", record: never, motion: on }}\n") as h:
+            wait_for("the reason", lambda: "pigtail-codec is not installed" in (motion(h, "people")["reason"] or ""))
+            assert motion(h, "people")["state"] == "unknown"
+            told = [e for e in h.events(topic="motion") if e["state"] == "unknown"]
+            assert len(told) == 1 and "pigtail-codec is not installed" in told[0]["detail"]
+    finally:
+        shutil.rmtree(alone.parent)
 
 
 @pytest.mark.skipif(not onvif_zeep.WSDL.is_dir(), reason="the published ONVIF schemas are not beside this checkout")
