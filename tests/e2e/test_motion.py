@@ -119,3 +119,50 @@ def properties(device):
     before = len(onvif_zeep.kept)
     device.call("tev", "GetEventProperties")
     return onvif_zeep.kept[before]
+
+
+@pytest.mark.skipif(not pathlib.Path("/usr/bin/chromedriver").exists(), reason="needs chromium and chromedriver")
+def test_the_page_says_so_and_shows_the_zones():
+    import pages_hub
+    from selenium.webdriver.common.by import By
+    site = f"""
+site: {{{{ name: Motion, timezone: UTC }}}}
+web: {{{{ listen: 127.0.0.1:{{port}} }}}}
+archive: {{{{ path: archive }}}}
+cameras:
+  people:
+    source: "file:{people()}"
+    motion: {{{{ zones: [{{{{ include: [[0, 0.1], [1, 0.1], [1, 1], [0, 1]] }}}}, {{{{ exclude: {CORNER} }}}}] }}}}
+"""
+    page = pages_hub.Hub(users=(), site=site)
+    driver = pages_hub.chromium()
+    try:
+        driver.get(page.link)
+        wait_for("the login", lambda: "#login" not in driver.current_url)
+        driver.get(f"{page.url}/#/live/people")
+
+        def words():
+            return driver.execute_script("return document.querySelector('p.motion')?.textContent || ''")
+        wait_for("motion on the page", lambda: words() == "motion", 40)
+        zones = driver.find_elements(By.CSS_SELECTOR, ".picture > svg.zones polygon")
+        assert [z.get_attribute("class") for z in zones] == ["include", "exclude"]
+        driver.get(f"{page.url}/#/time/people?span=60")
+        wait_for("the colour of motion on the timeline", lambda: driver.execute_script("""
+            const canvas = document.querySelector("canvas.timeline");
+            if (!canvas) return false;
+            const colour = getComputedStyle(canvas).getPropertyValue("--event").trim(), g = document.createElement("canvas").getContext("2d");
+            g.fillStyle = colour;
+            const want = g.fillStyle, pixels = canvas.getContext("2d").getImageData(0, 64, canvas.width, 44).data;
+            let n = 0;
+            for (let i = 0; i < pixels.length; i += 4)
+                n += want === "#" + [...pixels.slice(i, i + 3)].map(v => v.toString(16).padStart(2, "0")).join("");
+            return n > 20;"""), 20)
+        (pages_hub.OUTPUT / "pages").mkdir(parents=True, exist_ok=True)
+        driver.save_screenshot(str(pages_hub.OUTPUT / "pages" / "motion-timeline.png"))
+        driver.get(f"{page.url}/#/live/people")
+        wait_for("the live page", lambda: words() != "")
+        driver.save_screenshot(str(pages_hub.OUTPUT / "pages" / "motion-live.png"))
+        assert not pages_hub.console_errors(driver, "willReadFrequently")
+    finally:
+        pages_hub.close_chromium(driver)
+        page.close()

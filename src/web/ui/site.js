@@ -63,6 +63,6 @@ export function every(ms, fn) {
 }
 
 listen((kind, event) => {
-	if (kind === "open" || (kind === "event" && event.topic === "stream"))
+	if (kind === "open" || (kind === "event" && (event.topic === "stream" || event.topic === "motion")))
 		refresh();
 });

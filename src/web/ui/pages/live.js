@@ -2,8 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 import {empty, fill, h, icon, problem, say} from "../dom.js";
 import * as format from "../format.js";
+import {motionWords, zoneOutline} from "../motion.js";
 import {link} from "../router.js";
-import {camera, every, follow, now, refresh, site} from "../site.js";
+import {camera, every, follow, now, refresh, site, video} from "../site.js";
 import {Tile, soundIcon, streamWords} from "../tile.js";
 import {controlsPanel} from "./controls.js";
 
@@ -88,6 +89,8 @@ function single(root, name) {
 		return {leave() {}};
 	}
 	const time = h("time.big-time"), behind = h("span.behind"), why = h("p.why", {role: "status"}), facts = h("p.facts");
+	const motion = h("p.motion", {role: "status"});
+	let zones = null, drawn = "";
 	const tile = new Tile(name, "main", {
 		time(ms) {
 			say(time, format.stamp(ms));
@@ -113,14 +116,27 @@ function single(root, name) {
 		tile.update();
 		const c = camera(name);
 		say(facts, c ? `${tile.playing || "main"}: ${streamWords(c.streams[tile.playing || "main"])}` : "this camera is gone from the site file");
+		say(motion, motionWords(c?.motion));
+		outline(c);
 		past.href = link("time", name, {at: new Date(Math.round(tile.player?.shown || now())).toISOString(), span: 600});
+	}
+
+	function outline(c) {
+		const wanted = JSON.stringify([c?.motion?.zones, video(c?.streams.main)?.width]);
+		if (wanted === drawn)
+			return;
+		drawn = wanted;
+		zones?.remove();
+		zones = zoneOutline(c);
+		if (zones)
+			tile.element.append(zones);
 	}
 
 	const controls = controlsPanel(name);
 	fill(root,
 		h("div.bar", null, h("a.button.quiet", {href: "#/live", "aria-label": "All cameras"}, icon("back")), h("h1", null, name), tile.badge),
 		tile.element,
-		h("div.under", null, h("p.shown", null, time, behind), h("div.buttons", null, past, sound, still, full), why, facts), controls.element);
+		h("div.under", null, h("p.shown", null, time, behind), h("div.buttons", null, past, sound, still, full), why, motion, facts), controls.element);
 	tile.element.classList.add("single");
 	tile.start();
 	const key = event => {

@@ -14,6 +14,7 @@ export class TimelineData {
 		this.changed = changed;
 		this.cameras = {};  // name → {main: {footage, gaps}, …}
 		this.events = [];   // oldest first: {ms, …}
+		this.motion = {};   // name → [[from, to]]; to undefined: it still moves
 		this.kept = [];
 		this.eventsFrom = -Infinity; // older ones than this were too many to ask for
 		this.have = null;   // {from, to, span} of what was asked last
@@ -76,7 +77,10 @@ export class TimelineData {
 				get("/api/keep"),
 			]);
 			this.cameras = line.cameras;
-			this.events = log.events.filter(e => shown_topics.has(e.topic)).map(stamped).reverse();
+			const events = log.events.map(stamped).reverse();
+			this.events = events.filter(e => shown_topics.has(e.topic));
+			this.motion = {};
+			events.forEach(e => this.#moved(e));
 			this.eventsFrom = log.more ? Date.parse(log.events[log.events.length - 1].time) : -Infinity;
 			this.kept = kept.kept.map(k => ({...k, from: Date.parse(k.from), to: Date.parse(k.to)}));
 			this.have = {from: a, to: b, span, names, asked};
@@ -94,13 +98,33 @@ export class TimelineData {
 	#heard(kind, event) {
 		if (kind === "open" || kind === "skipped")
 			return this.refresh();
+		if (kind === "event" && this.have && event.topic === "motion") {
+			this.#moved(stamped(event));
+			return this.changed();
+		}
 		if (kind !== "event" || !shown_topics.has(event.topic) || !this.have)
 			return;
 		this.events.push(stamped(event));
 		this.changed();
 	}
 
+	/** Spans of motion, from one event to the next of the same camera. */
+	#moved(e) {
+		if (e.topic !== "motion" || !e.source.startsWith("camera/"))
+			return;
+		const spans = this.motion[e.source.slice(7)] ||= [], last = spans[spans.length - 1];
+		const open = last && last[1] === undefined;
+		if (e.state === "active" && !open)
+			spans.push([e.ms, undefined]);
+		else if (e.state !== "active" && open)
+			last[1] = e.ms;
+	}
+
 	// ---- questions ----
+
+	movedAt(name, ms, now) {
+		return !!this.motion[name]?.some(([from, to = now]) => ms >= from && ms < to);
+	}
 
 	footage(name) {
 		const c = this.cameras[name];

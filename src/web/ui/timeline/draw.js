@@ -1,5 +1,5 @@
-// Draws the timeline: a ruler, a lane of events, a lane for each camera. What is footage is solid, a gap is hatched, kept
-// spans have a bracket, events are marks told apart by shape.
+// Draws the timeline: a ruler, a lane of events, a lane for each camera. What is footage is solid, a gap is hatched, motion is a
+// raised bar on it, kept spans have a bracket, events are marks told apart by shape.
 // SPDX-License-Identifier: Apache-2.0
 import {ticks, toX} from "./scale.js";
 
@@ -98,6 +98,12 @@ function drawLane(g, {view, c, data, camera, now}, name, top) {
 		const at = extent(view, from, to);
 		if (at)
 			g.fillRect(at[0], y, at[1], h);
+	}
+	g.fillStyle = c.event;
+	for (const [from, to = now] of data.motion[name] || []) {
+		const at = extent(view, from, to);
+		if (at)
+			g.fillRect(at[0], y - 3, Math.max(at[1], 2), 6);
 	}
 	g.strokeStyle = g.fillStyle = c.kept;
 	g.lineWidth = 3;

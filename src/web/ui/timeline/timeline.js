@@ -167,6 +167,8 @@ export class Timeline {
 				words += `  ·  ${name}: no footage`;
 			else
 				words += `  ·  ${name}`;
+			if (this.data.movedAt(name, ms, now()))
+				words += "  ·  motion";
 			if (kept)
 				words += `  ·  kept by ${kept.who}${kept.why ? ": " + kept.why : ""}`;
 		}
