@@ -285,6 +285,51 @@ static void test_retention(Fixture *f, gconstpointer unused) {
 	}
 }
 
+static guint n_segments(Fixture *f) {
+	g_autoptr(GArray) rows = segments(f);
+	return rows->len;
+}
+
+static guint n_keeps(PtStore *store) {
+	g_autoptr(GArray) rows = pt_store_keeps(store, NULL, NULL);
+	return rows->len;
+}
+
+/* record: events keeps what was asked for and the newest; what was asked for is forgotten with its footage. */
+static void test_ring(Fixture *f, gconstpointer unused) {
+	push(f, 6000);
+	pt_writer_flush(pt_archive_writer(f->archive));
+	PtStore *store = pt_archive_store(f->archive);
+	int64_t start = f->wall - 600 * S;
+	int64_t ids[20];
+	for (unsigned i = 0; i < G_N_ELEMENTS(ids); i++) { /* of two cameras; those of gate lie in two segments */
+		PtKeepRow keep = {.id = ids[i] = pt_store_new_id(store),
+		                  .start_ns = start + (i < 10 ? 130 : 250) * S + i * S,
+		                  .end_ns = start + (i < 10 ? 135 : 255) * S + i * S,
+		                  .ring = true};
+		g_strlcpy(keep.camera, i % 2 ? "gate" : "a-yard", sizeof keep.camera);
+		g_assert_true(pt_store_put_keep(store, &keep, NULL));
+	}
+	PtRetention *r = pt_retention_new(store, f->dir, 0, 0, 0);
+	pt_retention_set(r, "gate", "main", &(PtKeepPolicy){.ring_ns = 90 * S});
+	for (unsigned pass = 0; pass < 3; pass++) {
+		pt_retention_run(r, f->wall + pass * S);
+		g_assert_cmpuint(n_segments(f), ==, 4); /* the two, and those of the last 90 s */
+	}
+	for (unsigned i = 11; i < 20; i += 2)
+		g_assert_true(pt_store_delete_keep(store, ids[i], NULL));
+	pt_retention_run(r, f->wall + 4 * S);
+	g_assert_cmpuint(n_segments(f), ==, 3);
+	pt_retention_set(r, "gate", "main", &(PtKeepPolicy){.ring_ns = 90 * S, .age_ns = 300 * S});
+	pt_retention_run(r, f->wall + 5 * S); /* age is above what rules asked for */
+	g_assert_cmpuint(n_segments(f), ==, 2);
+	g_assert_cmpuint(n_keeps(store), ==, 15);
+	pt_retention_run(r, f->wall + 3600 * S);
+	pt_retention_run(r, f->wall + 3601 * S);
+	g_assert_cmpuint(n_keeps(store), ==, 0);
+	pt_retention_free(r);
+}
+
 static void test_vanish(Fixture *f, gconstpointer unused) {
 	push(f, 30);
 	pt_writer_flush(pt_archive_writer(f->archive));
@@ -340,6 +385,7 @@ int main(int argc, char **argv) {
 	ADD("truncation", test_truncation);
 	ADD("recovery", test_recovery);
 	ADD("retention", test_retention);
+	ADD("ring", test_ring);
 	ADD("vanish", test_vanish);
 	return g_test_run();
 }

@@ -12,6 +12,8 @@
 
 #define PASS_NS (10 * PT_NS_PER_S)
 #define BATCH 64
+#define FULL_NS (600 * PT_NS_PER_S)    /* what was found to be kept is looked at again so often */
+#define OVERLAP_NS (600 * PT_NS_PER_S) /* no segment is longer */
 /* Kept on the disk for the day it is full: to forget a segment the index has to write, and that needs room. */
 #define RESERVE_NAME ".reserve"
 #define RESERVE_BYTES (1 << 20)
@@ -19,6 +21,7 @@
 typedef struct {
 	char *camera, *stream; /* "" and "": for what has no policy of its own */
 	PtKeepPolicy policy;
+	int64_t ring_from_ns; /* what began before it was kept when it was looked at last; 0: nothing was */
 } Entry;
 
 struct PtRetention {
@@ -33,6 +36,9 @@ struct PtRetention {
 	/* under lock */
 	GArray *entries;
 	bool quit, kicked;
+	/* under pass */
+	int64_t full_ns; /* when all was looked at last */
+	guint n_keeps;
 };
 
 static void entry_clear(void *data) {
@@ -41,18 +47,26 @@ static void entry_clear(void *data) {
 	g_free(e->stream);
 }
 
-void pt_retention_set(PtRetention *r, const char *camera, const char *stream, const PtKeepPolicy *policy) {
-	g_mutex_lock(&r->lock);
+/* Under lock. */
+static Entry *find_entry(PtRetention *r, const char *camera, const char *stream) {
 	for (guint i = 0; i < r->entries->len; i++) {
 		Entry *e = &g_array_index(r->entries, Entry, i);
-		if (!strcmp(e->camera, camera) && !strcmp(e->stream, stream)) {
-			e->policy = *policy;
-			g_mutex_unlock(&r->lock);
-			return;
-		}
+		if (!strcmp(e->camera, camera) && !strcmp(e->stream, stream))
+			return e;
 	}
-	Entry e = {g_strdup(camera), g_strdup(stream), *policy};
-	g_array_append_val(r->entries, e);
+	return NULL;
+}
+
+void pt_retention_set(PtRetention *r, const char *camera, const char *stream, const PtKeepPolicy *policy) {
+	g_mutex_lock(&r->lock);
+	Entry *known = find_entry(r, camera, stream);
+	if (known) {
+		known->policy = *policy;
+		known->ring_from_ns = 0;
+	} else {
+		Entry e = {.camera = g_strdup(camera), .stream = g_strdup(stream), .policy = *policy};
+		g_array_append_val(r->entries, e);
+	}
 	g_mutex_unlock(&r->lock);
 }
 
@@ -77,7 +91,8 @@ static PtKeepPolicy policy_of(PtRetention *r, const char *camera, const char *st
 typedef struct {
 	PtRetention *retention;
 	int64_t now;
-	GArray *keeps;  /* of all cameras */
+	GArray *keeps;  /* of all cameras, by camera and start */
+	GArray *ends;   /* int64_t for each: the latest end of it and of those of its camera before it */
 	GArray *series; /* PtSeriesRow */
 } Pass;
 
@@ -90,12 +105,43 @@ static const PtSeriesRow *series_of(const Pass *p, int64_t id) {
 
 typedef enum { BY_RING, BY_AGE, BY_MAX_AGE } Cause;
 
-static bool is_kept(const Pass *p, const char *camera, const PtSegmentRow *s, Cause cause) {
+static int by_camera_and_start(const void *a, const void *b) {
+	const PtKeepRow *x = a, *y = b;
+	int camera = strcmp(x->camera, y->camera);
+	return camera ? camera : (x->start_ns > y->start_ns) - (x->start_ns < y->start_ns);
+}
+
+static void sort_keeps(Pass *p) {
+	g_array_sort(p->keeps, by_camera_and_start);
+	p->ends = g_array_new(FALSE, FALSE, sizeof(int64_t));
 	for (guint i = 0; i < p->keeps->len; i++) {
 		const PtKeepRow *k = &g_array_index(p->keeps, PtKeepRow, i);
-		if (strcmp(k->camera, camera) || k->start_ns >= s->end_ns || k->end_ns <= s->start_ns)
-			continue;
-		if (k->until_ns && k->until_ns <= p->now)
+		bool same = i && !strcmp(k->camera, g_array_index(p->keeps, PtKeepRow, i - 1).camera);
+		int64_t end = same ? MAX(k->end_ns, g_array_index(p->ends, int64_t, i - 1)) : k->end_ns;
+		g_array_append_val(p->ends, end);
+	}
+}
+
+/* The first keep of the camera, or behind it, before which none reaches beyond start_ns. */
+static guint first_keep(const Pass *p, const char *camera, int64_t start_ns) {
+	guint low = 0, high = p->keeps->len;
+	while (low < high) {
+		guint middle = (low + high) / 2;
+		int order = strcmp(g_array_index(p->keeps, PtKeepRow, middle).camera, camera);
+		if (order < 0 || (!order && g_array_index(p->ends, int64_t, middle) <= start_ns))
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static bool is_kept(const Pass *p, const char *camera, const PtSegmentRow *s, Cause cause) {
+	for (guint i = first_keep(p, camera, s->start_ns); i < p->keeps->len; i++) {
+		const PtKeepRow *k = &g_array_index(p->keeps, PtKeepRow, i);
+		if (strcmp(k->camera, camera) || k->start_ns >= s->end_ns)
+			return false;
+		if (k->end_ns <= s->start_ns || (k->until_ns && k->until_ns <= p->now))
 			continue;
 		if (k->person || (cause == BY_RING) || (cause == BY_AGE && !k->ring))
 			return true;
@@ -151,9 +197,9 @@ static bool delete_segments(PtRetention *r, GArray *rows, int64_t *ret_bytes) {
 	return true;
 }
 
-/* Deletes closed segments of one series (0: all) that began before a time, up to so many bytes. Returns bytes freed. */
-static int64_t delete_until(Pass *p, int64_t series, int64_t before_ns, Cause cause, int64_t want_bytes) {
-	int64_t freed = 0, from = INT64_MIN;
+/* Deletes closed segments of one series (0: all) that began in [from, before), up to so many bytes. Returns bytes freed. */
+static int64_t delete_between(Pass *p, int64_t series, int64_t from, int64_t before_ns, Cause cause, int64_t want_bytes) {
+	int64_t freed = 0;
 	while (freed < want_bytes) {
 		g_autoptr(GArray) rows = pt_store_oldest_segments(p->retention->store, series, from, before_ns, BATCH, NULL);
 		g_autoptr(GArray) doomed = g_array_new(FALSE, FALSE, sizeof(PtSegmentRow));
@@ -178,6 +224,27 @@ static int64_t delete_until(Pass *p, int64_t series, int64_t before_ns, Cause ca
 	return freed;
 }
 
+static int64_t delete_until(Pass *p, int64_t series, int64_t before_ns, Cause cause, int64_t want_bytes) {
+	return delete_between(p, series, INT64_MIN, before_ns, cause, want_bytes);
+}
+
+/* What rules and motion kept may be months of segments: they are not looked at in each pass. */
+static void delete_ring(Pass *p, const PtSeriesRow *s, int64_t ring_ns, bool full) {
+	PtRetention *r = p->retention;
+	int64_t before = p->now - ring_ns, from = INT64_MIN;
+	g_mutex_lock(&r->lock);
+	Entry *e = find_entry(r, s->camera, s->stream);
+	if (e && e->ring_from_ns && e->ring_from_ns < before && !full)
+		from = e->ring_from_ns;
+	g_mutex_unlock(&r->lock);
+	delete_between(p, s->id, from, before, BY_RING, INT64_MAX);
+	g_mutex_lock(&r->lock);
+	e = find_entry(r, s->camera, s->stream);
+	if (e)
+		e->ring_from_ns = before - OVERLAP_NS;
+	g_mutex_unlock(&r->lock);
+}
+
 static int64_t missing_space(PtRetention *r) {
 	struct statvfs fs;
 	int64_t want = 0;
@@ -192,10 +259,23 @@ static int64_t missing_space(PtRetention *r) {
 	return want;
 }
 
+/* Nothing that it kept is there any more. */
+static bool is_gone(const Pass *p, const PtKeepRow *k) {
+	if (k->end_ns > p->now - FULL_NS)
+		return false;
+	for (guint i = 0; i < p->series->len; i++) {
+		const PtSeriesRow *s = &g_array_index(p->series, PtSeriesRow, i);
+		if (!strcmp(s->camera, k->camera) && s->first_ns && s->first_ns < k->end_ns)
+			return false;
+	}
+	return true;
+}
+
 static void forget_old_keeps(Pass *p) {
 	for (guint i = 0; i < p->keeps->len; i++) {
 		const PtKeepRow *k = &g_array_index(p->keeps, PtKeepRow, i);
-		if (k->until_ns && k->until_ns <= p->now)
+		bool over = k->until_ns && k->until_ns <= p->now;
+		if (over || (k->ring && !k->person && is_gone(p, k)))
 			pt_store_delete_keep(p->retention->store, k->id, NULL);
 	}
 }
@@ -206,11 +286,16 @@ void pt_retention_run(PtRetention *r, int64_t now_ns) {
 	p.keeps = pt_store_keeps(r->store, NULL, NULL);
 	p.series = pt_store_all_series(r->store, false, NULL);
 	if (p.keeps && p.series) {
+		sort_keeps(&p);
+		bool full = p.keeps->len < r->n_keeps || now_ns - r->full_ns > FULL_NS || now_ns < r->full_ns;
+		if (full)
+			r->full_ns = now_ns;
+		r->n_keeps = p.keeps->len;
 		for (guint i = 0; i < p.series->len; i++) {
 			const PtSeriesRow *s = &g_array_index(p.series, PtSeriesRow, i);
 			PtKeepPolicy policy = policy_of(r, s->camera, s->stream);
 			if (policy.ring_ns)
-				delete_until(&p, s->id, now_ns - policy.ring_ns, BY_RING, INT64_MAX);
+				delete_ring(&p, s, policy.ring_ns, full);
 			if (policy.age_ns)
 				delete_until(&p, s->id, now_ns - policy.age_ns, BY_AGE, INT64_MAX);
 			if (policy.max_age_ns)
@@ -226,6 +311,7 @@ void pt_retention_run(PtRetention *r, int64_t now_ns) {
 		make_reserve(r);
 	}
 	g_clear_pointer(&p.keeps, g_array_unref);
+	g_clear_pointer(&p.ends, g_array_unref);
 	g_clear_pointer(&p.series, g_array_unref);
 	g_mutex_unlock(&r->pass);
 }
