@@ -74,6 +74,20 @@ def test_snapshot_is_scaled(clips, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["h264.mp4", "h265.mp4", "ten.mp4", "mjpeg.mp4"])
+def test_grey_pictures(clips, tmp_path, name):
+    done = convert("grey", clips / name, tmp_path / "a.grey")
+    assert done.returncode == 0, done.stderr
+    width, height = 160, 88
+    got = np.frombuffer((tmp_path / "a.grey").read_bytes(), np.uint8).astype(int).reshape(-1, height, width)
+    want = np.frombuffer(ffmpeg("-i", clips / name, "-vf", f"scale={width}:{height}:flags=area", "-pix_fmt", "gray", "-f", "rawvideo", "-"),
+                         np.uint8).astype(int).reshape(-1, height, width)
+    assert 12 <= len(got) <= 16  # 3 s of 20 a second, five wanted
+    nearest = [int(np.abs(want - g).mean(axis=(1, 2)).argmin()) for g in got]
+    assert all(np.abs(want[n] - g).mean() < 12 for n, g in zip(nearest, got))
+    assert nearest == sorted(set(nearest)) and max(b - a for a, b in zip(nearest, nearest[1:])) <= 6
+
+
+@pytest.mark.parametrize("name", ["h264.mp4", "h265.mp4", "ten.mp4", "mjpeg.mp4"])
 def test_video_becomes_h264(clips, tmp_path, name):
     done = convert("h264", clips / name, tmp_path / "a.mp4")
     assert done.returncode == 0, done.stderr
