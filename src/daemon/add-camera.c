@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/add-camera.h"
 #include "base/error.h"
-#include "media/codec/job.h"
 #include "media/source.h"
 #include "onvif/client/find.h"
 #include "site/edit.h"
@@ -9,6 +8,7 @@
 
 #define PREVIEW_MS 12000      /* a picture must come within; cameras have key frames up to ten seconds apart */
 #define PREVIEW_KEEP_MS 15000 /* a source stays for the next picture of it */
+#define PREVIEW_WIDTH 640
 #define PREVIEWS_MAX 8
 #define SEARCHES_MAX 2
 
@@ -96,43 +96,6 @@ void pt_add_camera_discover(PtAddCamera *a, PtRequest *r) {
 
 /* ---- a picture before it is saved ---- */
 
-typedef struct {
-	PtRequest *request;
-	PtSample *key;
-	GBytes *jpeg;
-} Still;
-
-static void still_free(void *data) {
-	Still *s = data;
-	pt_request_unref(s->request);
-	pt_sample_unref(s->key);
-	if (s->jpeg)
-		g_bytes_unref(s->jpeg);
-	g_free(s);
-}
-
-static void still_in_thread(GTask *task, void *source, void *data, GCancellable *cancel) {
-	Still *s = data;
-	GError *error = NULL;
-	PtSample *jpeg = pt_codec_snapshot(s->key, 640, 0, cancel, &error);
-	if (!jpeg) {
-		g_task_return_error(task, error);
-		return;
-	}
-	s->jpeg = g_bytes_new(jpeg->data, jpeg->size);
-	pt_sample_unref(jpeg);
-	g_task_return_boolean(task, TRUE);
-}
-
-static void still_done(GObject *source, GAsyncResult *result, void *data) {
-	Still *s = g_task_get_task_data(G_TASK(result));
-	g_autoptr(GError) error = NULL;
-	if (g_task_propagate_boolean(G_TASK(result), &error))
-		pt_request_reply(s->request, 200, "image/jpeg", s->jpeg);
-	else
-		pt_request_fail_error(s->request, error);
-}
-
 static void preview_free(void *data) {
 	Preview *p = data;
 	g_clear_handle_id(&p->poll, g_source_remove);
@@ -147,14 +110,8 @@ static void preview_free(void *data) {
 }
 
 static void preview_answer(Preview *p, PtSample *key) {
-	for (guint i = 0; i < p->waiting->len; i++) {
-		Still *s = g_new0(Still, 1);
-		s->request = pt_request_ref(g_ptr_array_index(p->waiting, i));
-		s->key = pt_sample_ref(key);
-		g_autoptr(GTask) task = g_task_new(NULL, NULL, still_done, NULL);
-		g_task_set_task_data(task, s, still_free);
-		g_task_run_in_thread(task, still_in_thread);
-	}
+	for (guint i = 0; i < p->waiting->len; i++)
+		pt_api_reply_picture(g_ptr_array_index(p->waiting, i), key, PREVIEW_WIDTH);
 	g_ptr_array_set_size(p->waiting, 0);
 }
 

@@ -142,34 +142,13 @@ GArray *pt_onvif_streams_list(PtOnvifStreams *s, const PtSite *site) {
 /* ---- pictures ---- */
 
 typedef struct {
-	PtSample *key;
 	PtOnvifSnapshotFn fn;
 	void *user;
-} Still;
+} Asked;
 
-static void take(GTask *task, gpointer source, gpointer data, GCancellable *cancellable) {
-	Still *s = data;
-	GError *error = NULL;
-	PtSample *jpeg = pt_codec_snapshot(s->key, 0, 0, cancellable, &error);
-	if (!jpeg) {
-		g_task_return_error(task, error);
-		return;
-	}
-	g_task_return_pointer(task, g_bytes_new(jpeg->data, jpeg->size), (GDestroyNotify)g_bytes_unref);
-	pt_sample_unref(jpeg);
-}
-
-static void taken(GObject *source, GAsyncResult *result, gpointer data) {
-	Still *s = g_task_get_task_data(G_TASK(result));
-	g_autoptr(GError) error = NULL;
-	g_autoptr(GBytes) jpeg = g_task_propagate_pointer(G_TASK(result), &error);
-	s->fn(s->user, jpeg, error);
-}
-
-static void still_free(gpointer data) {
-	Still *s = data;
-	pt_sample_unref(s->key);
-	g_free(s);
+static void taken(GBytes *jpeg, const GError *error, void *data) {
+	g_autofree Asked *asked = data;
+	asked->fn(asked->user, jpeg, error);
 }
 
 void pt_onvif_streams_snapshot(PtOnvifStreams *s, const char *camera, bool sub, PtOnvifSnapshotFn fn, void *user) {
@@ -182,9 +161,8 @@ void pt_onvif_streams_snapshot(PtOnvifStreams *s, const char *camera, bool sub, 
 		fn(user, NULL, error);
 		return;
 	}
-	Still *still = g_new(Still, 1);
-	*still = (Still){key, fn, user};
-	g_autoptr(GTask) task = g_task_new(NULL, NULL, taken, NULL);
-	g_task_set_task_data(task, still, still_free);
-	g_task_run_in_thread(task, take);
+	Asked *asked = g_new(Asked, 1);
+	*asked = (Asked){fn, user};
+	pt_codec_snapshot_async(key, 0, taken, asked);
+	pt_sample_unref(key);
 }

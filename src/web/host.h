@@ -81,6 +81,9 @@ const PtSiteCamera *pt_api_camera(PtHost *host, PtRequest *request);
 /* Whether audio.listen of the camera allows the caller to listen; else answers, false. */
 bool pt_api_may_listen(PtRequest *request, const PtSiteCamera *camera);
 
+/* Answers with a JPEG of a key frame, at most so wide (0: as it is). */
+void pt_api_reply_picture(PtRequest *request, PtSample *key, unsigned width);
+
 void pt_json_text(JsonBuilder *builder, const char *name, const char *text); /* null for NULL */
 void pt_json_int(JsonBuilder *builder, const char *name, int64_t value);
 void pt_json_number(JsonBuilder *builder, const char *name, double value);

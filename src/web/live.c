@@ -307,41 +307,17 @@ static void get_live(PtRequest *r, void *data) {
 
 /* ---- a still picture ---- */
 
-typedef struct {
-	PtRequest *request;
-	PtSample *key;
-	unsigned width;
-	GBytes *jpeg;
-} Still;
-
-static void still_free(void *data) {
-	Still *s = data;
-	pt_request_unref(s->request);
-	pt_sample_unref(s->key);
-	g_clear_pointer(&s->jpeg, g_bytes_unref);
-	g_free(s);
-}
-
-static void still_in_thread(GTask *task, gpointer source, gpointer data, GCancellable *cancellable) {
-	Still *s = data;
-	GError *error = NULL;
-	PtSample *jpeg = pt_codec_snapshot(s->key, s->width, 0, NULL, &error);
-	if (!jpeg) {
-		g_task_return_error(task, error);
-		return;
-	}
-	s->jpeg = g_bytes_new(jpeg->data, jpeg->size);
-	pt_sample_unref(jpeg);
-	g_task_return_boolean(task, TRUE);
-}
-
-static void still_done(GObject *source, GAsyncResult *result, gpointer data) {
-	Still *s = g_task_get_task_data(G_TASK(result));
-	g_autoptr(GError) error = NULL;
-	if (g_task_propagate_boolean(G_TASK(result), &error))
-		pt_request_reply(s->request, 200, "image/jpeg", s->jpeg);
+static void picture_done(GBytes *jpeg, const GError *error, void *data) {
+	PtRequest *r = data;
+	if (jpeg)
+		pt_request_reply(r, 200, "image/jpeg", jpeg);
 	else
-		pt_request_fail_error(s->request, error);
+		pt_request_fail_error(r, error);
+	pt_request_unref(r);
+}
+
+void pt_api_reply_picture(PtRequest *r, PtSample *key, unsigned width) {
+	pt_codec_snapshot_async(key, width, picture_done, pt_request_ref(r));
 }
 
 static void get_snapshot(PtRequest *r, void *data) {
@@ -364,13 +340,8 @@ static void get_snapshot(PtRequest *r, void *data) {
 	}
 	g_autofree char *when = pt_time_format(key->wall_ns);
 	pt_request_add_header(r, "Pigtail-Time", when);
-	Still *s = g_new0(Still, 1);
-	s->request = pt_request_ref(r);
-	s->key = key;
-	s->width = (unsigned)pixels;
-	g_autoptr(GTask) task = g_task_new(NULL, NULL, still_done, NULL);
-	g_task_set_task_data(task, s, still_free);
-	g_task_run_in_thread(task, still_in_thread);
+	pt_api_reply_picture(r, key, (unsigned)pixels);
+	pt_sample_unref(key);
 }
 
 void pt_live_add_routes(PtHost *host) {

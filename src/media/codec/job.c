@@ -433,3 +433,44 @@ PtSample *pt_codec_snapshot(PtSample *key, unsigned width, unsigned height, GCan
 	pt_sample_unref(s.out);
 	return NULL;
 }
+
+/* ---- without blocking ---- */
+
+typedef struct {
+	PtSample *key;
+	unsigned width;
+	PtCodecSnapshotFn fn;
+	void *user;
+} Still;
+
+static void still_free(void *data) {
+	Still *s = data;
+	pt_sample_unref(s->key);
+	g_free(s);
+}
+
+static void still_take(GTask *task, gpointer source, gpointer data, GCancellable *cancellable) {
+	const Still *s = data;
+	GError *error = NULL;
+	PtSample *jpeg = pt_codec_snapshot(s->key, s->width, 0, cancellable, &error);
+	if (jpeg)
+		g_task_return_pointer(task, g_bytes_new(jpeg->data, jpeg->size), (GDestroyNotify)g_bytes_unref);
+	else
+		g_task_return_error(task, error);
+	pt_sample_unref(jpeg);
+}
+
+static void still_done(GObject *source, GAsyncResult *result, gpointer data) {
+	const Still *s = g_task_get_task_data(G_TASK(result));
+	g_autoptr(GError) error = NULL;
+	g_autoptr(GBytes) jpeg = g_task_propagate_pointer(G_TASK(result), &error);
+	s->fn(jpeg, error, s->user);
+}
+
+void pt_codec_snapshot_async(PtSample *key, unsigned width, PtCodecSnapshotFn fn, void *user) {
+	Still *s = g_new(Still, 1);
+	*s = (Still){pt_sample_ref(key), width, fn, user};
+	g_autoptr(GTask) task = g_task_new(NULL, NULL, still_done, NULL);
+	g_task_set_task_data(task, s, still_free);
+	g_task_run_in_thread(task, still_take);
+}

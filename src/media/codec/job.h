@@ -49,3 +49,10 @@ bool pt_codec_convert(const PtCodecJobParams *params, PtCodecPull pull, PtCodecP
                       GCancellable *cancellable, GError **error);
 /* A JPEG (a sample of format MJPEG, which has its size) of a key sample, at most width x height (0: as it is). */
 PtSample *pt_codec_snapshot(PtSample *key, unsigned width, unsigned height, GCancellable *cancellable, GError **error);
+
+/* ---- on any thread with a main context ---- */
+
+/* jpeg: the caller's; NULL: error says why. */
+typedef void (*PtCodecSnapshotFn)(GBytes *jpeg, const GError *error, void *user);
+/* The same without blocking: fn is called once, later, on the context of the calling thread. Keeps a reference to key. */
+void pt_codec_snapshot_async(PtSample *key, unsigned width, PtCodecSnapshotFn fn, void *user);
