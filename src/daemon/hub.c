@@ -354,6 +354,8 @@ static gboolean on_hangup(gpointer data) {
 	bool ok = reload(data, problems);
 	for (guint i = 0; i < problems->len; i++)
 		say("%s", (char *)g_ptr_array_index(problems, i));
+	for (guint i = 0; ok && i < ((Hub *)data)->site->notes->len; i++)
+		say("note: %s", (char *)g_ptr_array_index(((Hub *)data)->site->notes, i));
 	say(ok ? "site file reloaded" : "site file not taken: what ran before goes on");
 	sd_notify(0, "READY=1");
 	return G_SOURCE_CONTINUE;

@@ -40,7 +40,7 @@ static PtOnvifLevel host_level(void *data, const char *user) {
 
 static bool host_may_see(void *data, const char *user, const char *camera) {
 	const PtSiteUser *who = user ? pt_site_user(((PtOnvif *)data)->site, user) : NULL;
-	return !who || !who->cameras || g_strv_contains((const char *const *)who->cameras, camera);
+	return !user || (who && (!who->cameras || g_strv_contains((const char *const *)who->cameras, camera)));
 }
 
 static GArray *host_users(void *data) {
@@ -48,7 +48,7 @@ static GArray *host_users(void *data) {
 	GArray *list = g_array_new(FALSE, TRUE, sizeof(PtOnvifUser));
 	for (guint i = 0; i < o->site->app_passwords->len; i++) {
 		const PtSiteLogin *app = g_ptr_array_index(o->site->app_passwords, i);
-		bool listed = false;
+		bool listed = !pt_site_user(o->site, app->user);
 		for (guint k = 0; k < list->len; k++)
 			listed |= !strcmp(g_array_index(list, PtOnvifUser, k).name, app->user);
 		PtOnvifUser user = {.level = level_of(pt_site_user(o->site, app->user))};

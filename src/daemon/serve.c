@@ -31,7 +31,7 @@ static char **split_path(PtSite *site, const char *path, const char *user, GErro
 		return NULL;
 	}
 	const PtSiteUser *who = user ? pt_site_user(site, user) : NULL;
-	if (who && who->cameras && !g_strv_contains((const char *const *)who->cameras, parts[0])) {
+	if (user && (!who || (who->cameras && !g_strv_contains((const char *const *)who->cameras, parts[0])))) {
 		pt_error_set(error, DENIED, "%s may not see camera %s", user, parts[0]);
 		return NULL;
 	}
@@ -51,6 +51,8 @@ static PtStream *find(void *data, const char *path, const char *user, GError **e
 }
 
 char *pt_serve_password(const PtSite *site, const char *user) {
+	if (!pt_site_user(site, user)) /* whoever was taken out of the users file has no rights left */
+		return NULL;
 	for (guint i = 0; i < site->app_passwords->len; i++) {
 		const PtSiteLogin *app = g_ptr_array_index(site->app_passwords, i);
 		if (!strcmp(app->user, user))

@@ -215,6 +215,15 @@ static void test_secrets(void) {
 	g_assert_cmpstr(((PtSiteNotify *)site->notify->pdata[0])->secret, ==, "hunter3");
 	g_assert_cmpint(pt_site_user(site, "anna")->role, ==, PT_SITE_ROLE_OPERATOR);
 	g_assert_cmpstr(pt_site_user(site, "anna")->cameras[0], ==, "gate");
+	g_assert_cmpuint(site->notes->len, ==, 0);
+	place_write(&p, "users.yaml", "hanna: { role: viewer }\n", 0600);
+	PtSite *without = NULL;
+	g_assert_true(pt_site_load(p.site, &without, problems));
+	g_assert_cmpuint(without->notes->len, ==, 1);
+	g_assert_nonnull(strstr(without->notes->pdata[0],
+	                        "secrets.yaml:3: app-passwords.vlc.user: there is no user 'anna' in the "
+	                        "users file (did you mean hanna?): this login is refused"));
+	pt_site_unref(without);
 	g_autofree char *text = pt_site_print(site);
 	g_assert_null(strstr(text, "hunter"));
 	place_write(&p, "users.yaml", "anna: { role: operator, password: hunter5 }\n", 0600);

@@ -313,6 +313,7 @@ static void login_free(void *data) {
 	PtSiteLogin *l = data;
 	g_free(l->name);
 	g_free(l->user);
+	g_free(l->place);
 	if (l->password)
 		memset(l->password, 0, strlen(l->password));
 	g_free(l->password);

@@ -17,6 +17,7 @@ extern const char *const pt_record_words[], *const pt_listen_words[], *const pt_
 
 typedef struct {
 	char *name, *user, *password;
+	char *place; /* "secrets.yaml:3: app-passwords.vlc", for messages; NULL: of a token */
 } PtSiteLogin;
 
 #define PT_ZONE_POINTS 16

@@ -44,6 +44,8 @@ static void read_logins(GPtrArray *list, const PtNode *node, GPtrArray *problems
 			continue;
 		PtSiteLogin *login = g_new0(PtSiteLogin, 1);
 		login->name = g_strdup(one->key);
+		g_autofree char *path = pt_node_path(one);
+		login->place = g_strdup_printf("%s:%d: %s", pt_node_file(one), one->line, path);
 		g_ptr_array_add(list, login);
 		if (!pt_node_read_text(pt_node_get(one, "user"), &login->user, problems))
 			pt_problem(problems, one, "needs user and password");
@@ -109,6 +111,21 @@ static void read_user(PtSite *site, const PtNode *node, const char *const *camer
 	user->cameras = g_strv_builder_end(names);
 }
 
+/* App passwords of nobody: a note and no problem, so that a reload takes somebody's rights away although one is left. */
+static void note_orphans(PtSite *site) {
+	g_autofree const char **names = pt_site_names(site->users, G_STRUCT_OFFSET(PtSiteUser, name));
+	for (guint i = 0; i < site->app_passwords->len; i++) {
+		const PtSiteLogin *app = g_ptr_array_index(site->app_passwords, i);
+		if (!app->user || pt_site_user(site, app->user))
+			continue;
+		g_autofree char *meant = pt_suggest_text(app->user, names);
+		g_ptr_array_add(
+		    site->notes,
+		    g_strdup_printf("%s.user: there is no user '%.60s' in the users file%s: this login is refused",
+		                    app->place, app->user, meant));
+	}
+}
+
 void pt_site_read_users(PtSite *site, bool named, const char *const *cameras, GPtrArray *problems) {
 	/* a first start has no users yet: the program makes the file */
 	g_autoptr(PtNode) root = load(site->users_path, false, 022, "users", problems);
@@ -116,8 +133,8 @@ void pt_site_read_users(PtSite *site, bool named, const char *const *cameras, GP
 	if (!stat(site->users_path, &st) && st.st_mode & 044)
 		g_ptr_array_add(site->notes, g_strdup_printf("%s: others can read the password hashes: run chmod 600 on it",
 		                                             site->users_path));
-	if (!root || !pt_node_is_kind(root, PT_NODE_MAP, problems))
-		return;
-	for (unsigned i = 0; i < pt_node_count(root); i++)
-		read_user(site, pt_node_at(root, i), cameras, problems);
+	if (root && pt_node_is_kind(root, PT_NODE_MAP, problems))
+		for (unsigned i = 0; i < pt_node_count(root); i++)
+			read_user(site, pt_node_at(root, i), cameras, problems);
+	note_orphans(site);
 }

@@ -22,7 +22,7 @@ def restream():
     users = ""
     for user in ("vera viewer", "otto operator"):
         users += subprocess.run([PIGTAIL, "user", "add", *user.split()], input=PASSWORD + "\n", text=True, check=True, capture_output=True).stdout
-    (h.dir / "users.yaml").write_text(users)
+    (h.dir / "users.yaml").write_text(users + "recorder: { role: viewer }\n")
     logins = ", ".join(f"{name}: {{ user: {name}, password: {SECRET} }}" for name in ("vera", "otto", "recorder"))
     (h.dir / "secrets.yaml").write_text(f"app-passwords: {{ {logins} }}\n")
     os.chmod(h.dir / "secrets.yaml", 0o600)
@@ -47,6 +47,8 @@ def test_clients_of_a_stream_that_is_replaced_are_let_go():
     port = free_port()
     site = f"cameras:\n  one: {{{{ source: 'test:clock?size={{}}', record: never }}}}\nserve: {{{{ rtsp: 127.0.0.1:{port} }}}}\n"
     with Hub(site.format("320x180"), start=False) as h:
+        (h.dir / "users.yaml").write_text("recorder: { role: viewer }\n")
+        (h.dir / "users.yaml").chmod(0o600)
         (h.dir / "secrets.yaml").write_text(f"app-passwords: {{ recorder: {{ user: recorder, password: {SECRET} }} }}\n")
         os.chmod(h.dir / "secrets.yaml", 0o600)
         h.start()
@@ -62,3 +64,28 @@ def test_clients_of_a_stream_that_is_replaced_are_let_go():
             client.wait(5)
         finally:
             client.kill()
+
+
+def test_who_is_taken_out_of_the_users_file_sees_nothing():
+    """The app password that is left behind is of nobody: neither all cameras nor the ones of before."""
+    port = free_port()
+    site = f"cameras:\n  one: {{ source: 'test:clock?size=320x180', record: never }}\nserve: {{ rtsp: 127.0.0.1:{port} }}\n"
+    with Hub(site, start=False) as h:
+        (h.dir / "users.yaml").write_text("kim: { role: viewer, cameras: [one] }\n")
+        (h.dir / "users.yaml").chmod(0o600)
+        (h.dir / "secrets.yaml").write_text(f"app-passwords:\n  kims-wall: {{ user: kim, password: {SECRET} }}\n")
+        (h.dir / "secrets.yaml").chmod(0o600)
+        h.start()
+        wait_for("a live camera", lambda: h.camera("one")["state"] == "live")
+
+        def probe():
+            return subprocess.run(["ffprobe", "-v", "error", "-rtsp_transport", "tcp", "-analyzeduration", "1", "-show_entries", "stream=codec_type",
+                                   "-of", "csv=p=0", f"rtsp://kim:{SECRET}@127.0.0.1:{port}/one/main"], capture_output=True, text=True, timeout=30)
+        assert "video" in probe().stdout
+        (h.dir / "users.yaml").write_text("other: { role: viewer }\n")
+        h.process.send_signal(signal.SIGHUP)
+        wait_for("the reload", lambda: [e for e in h.events(topic="system") if e["state"] == "reloaded"])
+        refused = probe()
+        assert refused.returncode != 0 and "401" in refused.stderr, refused
+        said = h.cli("config", "check", h.site)
+        assert "secrets.yaml:2: app-passwords.kims-wall.user: there is no user 'kim' in the users file: this login is refused" in said.stderr

@@ -93,6 +93,8 @@ def test_rtsps_beyond_loopback_with_the_own_certificate(tmp_path):
     port, secure = free_port(), free_port()
     (tmp_path / "secrets.yaml").write_text("app-passwords: { wall: { user: wall, password: secret } }\n")
     (tmp_path / "secrets.yaml").chmod(0o600)
+    (tmp_path / "users.yaml").write_text("wall: { role: viewer }\n")
+    (tmp_path / "users.yaml").chmod(0o600)
     process = start(tmp_path, f"site: {{ name: R }}\nweb: {{ listen: 0.0.0.0:{port} }}\narchive: {{ path: archive }}\n"
                               f"serve: {{ rtsps: 0.0.0.0:{secure} }}\ncameras: {{ clock: {{ source: test:clock?size=320x180, record: never }} }}\n")
     for line in process.stderr:
