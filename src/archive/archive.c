@@ -17,6 +17,7 @@ struct PtArchive {
 	PtRetention *retention;
 	void *user;
 	void (*problem)(void *user, const char *what);
+	void (*crowded)(void *user, const char *what);
 
 	GMutex lock;
 	GPtrArray *recorders; /* under lock */
@@ -34,6 +35,12 @@ static void on_problem(void *user, const char *what) {
 	PtArchive *a = user;
 	if (a->problem)
 		a->problem(a->user, what);
+}
+
+static void on_crowded(void *user, const char *what) {
+	PtArchive *a = user;
+	if (a->crowded)
+		a->crowded(a->user, what);
 }
 
 static void on_disk_full(void *user) { pt_retention_kick(((PtArchive *)user)->retention); }
@@ -95,6 +102,7 @@ PtArchive *pt_archive_open(const PtArchiveParams *params, PtRecovery *ret_recove
 	a->path = g_strdup(params->path);
 	a->user = params->user;
 	a->problem = params->problem;
+	a->crowded = params->crowded;
 	g_mutex_init(&a->lock);
 	a->recorders = g_ptr_array_new();
 	PtRecovery recovery = {0};
@@ -105,7 +113,12 @@ PtArchive *pt_archive_open(const PtArchiveParams *params, PtRecovery *ret_recove
 	}
 	if (ret_recovery)
 		*ret_recovery = recovery;
-	a->retention = pt_retention_new(a->store, a->path, params->max_bytes, params->free_percent, params->free_bytes);
+	a->retention = pt_retention_new(a->store, a->path,
+	                                &(PtRetentionParams){.max_bytes = params->max_bytes,
+	                                                     .free_bytes = params->free_bytes,
+	                                                     .free_percent = params->free_percent,
+	                                                     .user = a,
+	                                                     .crowded = on_crowded});
 	a->writer =
 	    pt_writer_new(a->path, a->store, params->sync_ns,
 	                  &(PtWriterHooks){.user = a, .tick = on_tick, .problem = on_problem, .disk_full = on_disk_full});
@@ -130,6 +143,8 @@ void pt_archive_free(PtArchive *a) {
 PtStore *pt_archive_store(PtArchive *archive) { return archive->store; }
 PtWriter *pt_archive_writer(PtArchive *archive) { return archive->writer; }
 const char *pt_archive_path(PtArchive *archive) { return archive->path; }
+
+void pt_archive_get_crowded(PtArchive *a, char *ret, size_t size) { pt_retention_get_crowded(a->retention, ret, size); }
 
 PtRecorder *pt_archive_record(PtArchive *a, PtStream *stream, const PtRecorderParams *params, GError **error) {
 	PtRecorder *r = pt_recorder_start(a->writer, stream, params, error);

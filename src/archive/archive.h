@@ -22,6 +22,8 @@ typedef struct {
 	int64_t free_bytes;  /* likewise */
 	void *user;
 	void (*problem)(void *user, const char *what); /* a sentence, NULL when well again; from any thread */
+	void (*crowded)(void *user,
+	                const char *what); /* limits that cannot be met, since all that is left is kept; likewise */
 } PtArchiveParams;
 
 /* What opening found and mended. */
@@ -43,6 +45,8 @@ void pt_archive_free(PtArchive *archive); /* all recorders must be stopped; take
 PtStore *pt_archive_store(PtArchive *archive);
 PtWriter *pt_archive_writer(PtArchive *archive);
 const char *pt_archive_path(PtArchive *archive);
+/* Why the limits by size or free space are not met; "" when they are. Any thread. */
+void pt_archive_get_crowded(PtArchive *archive, char *ret, size_t size);
 
 PtRecorder *pt_archive_record(PtArchive *archive, PtStream *stream, const PtRecorderParams *params, GError **error);
 void pt_archive_stop(PtArchive *archive, PtRecorder *recorder, const char *reason);
@@ -69,7 +73,15 @@ bool pt_archive_inspect(const char *root, const char *path, PtSegmentRow *ret_ro
 
 /* retention.c */
 typedef struct PtRetention PtRetention;
-PtRetention *pt_retention_new(PtStore *store, const char *root, int64_t max_bytes, double free_percent, int64_t free_bytes);
+typedef struct {
+	int64_t max_bytes, free_bytes; /* as in PtArchiveParams */
+	double free_percent;
+	void *user;
+	void (*crowded)(void *user, const char *what); /* may be NULL */
+} PtRetentionParams;
+PtRetention *pt_retention_new(PtStore *store, const char *root, const PtRetentionParams *params);
+/* The sentence last told, "" when limits are met. Any thread. */
+void pt_retention_get_crowded(PtRetention *retention, char *ret, size_t size);
 void pt_retention_free(PtRetention *retention);
 void pt_retention_set(PtRetention *retention, const char *camera, const char *stream, const PtKeepPolicy *policy);
 void pt_retention_kick(PtRetention *retention);                /* never blocks */

@@ -266,14 +266,15 @@ static void test_retention(Fixture *f, gconstpointer unused) {
 	                  .why = "test"};
 	g_assert_true(pt_store_put_keep(store, &keep, NULL));
 	pt_archive_set_policy(f->archive, "gate", "main", &(PtKeepPolicy){.age_ns = 300 * S});
-	PtRetention *r = pt_retention_new(store, f->dir, 0, 0, 0);
+	PtRetention *r = pt_retention_new(store, f->dir, &(PtRetentionParams){0});
 	pt_retention_set(r, "gate", "main", &(PtKeepPolicy){.age_ns = 300 * S});
 	pt_retention_run(r, f->wall);
 	pt_retention_free(r);
 	g_autoptr(GArray) rows = segments(f);
 	g_assert_cmpuint(rows->len, ==, 6); /* the kept one, and the five newest */
 	g_assert_cmpint(g_array_index(rows, PtSegmentRow, 0).start_ns - start, ==, 120 * S);
-	r = pt_retention_new(store, f->dir, g_array_index(rows, PtSegmentRow, 0).bytes * 3, 0, 0);
+	r = pt_retention_new(store, f->dir,
+	                     &(PtRetentionParams){.max_bytes = g_array_index(rows, PtSegmentRow, 0).bytes * 3});
 	pt_retention_run(r, f->wall);
 	pt_retention_free(r);
 	g_autoptr(GArray) fewer = segments(f);
@@ -283,6 +284,45 @@ static void test_retention(Fixture *f, gconstpointer unused) {
 		g_autofree char *path = g_build_filename(f->dir, g_array_index(fewer, PtSegmentRow, i).path, NULL);
 		g_assert_true(g_file_test(path, G_FILE_TEST_EXISTS));
 	}
+}
+
+static void on_crowded(void *user, const char *what) {
+	char **said = user;
+	g_free(*said);
+	*said = g_strdup(what ? what : "well");
+}
+
+/* A limit that cannot be met is told of once it stays so, and when it is over. */
+static void test_crowded(Fixture *f, gconstpointer unused) {
+	push(f, 3000);
+	pt_writer_flush(pt_archive_writer(f->archive));
+	PtStore *store = pt_archive_store(f->archive);
+	PtKeepRow keep = {.id = pt_store_new_id(store),
+	                  .camera = "gate",
+	                  .start_ns = 1,
+	                  .end_ns = f->wall + 3600 * S,
+	                  .person = true,
+	                  .who = "anna",
+	                  .why = "all of it"};
+	g_assert_true(pt_store_put_keep(store, &keep, NULL));
+	g_autofree char *said = NULL;
+	char text[200];
+	int64_t total = pt_store_total_bytes(store);
+	PtRetention *r = pt_retention_new(
+	    store, f->dir, &(PtRetentionParams){.max_bytes = total * 3 / 4, .user = &said, .crowded = on_crowded});
+	for (int i = 0; i < 4 && !said; i++) /* its own thread may have made a pass already */
+		pt_retention_run(r, f->wall);
+	g_assert_nonnull(strstr(said, "keep.size cannot be met by "));
+	pt_retention_get_crowded(r, text, sizeof text);
+	g_assert_cmpstr(text, ==, said);
+	g_assert_cmpint(pt_store_total_bytes(store), ==, total);
+	g_assert_true(pt_store_delete_keep(store, keep.id, NULL));
+	pt_retention_run(r, f->wall);
+	g_assert_cmpstr(said, ==, "well");
+	pt_retention_get_crowded(r, text, sizeof text);
+	g_assert_cmpstr(text, ==, "");
+	g_assert_cmpint(pt_store_total_bytes(store), <, total);
+	pt_retention_free(r);
 }
 
 static guint n_segments(Fixture *f) {
@@ -310,7 +350,7 @@ static void test_ring(Fixture *f, gconstpointer unused) {
 		g_strlcpy(keep.camera, i % 2 ? "gate" : "a-yard", sizeof keep.camera);
 		g_assert_true(pt_store_put_keep(store, &keep, NULL));
 	}
-	PtRetention *r = pt_retention_new(store, f->dir, 0, 0, 0);
+	PtRetention *r = pt_retention_new(store, f->dir, &(PtRetentionParams){0});
 	pt_retention_set(r, "gate", "main", &(PtKeepPolicy){.ring_ns = 90 * S});
 	for (unsigned pass = 0; pass < 3; pass++) {
 		pt_retention_run(r, f->wall + pass * S);
@@ -386,6 +426,7 @@ int main(int argc, char **argv) {
 	ADD("recovery", test_recovery);
 	ADD("retention", test_retention);
 	ADD("ring", test_ring);
+	ADD("crowded", test_crowded);
 	ADD("vanish", test_vanish);
 	return g_test_run();
 }

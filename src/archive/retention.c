@@ -4,6 +4,7 @@
 #include "archive/archive.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/units.h"
 #include <fcntl.h>
 #include <pthread.h>
 #include <string.h>
@@ -28,17 +29,18 @@ struct PtRetention {
 	pthread_t thread;
 	PtStore *store;
 	char *root;
-	int64_t max_bytes, free_bytes;
-	double free_percent;
+	PtRetentionParams limits;
 
 	GMutex lock, pass; /* pass: held while a pass runs */
 	GCond wake;
 	/* under lock */
 	GArray *entries;
 	bool quit, kicked;
+	char crowded[200]; /* "": limits are met */
 	/* under pass */
 	int64_t full_ns; /* when all was looked at last */
 	guint n_keeps;
+	unsigned missed; /* passes in a row that did not meet the limits */
 };
 
 static void entry_clear(void *data) {
@@ -245,18 +247,45 @@ static void delete_ring(Pass *p, const PtSeriesRow *s, int64_t ring_ns, bool ful
 	g_mutex_unlock(&r->lock);
 }
 
-static int64_t missing_space(PtRetention *r) {
+static int64_t over_size(PtRetention *r) {
+	return r->limits.max_bytes ? pt_store_total_bytes(r->store) - r->limits.max_bytes : 0;
+}
+
+static int64_t over_free(PtRetention *r) {
 	struct statvfs fs;
-	int64_t want = 0;
-	if (r->max_bytes)
-		want = MAX(want, pt_store_total_bytes(r->store) - r->max_bytes);
-	if ((r->free_percent > 0 || r->free_bytes) && !statvfs(r->root, &fs)) {
-		int64_t free_now = (int64_t)fs.f_bavail * (int64_t)fs.f_frsize;
-		int64_t target =
-		    MAX(r->free_bytes, (int64_t)(r->free_percent / 100 * (double)fs.f_blocks * (double)fs.f_frsize));
-		want = MAX(want, target - free_now);
-	}
-	return want;
+	if ((!(r->limits.free_percent > 0) && !r->limits.free_bytes) || statvfs(r->root, &fs))
+		return 0;
+	int64_t free_now = (int64_t)fs.f_bavail * (int64_t)fs.f_frsize;
+	return MAX(r->limits.free_bytes,
+	           (int64_t)(r->limits.free_percent / 100 * (double)fs.f_blocks * (double)fs.f_frsize)) -
+	       free_now;
+}
+
+/* After a pass: limits that are not met, twice in a row, since nothing may be deleted for them. Told once, and once when it
+ * is over. */
+static void tell_crowded(PtRetention *r) {
+	int64_t size = over_size(r), space = over_free(r);
+	char text[sizeof r->crowded] = "";
+	g_autofree char *by = pt_units_about_size((uint64_t)MAX(size > 0 ? size : space, 0));
+	r->missed = size > 0 || space > 0 ? r->missed + 1 : 0;
+	if (r->missed >= 2)
+		g_snprintf(
+		    text, sizeof text,
+		    "%s cannot be met by %s: all that is left is kept or being recorded. Release what is kept, or give "
+		    "it more room",
+		    size > 0 ? "keep.size" : "keep.free", by);
+	g_mutex_lock(&r->lock);
+	bool was = r->crowded[0] != 0, is = text[0] != 0;
+	g_strlcpy(r->crowded, text, sizeof r->crowded);
+	g_mutex_unlock(&r->lock);
+	if (was != is && r->limits.crowded)
+		r->limits.crowded(r->limits.user, is ? text : NULL);
+}
+
+void pt_retention_get_crowded(PtRetention *r, char *ret, size_t size) {
+	g_mutex_lock(&r->lock);
+	g_strlcpy(ret, r->crowded, size);
+	g_mutex_unlock(&r->lock);
 }
 
 /* Nothing that it kept is there any more. */
@@ -304,9 +333,10 @@ void pt_retention_run(PtRetention *r, int64_t now_ns) {
 			if (policy.age_ns || policy.ring_ns)
 				pt_store_delete_gaps_before(r->store, s->id, oldest, NULL);
 		}
-		int64_t want = missing_space(r);
+		int64_t want = MAX(over_size(r), over_free(r));
 		if (want > 0)
 			delete_until(&p, 0, INT64_MAX, BY_AGE, want);
+		tell_crowded(r);
 		forget_old_keeps(&p);
 		make_reserve(r);
 	}
@@ -342,13 +372,11 @@ void pt_retention_kick(PtRetention *r) {
 	g_mutex_unlock(&r->lock);
 }
 
-PtRetention *pt_retention_new(PtStore *store, const char *root, int64_t max_bytes, double free_percent, int64_t free_bytes) {
+PtRetention *pt_retention_new(PtStore *store, const char *root, const PtRetentionParams *params) {
 	PtRetention *r = g_new0(PtRetention, 1);
 	r->store = store;
 	r->root = g_strdup(root);
-	r->max_bytes = max_bytes;
-	r->free_percent = free_percent;
-	r->free_bytes = free_bytes;
+	r->limits = *params;
 	g_mutex_init(&r->lock);
 	g_mutex_init(&r->pass);
 	g_cond_init(&r->wake);

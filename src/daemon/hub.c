@@ -101,6 +101,13 @@ static void archive_problem(void *user, const char *what) {
 		say("archive: recording goes on");
 }
 
+static void archive_crowded(void *user, const char *what) {
+	Hub *h = user;
+	publish(h, "archive", PT_TOPIC_ARCHIVE, what ? "over-limit" : "within-limits", NULL, what);
+	if (what)
+		say("archive: %s", what);
+}
+
 static bool open_log(Hub *h, GError **error) {
 	if (!pt_archive_make_directory(h->site->archive_path, error))
 		return false;
@@ -135,7 +142,8 @@ static bool open_archive(Hub *h, GError **error) {
 	                                                .free_bytes = (int64_t)s->archive_free_bytes,
 	                                                .free_percent = s->archive_free_percent,
 	                                                .user = h,
-	                                                .problem = archive_problem},
+	                                                .problem = archive_problem,
+	                                                .crowded = archive_crowded},
 	                             &recovery, error);
 	if (!h->archive)
 		return false;

@@ -331,6 +331,29 @@ static void get_keeps(PtRequest *r, void *data) {
 		ask_run(a, keeps_work);
 }
 
+/* What people keep and release is in the log, with who did it. */
+static void log_keep(Ask *a, const char *state) {
+	const PtKeepRow *k = &a->keep;
+	g_autofree char *from = pt_time_format(k->start_ns), *to = pt_time_format(k->end_ns);
+	g_autofree char *until = k->until_ns ? pt_time_format(k->until_ns) : NULL;
+	g_autofree char *source = g_strconcat("camera/", k->camera, NULL);
+	g_autofree char *actor = g_strconcat("user/", pt_request_caller(a->request)->user, NULL);
+	g_autofree char *detail = g_strdup_printf("%s to %s%s%s%s%s", from, to, until ? ", until " : "", until ? until : "",
+	                                          k->why[0] ? ": " : "", k->why);
+	g_autoptr(PtEvent) event = pt_event_now(a->host->clock, source, PT_TOPIC_ARCHIVE, state, actor, detail);
+	pt_bus_publish(a->host->bus, event);
+}
+
+static void answer_kept(Ask *a) {
+	log_keep(a, "kept");
+	answer_json(a);
+}
+
+static void answer_released(Ask *a) {
+	log_keep(a, "released");
+	answer_json(a);
+}
+
 static bool keep_work(Ask *a, GError **error) {
 	PtStore *store = pt_archive_store(a->host->archive);
 	a->keep.id = pt_store_new_id(store);
@@ -372,6 +395,7 @@ static void post_keep(PtRequest *r, void *data) {
 	g_strlcpy(a->keep.camera, camera, sizeof a->keep.camera);
 	g_strlcpy(a->keep.who, pt_request_caller(r)->user, sizeof a->keep.who);
 	g_strlcpy(a->keep.why, why ? why : "", sizeof a->keep.why);
+	a->answer = answer_kept;
 	ask_run(a, keep_work);
 }
 
@@ -382,10 +406,13 @@ static bool release_work(Ask *a, GError **error) {
 		return false;
 	for (guint i = 0; i < rows->len; i++) {
 		const PtKeepRow *k = &g_array_index(rows, PtKeepRow, i);
-		if (k->id == a->keep.id && !pt_request_may_see(a->request, k->camera)) {
+		if (k->id != a->keep.id)
+			continue;
+		if (!pt_request_may_see(a->request, k->camera)) {
 			pt_error_set(error, NOT_FOUND, "nothing is kept under %" G_GINT64_FORMAT, k->id);
 			return false;
 		}
+		a->keep = *k;
 	}
 	if (!pt_store_delete_keep(store, a->keep.id, error))
 		return false;
@@ -405,6 +432,7 @@ static void delete_keep(PtRequest *r, void *data) {
 	if (!a)
 		return;
 	a->keep.id = id;
+	a->answer = answer_released;
 	ask_run(a, release_work);
 }
 

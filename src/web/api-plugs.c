@@ -6,8 +6,8 @@
 #include "web/host.h"
 #include <string.h>
 
-/* Plugs of a camera are seen by whoever sees the camera. */
-static bool may_see_plug(PtRequest *r, const PtPlugSettings *s) { return !s->camera || pt_request_may_see(r, s->camera); }
+/* Plugs of a camera are seen by whoever sees the camera, those of none by whoever sees all. */
+static bool may_see_plug(PtRequest *r, const PtPlugSettings *s) { return pt_request_may_see(r, s->camera ? s->camera : ""); }
 
 static void put_settings(JsonBuilder *b, const PtPlugSettings *s, const char *kind) {
 	pt_json_text(b, "name", s->name);
@@ -152,6 +152,41 @@ static void get_input(PtRequest *r, void *data) {
 
 /* ---- rules: what each is, how often it fired, and why it last did or did not ---- */
 
+static bool may_see_named(PtHost *host, PtRequest *r, PtSubjectKind kind, const char *name) {
+	PtSite *site = host->site(host->user);
+	const PtPlugSettings *plug = kind == PT_SUBJECT_INPUT   ? pt_site_input(site, name)
+	                             : kind == PT_SUBJECT_RELAY ? pt_site_relay(site, name)
+	                                                        : NULL;
+	if (kind == PT_SUBJECT_INPUT || kind == PT_SUBJECT_RELAY)
+		return plug && may_see_plug(r, plug);
+	return kind != PT_SUBJECT_START && pt_request_may_see(r, name);
+}
+
+static bool may_see_cond(PtHost *host, PtRequest *r, const PtCond *c) {
+	bool all = c->kind != PT_COND_STATE || may_see_named(host, r, c->subject.kind, c->subject.name);
+	for (guint i = 0; c->of && i < c->of->len; i++)
+		all &= may_see_cond(host, r, g_ptr_array_index(c->of, i));
+	return all;
+}
+
+/* A rule tells of all that it names. */
+static bool may_see_rule(PtHost *host, PtRequest *r, const PtRule *rule) {
+	if (!pt_request_caller(r)->cameras)
+		return true;
+	bool all = !rule->cond || may_see_cond(host, r, rule->cond);
+	for (guint i = 0; i < rule->when->len; i++) {
+		const PtTrigger *t = g_ptr_array_index(rule->when, i);
+		all &= may_see_named(host, r, t->subject.kind, t->subject.name);
+	}
+	for (guint i = 0; i < rule->actions->len; i++) {
+		const PtAction *a = g_ptr_array_index(rule->actions, i);
+		if (a->kind == PT_DO_RELAY || a->kind == PT_DO_RECORD)
+			all &=
+			    may_see_named(host, r, a->kind == PT_DO_RELAY ? PT_SUBJECT_RELAY : PT_SUBJECT_CAMERA, a->target);
+	}
+	return all;
+}
+
 static void get_rules(PtRequest *r, void *data) {
 	PtHost *host = data;
 	g_autoptr(GArray) views = pt_rules_engine_view(host->rules(host->user));
@@ -160,6 +195,8 @@ static void get_rules(PtRequest *r, void *data) {
 	pt_json_array(b, "rules");
 	for (guint i = 0; i < views->len; i++) {
 		const PtRuleView *v = &g_array_index(views, PtRuleView, i);
+		if (!may_see_rule(host, r, v->rule))
+			continue;
 		pt_json_object(b, NULL);
 		pt_json_text(b, "name", v->rule->name);
 		pt_json_int(b, "line", v->rule->line);
@@ -197,11 +234,11 @@ static void reply_board(PtRequest *r, const char *name) {
 	pt_api_reply(r, b);
 }
 
-/* Only boards that the site file names: asking must not make them. */
+/* Only boards that the site file names: asking must not make them. They belong to no camera. */
 static bool board_exists(PtHost *host, PtRequest *r, const char *name) {
 	PtSite *site = host->site(host->user);
 	GPtrArray *lists[] = {site->inputs, site->relays};
-	for (int k = 0; k < 2; k++)
+	for (int k = 0; k < 2 && pt_request_may_see(r, ""); k++)
 		for (guint i = 0; i < lists[k]->len; i++) {
 			const PtPlugSettings *s = g_ptr_array_index(lists[k], i);
 			if (!strcmp(s->driver->name, "virtual") && !strcmp(s->board ? s->board : PT_VIRTUAL_BOARD, name))

@@ -94,6 +94,9 @@ static void put_archive(PtHost *host, JsonBuilder *b) {
 	pt_writer_get_stats(pt_archive_writer(host->archive), &w);
 	pt_json_text(b, "path", pt_archive_path(host->archive));
 	pt_json_text(b, "problem", w.problem[0] ? w.problem : NULL);
+	char crowded[200];
+	pt_archive_get_crowded(host->archive, crowded, sizeof crowded);
+	pt_json_text(b, "over_limit", crowded[0] ? crowded : NULL);
 	pt_json_int(b, "bytes", pt_store_total_bytes(pt_archive_store(host->archive)));
 	if (!statvfs(pt_archive_path(host->archive), &fs)) {
 		pt_json_int(b, "disk_bytes", (int64_t)fs.f_blocks * (int64_t)fs.f_frsize);

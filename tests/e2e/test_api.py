@@ -9,7 +9,7 @@ import urllib.request
 
 import pytest
 
-from pages_hub import PASSWORD, Hub
+from pages_hub import PASSWORD, SITE, Hub
 
 
 class Caller:
@@ -32,7 +32,8 @@ class Caller:
 
 @pytest.fixture(scope="module")
 def hub():
-    hub = Hub(users=("otto operator", "gustav operator"))
+    hub = Hub(users=("otto operator", "gustav operator"),
+              site=SITE.replace("users: users.yaml", "  gate seen: {{ when: gate lost, do: {{ log: the gate is lost }} }}\nusers: users.yaml"))
     users = hub.dir / "users.yaml"
     users.write_text(users.read_text().replace("gustav:\n", "gustav:\n  cameras: [gate]\n"))
     hub.stop()
@@ -68,6 +69,20 @@ def test_other_cameras_stay_out_of_sight(hub):
         assert gustav.ask("GET", "/api/cameras/yard/" + path)[0] == 404, path
 
 
+def test_plugs_and_rules_of_no_camera_are_for_those_who_see_all(hub):
+    gustav, otto = Caller(hub, "gustav"), Caller(hub, "otto")
+    assert {"door", "flood"} <= {p["name"] for p in [*json.loads(otto.ask("GET", "/api/plugs")[1])["inputs"],
+                                                     *json.loads(otto.ask("GET", "/api/plugs")[1])["relays"]]}
+    assert json.loads(gustav.ask("GET", "/api/plugs")[1]) == {"inputs": [], "relays": []}
+    assert [r["name"] for r in json.loads(otto.ask("GET", "/api/rules")[1])["rules"]] == ["light at the door", "gate seen"]
+    assert [r["name"] for r in json.loads(gustav.ask("GET", "/api/rules")[1])["rules"]] == ["gate seen"]
+    for path in ("/api/inputs/door", "/api/relays/flood", "/api/board/board"):
+        assert otto.ask("GET", path)[0] == 200, path
+        assert gustav.ask("GET", path)[0] == 404, path
+    assert gustav.ask("POST", "/api/relays/flood", {"state": "on"})[0] == 404
+    assert gustav.ask("POST", "/api/board/board/inputs/1", {"closed": True})[0] == 404
+
+
 def test_what_is_kept_of_other_cameras_is_not_released(hub):
     gustav, otto = Caller(hub, "gustav"), Caller(hub, "otto")
     span = {"camera": "yard", "from": "2026-11-22T12:00:00Z", "to": "2026-11-22T12:01:00Z"}
@@ -80,6 +95,9 @@ def test_what_is_kept_of_other_cameras_is_not_released(hub):
     assert kept in otto.ask("GET", "/api/keep")[1]
     assert otto.ask("DELETE", f"/api/keep/{kept}")[0] == 200
     assert otto.ask("DELETE", f"/api/keep/{kept}")[0] == 404
+    logged = [e for e in json.loads(otto.ask("GET", "/api/events?topic=archive&source=camera/yard&order=oldest")[1])["events"]]
+    assert [(e["state"], e["actor"]) for e in logged] == [("kept", "user/otto"), ("released", "user/otto")]
+    assert all("2026-11-22T12:00:00" in e["detail"] and "2026-11-22T12:01:00" in e["detail"] for e in logged)
 
 
 class Socket:

@@ -47,7 +47,7 @@ function archiveCard(a) {
 		["Written since start", `${format.bytes(a.bytes_written)}, ${format.count(a.samples_written)} frames`],
 		["Dropped", `${format.count(a.samples_dropped)} frames`], ["Waiting for the disk", format.bytes(a.queued_bytes)],
 		["Sync", `last ${a.last_sync_ms.toFixed(0)} ms, longest ${a.max_sync_ms.toFixed(0)} ms`],
-	], a.problem ? problem({message: a.problem}) : null);
+	], a.problem ? problem({message: a.problem}) : null, a.over_limit ? problem({message: a.over_limit}) : null);
 }
 
 function daemonCards(d, cpu) {
