@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "web/login.h"
+#include "base/attempts.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/json.h"
@@ -14,7 +15,6 @@
 #define LINK_SECONDS 600
 #define SESSIONS_MAX 1000
 #define CHECKS_MAX 2 /* at once: each takes 19 MiB */
-#define FAILURES_MAX 4096
 
 /* argon2id as OWASP's cheat sheet recommends for interactive logins: 19 MiB, two passes, one lane */
 #define ARGON_MEMORY_KIB (19 * 1024)
@@ -31,16 +31,11 @@ typedef struct {
 	int64_t until_s;
 } Session;
 
-typedef struct {
-	unsigned count;
-	int64_t until_ns, last_ns; /* monotonic */
-} Failure;
-
 struct PtLogin {
 	char *sessions_path;
 	GHashTable *users;    /* name → User */
 	GHashTable *sessions; /* hex SHA-256 of the token → Session */
-	GHashTable *failures; /* address → Failure */
+	PtAttempts *attempts; /* by address */
 	GHashTable *links;    /* hex SHA-256 of the token → expiry, seconds (GINT_TO_POINTER of monotonic) */
 	unsigned checking;
 	PtServer *server; /* borrowed; NULL before there is one */
@@ -215,31 +210,7 @@ static void recheck(PtLogin *l) {
 
 /* ---- attempts ---- */
 
-static gboolean failure_is_old(gpointer key, gpointer value, gpointer data) {
-	return mono() - ((const Failure *)value)->last_ns > 3600 * PT_NS_PER_S;
-}
-
-/* How long this address has to wait before its next attempt counts. */
-static int64_t penalty(PtLogin *l, const char *remote) {
-	const Failure *f = g_hash_table_lookup(l->failures, remote);
-	return f ? MAX(f->until_ns - mono(), 0) : 0;
-}
-
-static void note_failure(PtLogin *l, const char *remote) {
-	if (g_hash_table_size(l->failures) >= FAILURES_MAX)
-		g_hash_table_foreach_remove(l->failures, failure_is_old, NULL);
-	if (g_hash_table_size(l->failures) >= FAILURES_MAX)
-		g_hash_table_remove_all(l->failures);
-	Failure *f = g_hash_table_lookup(l->failures, remote);
-	if (!f) {
-		f = g_new0(Failure, 1);
-		g_hash_table_replace(l->failures, g_strdup(remote), f);
-	}
-	f->count++;
-	f->last_ns = mono();
-	/* three slips are free, then 1 s, 2 s, 4 s … up to a minute */
-	f->until_ns = f->count < 3 ? 0 : mono() + (PT_NS_PER_S << MIN(f->count - 3, 6));
-}
+static void note_failure(PtLogin *l, const char *remote) { pt_attempts_failed(l->attempts, remote, mono()); }
 
 typedef struct {
 	PtLogin *login;
@@ -272,7 +243,7 @@ static void check_done(GObject *source, GAsyncResult *result, gpointer data) {
 	PtLogin *l = c->login;
 	l->checking--;
 	if (c->good && !g_strcmp0(password_of(l, c->user), c->hash)) {
-		g_hash_table_remove(l->failures, pt_request_remote(c->request));
+		pt_attempts_forgive(l->attempts, pt_request_remote(c->request));
 		open_session(l, c->request, c->user);
 		return;
 	}
@@ -325,7 +296,7 @@ static const char *member(JsonObject *o, const char *name) {
 
 static void post_login(PtRequest *r, void *data) {
 	PtLogin *l = data;
-	int64_t wait = penalty(l, pt_request_remote(r));
+	int64_t wait = pt_attempts_wait_ns(l->attempts, pt_request_remote(r), mono());
 	if (wait > 0) {
 		g_autofree char *seconds = g_strdup_printf("%d", (int)(wait / PT_NS_PER_S) + 1);
 		pt_request_add_header(r, "Retry-After", seconds);
@@ -419,7 +390,7 @@ PtLogin *pt_login_new(const char *sessions_path) {
 	l->sessions_path = g_strdup(sessions_path);
 	l->users = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, user_free);
 	l->sessions = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, session_free);
-	l->failures = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+	l->attempts = pt_attempts_new();
 	l->links = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	return l;
 }
@@ -429,7 +400,7 @@ void pt_login_free(PtLogin *l) {
 		return;
 	g_hash_table_unref(l->users);
 	g_hash_table_unref(l->sessions);
-	g_hash_table_unref(l->failures);
+	pt_attempts_free(l->attempts);
 	g_hash_table_unref(l->links);
 	g_free(l->sessions_path);
 	g_free(l);

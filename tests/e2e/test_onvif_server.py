@@ -567,6 +567,7 @@ def test_a_user_sees_their_cameras(node):
     neighbour = node.device("neighbour")
     assert [p.token for p in neighbour.call("trt", "GetProfiles")] == ["yard-main"]
     assert neighbour.subcodes("<trt:GetProfile><trt:ProfileToken>gate-main</trt:ProfileToken></trt:GetProfile>") == ["InvalidArgVal", "NoProfile"]
+    assert not neighbour.call("tds", "GetRelayOutputs") and not neighbour.call("tmd", "GetDigitalInputs"), "plugs of no camera"
 
 
 def test_before_login(node):
@@ -595,6 +596,20 @@ def test_refused_logins_are_logged(node):
     time.sleep(1.1)
     assert Device(node.onvif, "mallory", "guess").subcodes("<tds:GetDeviceInformation/>") == ["NotAuthorized"]
     wait_for("the event", lambda: any(e["source"] == "user/mallory" and e["state"] == "refused" for e in node.events(topic="login")))
+
+
+def test_who_guesses_is_slowed_and_nobody_else(node):
+    body = "<tds:GetDeviceInformation/>"
+
+    def reason(password):
+        return Device(node.onvif, "guest", password).raw(body)[1].decode()
+    for guess in ("a", "b", "c"):
+        assert "is wrong" in reason(guess)
+    assert "too many wrong attempts: wait" in reason("secret of guest"), "whatever the password is, it came too soon"
+    assert Device(node.onvif, "boss", "secret of boss").subcodes(body) == []
+    wait_for("the end of the wait", lambda: "FirmwareVersion" in reason("secret of guest"), 10, 0.3)
+    assert "is wrong" in reason("d") and "is wrong" in reason("e"), "all is forgiven"
+    assert "FirmwareVersion" in reason("secret of guest")
 
 
 @pytest.mark.parametrize("algorithm", ["MD5", "SHA-256"])

@@ -21,7 +21,7 @@ char *pt_call_host(const PtCall *c) {
 
 bool pt_call_may_see(const PtCall *c, const char *camera) {
 	const PtOnvifHost *h = &c->server->host;
-	return !camera || !*camera || h->may_see(h->data, c->user, camera);
+	return h->may_see(h->data, c->user, camera ? camera : "");
 }
 
 /* Lists of structs that begin with or hold the camera's name at this offset: those of other people's cameras go. */

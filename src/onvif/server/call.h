@@ -1,6 +1,7 @@
 /* One request on its way through the server, and what the services are made of: tables of operations. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
+#include "base/attempts.h"
 #include "http/client.h"
 #include "onvif/server/server.h"
 #include "onvif/server/settings.h"
@@ -53,6 +54,11 @@ struct PtOnvifServer {
 	PtHttp *http;                /* pushes notifications; made when first needed */
 	guint tick;
 	PtOnvifServerStats stats;
+	PtAttempts *attempts; /* by address and name */
+	/* while a login is looked at */
+	const char *remote;
+	char *claimed;           /* key of whoever it says it is; NULL: it named nobody */
+	int64_t claimed_wait_ns; /* not 0: whatever the password is, it came too soon */
 };
 
 struct PtCall {
@@ -92,7 +98,7 @@ void pt_call_finish_challenged(PtCall *call, char **challenges);
 const char *pt_call_text(const PtCall *call, const char *path);
 /* "user/anna via onvif"; caller frees. */
 char *pt_call_actor(const PtCall *call);
-bool pt_call_may_see(const PtCall *call, const char *camera); /* "": everybody may */
+bool pt_call_may_see(const PtCall *call, const char *camera); /* "": whoever sees all */
 /* Those the caller may see. The streams are the call's own; caller unrefs the others. */
 GArray *pt_call_streams(PtCall *call);
 GArray *pt_call_inputs(const PtCall *call);

@@ -46,6 +46,7 @@ PtOnvifServer *pt_onvif_server_new(const PtOnvifHost *host) {
 	PtOnvifServer *s = g_new0(PtOnvifServer, 1);
 	s->host = *host;
 	s->wsse = pt_wsse_server_new();
+	s->attempts = pt_attempts_new();
 	s->digest = pt_digest_server_new(REALM, NONCE_LIFE_NS, host->clock);
 	s->settings = pt_settings_new(host->directory);
 	s->subscriptions = pt_subscriptions_new(host->clock, &pt_events_subscriptions_ops, s);
@@ -66,6 +67,8 @@ void pt_onvif_server_free(PtOnvifServer *s) {
 	pt_settings_free(s->settings);
 	pt_digest_server_free(s->digest);
 	pt_wsse_server_free(s->wsse);
+	pt_attempts_free(s->attempts);
+	g_free(s->claimed);
 	g_free(s);
 }
 
@@ -86,9 +89,32 @@ static PtOnvifLevel least_level(PtAccess access) {
 	}
 }
 
+/* Who guesses at a name from somewhere is made to wait, and nobody else is. */
 static char *lookup(void *data, const char *user) {
-	const PtOnvifServer *s = data;
-	return s->host.password(s->host.data, user);
+	PtOnvifServer *s = data;
+	g_free(s->claimed);
+	s->claimed = g_strdup_printf("%s %.64s", s->remote ? s->remote : "", user);
+	s->claimed_wait_ns = pt_attempts_wait_ns(s->attempts, s->claimed, pt_mono_ns(s->host.clock));
+	return s->claimed_wait_ns ? NULL : s->host.password(s->host.data, user);
+}
+
+static void begin_login(PtOnvifServer *s, const char *remote) {
+	s->remote = remote;
+	s->claimed_wait_ns = 0;
+	g_clear_pointer(&s->claimed, g_free);
+}
+
+/* After it was looked at. wrong: the name or the password is. */
+static void end_login(PtOnvifServer *s, bool right, bool wrong) {
+	if (right && s->claimed)
+		pt_attempts_forgive(s->attempts, s->claimed);
+	if (wrong && s->claimed && !s->claimed_wait_ns)
+		pt_attempts_failed(s->attempts, s->claimed, pt_mono_ns(s->host.clock));
+}
+
+/* Caller frees. */
+static char *too_soon(const PtOnvifServer *s) {
+	return g_strdup_printf("too many wrong attempts: wait %d s", (int)(s->claimed_wait_ns / PT_NS_PER_S) + 1);
 }
 
 static void refused(PtOnvifServer *s, const char *user, const char *remote, const char *why) {
@@ -100,11 +126,15 @@ static void refused(PtOnvifServer *s, const char *user, const char *remote, cons
 /* The user by HTTP Digest. ret_challenges: what to ask for, when nobody is known by it; g_strfreev. */
 static char *login_http(PtOnvifServer *s, const PtOnvifRequest *r, char ***ret_challenges) {
 	char *user = NULL;
+	begin_login(s, r->remote);
 	PtDigestVerdict verdict = pt_digest_server_verify(s->digest, r->authorization, r->method, r->path, lookup, s, &user);
+	end_login(s, verdict == PT_DIGEST_OK, verdict == PT_DIGEST_REFUSED);
 	if (verdict == PT_DIGEST_OK)
 		return user;
 	if (verdict != PT_DIGEST_MISSING && verdict != PT_DIGEST_STALE)
-		refused(s, "", r->remote, "HTTP Digest: the user name or the password is wrong");
+		refused(s, "", r->remote,
+		        s->claimed_wait_ns ? "HTTP Digest: too many wrong attempts"
+		                           : "HTTP Digest: the user name or the password is wrong");
 	*ret_challenges = pt_digest_server_challenges(s->digest, verdict == PT_DIGEST_STALE);
 	return NULL;
 }
@@ -116,13 +146,16 @@ static char *login_token(PtCall *c, const char *remote) {
 	                                    [PT_WSSE_REPLAYED] = "the token was used before"};
 	PtOnvifServer *s = c->server;
 	char *user = NULL;
+	begin_login(s, remote);
 	PtWsseVerdict verdict = pt_wsse_server_verify(s->wsse, c->soap->header, pt_wall_ns(s->host.clock), lookup, s, &user);
+	end_login(s, verdict == PT_WSSE_OK, verdict == PT_WSSE_REFUSED);
 	if (verdict == PT_WSSE_OK)
 		return user;
-	refused(s, pt_xml_value_at(c->soap->header, "wsse:Security/wsse:UsernameToken/wsse:Username"), remote,
-	        words[verdict]);
+	g_autofree char *soon = s->claimed_wait_ns ? too_soon(s) : NULL;
+	const char *why = soon ? soon : words[verdict];
+	refused(s, pt_xml_value_at(c->soap->header, "wsse:Security/wsse:UsernameToken/wsse:Username"), remote, why);
 	s->stats.replays += verdict == PT_WSSE_REPLAYED;
-	pt_call_fault(c, "ter:NotAuthorized", NULL, "%s", words[verdict]);
+	pt_call_fault(c, "ter:NotAuthorized", NULL, "%s", why);
 	return NULL;
 }
 
@@ -139,7 +172,9 @@ static void login(PtCall *c, const PtOnvifRequest *r, char ***ret_challenges) {
 	if (r->authorization || !token)
 		c->user = login_http(s, r, ret_challenges);
 	if (*ret_challenges) {
-		pt_call_fault(c, "ter:NotAuthorized", NULL, "%s asks for a login", c->operation->name);
+		g_autofree char *soon = s->claimed_wait_ns ? too_soon(s) : NULL;
+		pt_call_fault(c, "ter:NotAuthorized", NULL, "%s%s", soon ? soon : c->operation->name,
+		              soon ? "" : " asks for a login");
 		return;
 	}
 	if (token) {

@@ -82,11 +82,14 @@ static void subscription_free(PtSubscription *s) {
 	g_free(s);
 }
 
+/* Those of no camera are for whoever sees all. */
+static bool is_plug(PtOnvifTopic topic) { return topic == PT_ONVIF_DIGITAL_INPUT || topic == PT_ONVIF_RELAY; }
+
 static void queue(PtSubscription *s, PtNotice *n) {
 	PtSubscriptions *all = s->owner;
 	if ((s->expression && !pt_topic_matches(s->expression, pt_topics[n->topic].path)) ||
 	    (s->changed_only && n->kind != PT_NOTICE_CHANGED) ||
-	    (n->camera && !all->ops->may_hear(all->user, s->user, n->camera)))
+	    ((n->camera || is_plug(n->topic)) && !all->ops->may_hear(all->user, s->user, n->camera ? n->camera : "")))
 		return;
 	if (s->queue.length >= PT_SUBSCRIPTION_QUEUE) {
 		pt_notice_unref(g_queue_pop_head(&s->queue));
