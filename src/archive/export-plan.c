@@ -90,12 +90,28 @@ static int64_t find_series(PtExportPlan *p, const char *stream, GError **error) 
 	return 0;
 }
 
-static bool set_no_footage(const PtExportParams *params, GError **error) {
+/* Where there is some. Caller frees. */
+static char *extent_of(PtArchive *archive, const PtExportParams *params) {
+	g_autoptr(GArray) all = pt_store_all_series(pt_archive_store(archive), true, NULL);
+	for (guint i = 0; all && i < all->len; i++) {
+		const PtSeriesRow *s = &g_array_index(all, PtSeriesRow, i);
+		if (strcmp(s->camera, params->camera) || strcmp(s->stream, params->stream) || !s->segments)
+			continue;
+		g_autofree char *first = pt_time_format(s->first_ns), *last = pt_time_format(s->last_ns);
+		return g_strdup_printf("it begins at %s and ends at %s", first, last);
+	}
+	return g_strdup("there is none at all");
+}
+
+static bool set_no_footage(const PtExportPlan *p, GError **error) {
+	const PtExportParams *params = p->params;
+	if (!error || *error)
+		return false;
 	g_autofree char *from = pt_time_format(params->from_ns), *to = pt_time_format(params->to_ns);
-	if (error && !*error)
-		pt_error_set(error, NOT_FOUND, "there is no footage of camera %s between %s and %s%s%s", params->camera,
-		             from, to, strcmp(params->stream, "main") ? " of stream " : "",
-		             strcmp(params->stream, "main") ? params->stream : "");
+	g_autofree char *extent = extent_of(p->archive, params);
+	pt_error_set(error, NOT_FOUND, "there is no footage of camera %s between %s and %s%s%s; %s", params->camera, from,
+	             to, strcmp(params->stream, "main") ? " of stream " : "",
+	             strcmp(params->stream, "main") ? params->stream : "", extent);
 	return false;
 }
 
@@ -207,7 +223,7 @@ static bool look(PtExportPlan *p, int64_t series, GError **error) {
 			return false;
 	}
 	if (p->show < 0 || l.last_end <= p->params->from_ns - p->origin_ns)
-		return set_no_footage(p->params, error);
+		return set_no_footage(p, error);
 	if (p->params->exact && l.show_is_key)
 		p->begin = p->show; /* then there is nothing before it to get rid of */
 	return true;
@@ -480,14 +496,14 @@ bool pt_export_plan(PtExportPlan *p, GError **error) {
 	p->begin = 0;
 	int64_t series = find_series(p, p->params->stream, error);
 	if (!series)
-		return set_no_footage(p->params, error);
+		return set_no_footage(p, error);
 	if (!look(p, series, error))
 		return false;
 	pt_export_track_init(&p->video);
 	if (!take_pictures(p, series, error))
 		return false;
 	if (!pt_mp4_table_samples(p->video.table) || p->end <= p->show)
-		return set_no_footage(p->params, error);
+		return set_no_footage(p, error);
 	p->first = MIN(p->first, p->show);
 	pt_export_track_init(&p->audio);
 	return !p->params->sound || take_sound(p, error);

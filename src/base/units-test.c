@@ -122,11 +122,35 @@ static void test_format(void) {
 	g_assert_cmpstr(ten, ==, "10%");
 }
 
+static void test_time(void) {
+	const int64_t second = INT64_C(1000000000), now = INT64_C(1790000000) * second;
+	static const struct {
+		const char *text;
+		int64_t ago_s;
+	} good[] = {{"now", 0}, {"10min ago", 600}, {"-10min", 600}, {"1.5h ago", 5400}, {"+2h", -7200}, {"1789999990", 10}};
+	for (size_t i = 0; i < G_N_ELEMENTS(good); i++) {
+		g_autoptr(GError) error = NULL;
+		int64_t at = 0;
+		g_assert_true(pt_units_parse_time(good[i].text, now, &at, &error));
+		g_assert_cmpint(at, ==, now - good[i].ago_s * second);
+	}
+	static const char *const bad[] = {"",          "ago",  " ago",  "10 ago",    "-10",
+	                                  "yesterday", "--1h", "-200y", "-292w ago", "+5"};
+	for (size_t i = 0; i < G_N_ELEMENTS(bad); i++) {
+		g_autoptr(GError) error = NULL;
+		int64_t at = 7;
+		g_assert_false(pt_units_parse_time(bad[i], now, &at, &error));
+		g_assert_nonnull(error);
+		g_assert_cmpint(at, ==, 7);
+	}
+}
+
 int main(int argc, char **argv) {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/units/duration", test_duration);
 	g_test_add_func("/units/size", test_size);
 	g_test_add_func("/units/rate-and-percent", test_rate_and_percent);
 	g_test_add_func("/units/format", test_format);
+	g_test_add_func("/units/time", test_time);
 	return g_test_run();
 }

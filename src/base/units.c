@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/units.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include <math.h>
 #include <stdbool.h>
@@ -184,4 +185,32 @@ char *pt_units_format_percent(double percent) {
 	if (text[n - 1] == '.')
 		n--;
 	return g_strdup_printf("%.*s%%", (int)n, text);
+}
+
+gboolean pt_units_parse_time(const char *text, int64_t now_ns, int64_t *ret_wall_ns, GError **error) {
+	bool ago = g_str_has_suffix(text, " ago");
+	int64_t span_ns;
+	if (!strcmp(text, "now")) {
+		*ret_wall_ns = now_ns;
+		return TRUE;
+	}
+	if (!ago && *text != '-' && *text != '+') {
+		if (pt_time_parse(text, ret_wall_ns, NULL))
+			return TRUE;
+		pt_error_set(
+		    error, INVALID,
+		    "'%s' is not a time (write 2026-11-22T10:55:30Z, seconds since 1970, now, \"10min ago\" or -10min)",
+		    text);
+		return FALSE;
+	}
+	g_autofree char *span = ago ? g_strndup(text, strlen(text) - strlen(" ago")) : g_strdup(text + 1);
+	if (!pt_units_parse_duration(span, &span_ns, error))
+		return FALSE;
+	int64_t at = *text == '+' && !ago ? now_ns + span_ns : now_ns - span_ns;
+	if (span_ns > INT64_MAX / 4 || at < 0) {
+		pt_error_set(error, INVALID, "'%s' is before 1970 or too far ahead", text);
+		return FALSE;
+	}
+	*ret_wall_ns = at;
+	return TRUE;
 }

@@ -14,6 +14,9 @@ gboolean pt_units_parse_rate(const char *text, uint64_t *ret_bits_per_s, GError 
 /* "5%", 0 .. 100. */
 gboolean pt_units_parse_percent(const char *text, double *ret_percent, GError **error);
 
+/* An instant as people write it: "now", "10min ago", "-10min", "+2h", or what pt_time_parse() takes. now_ns: wall time. */
+gboolean pt_units_parse_time(const char *text, int64_t now_ns, int64_t *ret_wall_ns, GError **error);
+
 /* The same value in the largest unit that keeps it whole; what these give, the above read back. Caller frees. */
 char *pt_units_format_duration(int64_t ns); /* ns >= 0 */
 char *pt_units_format_size(uint64_t bytes);

@@ -19,7 +19,8 @@ static int usage(void) {
 	                "[--exact] [--h264] [--no-sound]\n"
 	                "       pigtail archive keep CAMERA --from TIME --to TIME [--until TIME] [--why TEXT]\n"
 	                "       pigtail archive release ID      (pigtail archive keep alone lists what is kept)\n"
-	                "       pigtail archive check PATH|SITE.yaml [--rebuild] [--json]\n");
+	                "       pigtail archive check PATH|SITE.yaml [--rebuild] [--json]\n"
+	                "TIME: 2026-11-22T10:55:30Z, seconds since 1970, now, \"10min ago\" or -10min, +30d\n");
 	return PT_EXIT_USAGE;
 }
 
@@ -263,9 +264,12 @@ int pt_cli_archive(int argc, char **argv) {
 	bool json = pt_cli_flag(&argc, argv, "--json"), rebuild = pt_cli_flag(&argc, argv, "--rebuild");
 	bool exact = pt_cli_flag(&argc, argv, "--exact"), h264 = pt_cli_flag(&argc, argv, "--h264");
 	bool no_sound = pt_cli_flag(&argc, argv, "--no-sound");
-	const char *from = pt_cli_option(&argc, argv, "--from"), *to = pt_cli_option(&argc, argv, "--to");
+	g_autofree char *from = NULL, *to = NULL, *until = NULL;
+	if (!pt_cli_time(&argc, argv, "--from", &from) || !pt_cli_time(&argc, argv, "--to", &to) ||
+	    !pt_cli_time(&argc, argv, "--until", &until))
+		return PT_EXIT_USAGE;
 	const char *output = pt_cli_option(&argc, argv, "--output"), *stream = pt_cli_option(&argc, argv, "--stream");
-	const char *until = pt_cli_option(&argc, argv, "--until"), *why = pt_cli_option(&argc, argv, "--why");
+	const char *why = pt_cli_option(&argc, argv, "--why");
 	const char *site = pt_cli_option(&argc, argv, "--site");
 	if (argc < 2 || argc > 3 || !pt_cli_no_more_options(argc, argv))
 		return usage();

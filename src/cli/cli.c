@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "cli/cli.h"
+#include "base/clock.h"
+#include "base/suggest.h"
+#include "base/units.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -10,7 +13,7 @@ static const PtCommand commands[] = {
     {"config", "check SITE.yaml", "is the site file right?", pt_cli_config},
     {"state", "[--json]", "what runs and how well", pt_cli_state},
     {"events", "[--follow] [--since TIME] [--topic T] [--json]", "what happened", pt_cli_events},
-    {"relay", "NAME on|off|pulse [--for TIME]", "switch a relay", pt_cli_relay},
+    {"relay", "NAME on [--for TIME]|off|pulse", "switch a relay", pt_cli_relay},
     {"input", "NAME [--json]", "how an input stands", pt_cli_input},
     {"snapshot", "CAMERA [--output FILE] [--stream main|sub]", "a JPEG of what it sees", pt_cli_snapshot},
     {"archive", "ls|gaps|export|check|keep|release …", "the footage", pt_cli_archive},
@@ -50,8 +53,17 @@ int pt_cli_main(int argc, char **argv, const PtCommand *more, size_t n_more) {
 	for (size_t i = 0; argc > 1 && i < G_N_ELEMENTS(commands); i++)
 		if (!strcmp(argv[1], commands[i].name))
 			return commands[i].run(argc - 1, argv + 1);
-	if (argc > 1)
-		fprintf(stderr, "pigtail: there is no command '%s'\n", argv[1]);
+	if (argc > 1) {
+		const char *names[G_N_ELEMENTS(commands) + 8] = {NULL};
+		for (size_t i = 0; i < G_N_ELEMENTS(commands); i++)
+			names[i] = commands[i].name;
+		for (size_t i = 0; i < n_more && i < 7; i++)
+			names[G_N_ELEMENTS(commands) + i] = more[i].name;
+		g_autofree char *meant = pt_suggest_text(argv[1], names);
+		fprintf(stderr, "pigtail: there is no command '%s'%s\n", argv[1], meant);
+		if (*meant)
+			return PT_EXIT_USAGE;
+	}
 	help(stderr, more, n_more);
 	return PT_EXIT_USAGE;
 }
@@ -87,6 +99,20 @@ const char *pt_cli_option(int *argc, char **argv, const char *name) {
 		}
 	}
 	return NULL;
+}
+
+bool pt_cli_time(int *argc, char **argv, const char *name, char **ret) {
+	const char *text = pt_cli_option(argc, argv, name);
+	g_autoptr(GError) error = NULL;
+	int64_t at;
+	if (!text)
+		return true;
+	if (!pt_units_parse_time(text, pt_wall_ns(pt_clock_system()), &at, &error)) {
+		fprintf(stderr, "pigtail %s: %s: %s\n", argv[0], name, error->message);
+		return false;
+	}
+	*ret = pt_time_format(at);
+	return true;
 }
 
 bool pt_cli_no_more_options(int argc, char **argv) {

@@ -35,6 +35,9 @@ int pt_cli_discover(int argc, char **argv);
 /* ---- arguments: "--name value" and "--name" are taken out wherever they stand ---- */
 bool pt_cli_flag(int *argc, char **argv, const char *name);
 const char *pt_cli_option(int *argc, char **argv, const char *name); /* NULL: not given */
+/* The same for a time: RFC 3339 of what was written, also as "10min ago", -10min or now. ret: NULL when it is not given,
+ * caller frees. False, and a message, when it is no time. */
+bool pt_cli_time(int *argc, char **argv, const char *name, char **ret);
 /* False, and a message, when something that begins with "--" is left. */
 bool pt_cli_no_more_options(int argc, char **argv);
 

@@ -1,6 +1,7 @@
 /* pigtail state, events, relay, input, snapshot, rules: short questions and orders to the daemon. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/clock.h"
+#include "base/suggest.h"
 #include "base/units.h"
 #include "cli/cli.h"
 #include <errno.h>
@@ -117,8 +118,13 @@ static bool print_events(const char *filter, GString *cursor, bool json) {
 
 int pt_cli_events(int argc, char **argv) {
 	bool json = pt_cli_flag(&argc, argv, "--json"), follow = pt_cli_flag(&argc, argv, "--follow");
-	const char *since = pt_cli_option(&argc, argv, "--since"), *topic = pt_cli_option(&argc, argv, "--topic");
+	const char *topic = pt_cli_option(&argc, argv, "--topic");
 	const char *source = pt_cli_option(&argc, argv, "--source");
+	int64_t from = pt_wall_ns(pt_clock_system()) - (follow ? 0 : 86400 * PT_NS_PER_S);
+	g_autofree char *time = pt_time_format(from);
+	g_autofree char *since = NULL;
+	if (!pt_cli_time(&argc, argv, "--since", &since))
+		return PT_EXIT_USAGE;
 	if (!pt_cli_connect(&argc, argv))
 		return PT_EXIT_FAILED;
 	if (argc != 1) {
@@ -126,15 +132,8 @@ int pt_cli_events(int argc, char **argv) {
 		        "usage: pigtail events [--follow] [--since TIME] [--topic TOPIC] [--source SOURCE] [--json]\n");
 		return PT_EXIT_USAGE;
 	}
-	int64_t from = pt_wall_ns(pt_clock_system()) - (follow ? 0 : 86400 * PT_NS_PER_S);
-	g_autoptr(GError) error = NULL;
-	if (since && !pt_time_parse(since, &from, &error)) {
-		fprintf(stderr, "pigtail events: --since: %s\n", error->message);
-		return PT_EXIT_USAGE;
-	}
-	g_autofree char *time = pt_time_format(from);
 	g_autoptr(GString) filter = g_string_new(NULL), cursor = g_string_new(NULL);
-	g_string_append_printf(filter, "&since=%s", time);
+	g_string_append_printf(filter, "&since=%s", since ? since : time);
 	g_autofree char *t = topic ? pt_cli_escape(topic) : NULL, *s = source ? pt_cli_escape(source) : NULL;
 	if (t)
 		g_string_append_printf(filter, "&topic=%s", t);
@@ -180,7 +179,7 @@ int pt_cli_relay(int argc, char **argv) {
 	if (!pt_cli_connect(&argc, argv))
 		return PT_EXIT_FAILED;
 	if (argc < 2 || !pt_cli_no_more_options(argc, argv) || argc > 3) {
-		fprintf(stderr, "usage: pigtail relay NAME [on|off|pulse [--for TIME]] [--json]\n");
+		fprintf(stderr, "usage: pigtail relay NAME [on [--for TIME]|off|pulse] [--json]\n");
 		return PT_EXIT_USAGE;
 	}
 	g_autofree char *name = pt_cli_escape(argv[1]), *path = g_strconcat("/api/relays/", name, NULL), *body = NULL;
@@ -283,8 +282,10 @@ int pt_cli_rules(int argc, char **argv) {
 		return PT_EXIT_FAILED;
 	JsonArray *rules = json_object_get_array_member(json_node_get_object(answer), "rules");
 	bool found = all;
+	g_autoptr(GPtrArray) names = g_ptr_array_new();
 	for (guint i = 0; i < json_array_get_length(rules); i++) {
 		JsonObject *r = json_array_get_object_element(rules, i);
+		g_ptr_array_add(names, (char *)pt_cli_member(r, "name"));
 		if (one && strcmp(pt_cli_member(r, "name"), argv[2]))
 			continue;
 		found = true;
@@ -296,7 +297,9 @@ int pt_cli_rules(int argc, char **argv) {
 		printf("%-24s fired %d times%s%s%s%s\n", pt_cli_member(r, "name"), (int)number(r, "count"),
 		       why[0] ? "; last: " : "", why, why[0] ? " at " : "", why[0] ? pt_cli_member(r, "at") : "");
 	}
+	g_ptr_array_add(names, NULL);
+	g_autofree char *meant = found ? NULL : pt_suggest_text(argv[2], (const char *const *)names->pdata);
 	if (!found)
-		fprintf(stderr, "pigtail rules: there is no rule '%s'\n", argv[2]);
+		fprintf(stderr, "pigtail rules: there is no rule '%s'%s\n", argv[2], meant);
 	return found ? PT_EXIT_DONE : PT_EXIT_FAILED;
 }

@@ -125,6 +125,9 @@ static void test_timed(void) {
 	heard(&b, "J off lamp=1\nB command off user/anna\nB relay off user/anna\nN -1\n");
 	pass(&b, relay, 200000);
 	heard(&b, "");
+	g_autoptr(GError) with_for = NULL;
+	g_assert_false(order(&b, relay, PT_ORDER_PULSE, 2 * PT_NS_PER_S, &with_for));
+	g_assert_error(with_for, PT_ERROR, PT_ERROR_INVALID);
 	g_assert_true(order(&b, relay, PT_ORDER_PULSE, 0, NULL));
 	g_string_truncate(b.heard, 0);
 	pass(&b, relay, 1000);

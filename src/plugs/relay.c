@@ -250,6 +250,9 @@ gboolean pt_relay_command(PtRelay *relay, const PtRelayCommand *c, GError **erro
 		return refuse(relay, c, error, PT_ERROR_DENIED, "the order is older than 5 s; give it again");
 	if (c->for_ns < 0 || c->for_ns > PT_RELAY_FOR_MAX_NS)
 		return refuse(relay, c, error, PT_ERROR_INVALID, "for must be at most 7d");
+	if (c->for_ns && c->order != PT_ORDER_ON)
+		return refuse(relay, c, error, PT_ERROR_INVALID,
+		              "for goes with on alone; a pulse is as long as the site file says");
 	if (!relay->port)
 		return refuse(relay, c, error, PT_ERROR_FAILED, relay->error ? relay->error : "not open");
 	bool on = c->order != PT_ORDER_OFF, by_device = ns && own_timer(relay);

@@ -21,7 +21,8 @@ bool pt_relay_closed_for(bool on, PtContact contact);
 
 typedef struct {
 	PtRelayOrder order;
-	int64_t for_ns;    /* on alone: it goes off after this; 0: stays (monostable: its pulse). 0 .. PT_RELAY_FOR_MAX_NS */
+	int64_t for_ns;    /* on alone, refused else: it goes off after this; 0: stays (monostable: its pulse). 0 ..
+	                      PT_RELAY_FOR_MAX_NS */
 	int64_t issued_ns; /* CLOCK_MONOTONIC when it was given, not when it was received */
 	const char *actor; /* "user/anna", "rule/night door"; not NULL */
 } PtRelayCommand;

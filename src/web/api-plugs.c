@@ -77,12 +77,16 @@ static void get_plugs(PtRequest *r, void *data) {
 
 static PtRelay *find_relay(PtHost *host, PtRequest *r, const char *name) {
 	GPtrArray *relays = host->relays(host->user);
+	g_autoptr(GPtrArray) names = g_ptr_array_new();
 	for (guint i = 0; i < relays->len; i++) {
 		const PtPlugSettings *s = pt_relay_settings(g_ptr_array_index(relays, i));
-		if (!strcmp(s->name, name) && may_see_plug(r, s))
+		if (!may_see_plug(r, s))
+			continue;
+		if (!strcmp(s->name, name))
 			return g_ptr_array_index(relays, i);
+		g_ptr_array_add(names, s->name);
 	}
-	pt_request_fail(r, 404, "there is no relay '%s'", name);
+	pt_api_fail_unknown(r, "relay", name, names);
 	return NULL;
 }
 
@@ -137,17 +141,22 @@ static void post_relay(PtRequest *r, void *data) {
 static void get_input(PtRequest *r, void *data) {
 	PtHost *host = data;
 	GPtrArray *inputs = host->inputs(host->user);
+	const char *name = pt_request_segment(r, 0);
+	g_autoptr(GPtrArray) names = g_ptr_array_new();
 	for (guint i = 0; i < inputs->len; i++) {
 		PtInput *input = g_ptr_array_index(inputs, i);
-		if (strcmp(pt_input_settings(input)->name, pt_request_segment(r, 0)) ||
-		    !may_see_plug(r, pt_input_settings(input)))
+		const PtPlugSettings *s = pt_input_settings(input);
+		if (!may_see_plug(r, s))
 			continue;
-		g_autoptr(JsonBuilder) b = json_builder_new();
-		put_input(b, input);
-		pt_api_reply(r, b);
-		return;
+		if (!strcmp(s->name, name)) {
+			g_autoptr(JsonBuilder) b = json_builder_new();
+			put_input(b, input);
+			pt_api_reply(r, b);
+			return;
+		}
+		g_ptr_array_add(names, s->name);
 	}
-	pt_request_fail(r, 404, "there is no input '%s'", pt_request_segment(r, 0));
+	pt_api_fail_unknown(r, "input", name, names);
 }
 
 /* ---- rules: what each is, how often it fired, and why it last did or did not ---- */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/error.h"
 #include "base/json.h"
+#include "base/suggest.h"
 #include "web/host.h"
 
 void pt_json_text(JsonBuilder *b, const char *name, const char *text) {
@@ -86,11 +87,28 @@ bool pt_api_time(PtRequest *request, const char *name, int64_t fallback_ns, int6
 	return false;
 }
 
+void pt_api_fail_unknown(PtRequest *request, const char *what, const char *name, GPtrArray *names) {
+	g_ptr_array_add(names, NULL);
+	g_autofree char *meant = pt_suggest_text(name, (const char *const *)names->pdata);
+	pt_request_fail(request, 404, "there is no %s '%s'%s", what, name, meant);
+}
+
+static void fail_unknown_camera(PtHost *host, PtRequest *request, const char *name) {
+	const PtSite *site = host->site(host->user);
+	g_autoptr(GPtrArray) names = g_ptr_array_new();
+	for (guint i = 0; i < site->cameras->len; i++) {
+		const PtSiteCamera *camera = g_ptr_array_index(site->cameras, i);
+		if (pt_request_may_see(request, camera->name))
+			g_ptr_array_add(names, camera->name);
+	}
+	pt_api_fail_unknown(request, "camera", name, names);
+}
+
 const PtSiteCamera *pt_api_camera(PtHost *host, PtRequest *request) {
 	const char *name = pt_request_segment(request, 0);
 	const PtSiteCamera *camera = pt_site_camera(host->site(host->user), name);
 	if (!camera || !pt_request_may_see(request, name)) {
-		pt_request_fail(request, 404, "there is no camera '%s'", name);
+		fail_unknown_camera(host, request, name);
 		return NULL;
 	}
 	return camera;

@@ -78,6 +78,9 @@ const char *pt_api_text(JsonObject *object, const char *name);
 bool pt_api_time(PtRequest *request, const char *name, int64_t fallback_ns, int64_t *ret_ns);
 /* The camera that the first '*' of the path names, when there is one and the caller may see it; else answers, NULL. */
 const PtSiteCamera *pt_api_camera(PtHost *host, PtRequest *request);
+/* Answers 404: there is no such thing of this name, did you mean …? names: of what the caller may see; NULL-terminated here.
+ */
+void pt_api_fail_unknown(PtRequest *request, const char *what, const char *name, GPtrArray *names);
 /* Whether audio.listen of the camera allows the caller to listen; else answers, false. */
 bool pt_api_may_listen(PtRequest *request, const PtSiteCamera *camera);
 
