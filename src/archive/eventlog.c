@@ -336,6 +336,9 @@ void pt_eventlog_free(PtEventlog *log) {
 	g_mutex_unlock(&log->lock);
 	if (log->thread)
 		g_thread_join(log->thread);
+	/* once more: the half that was appended to is emptied as well, and nothing is left behind */
+	if (log->thread && !log->pending.length && !pt_journal_empty(log->journal))
+		drain(log);
 	sqlite3_finalize(log->insert);
 	sqlite3_finalize(log->note);
 	sqlite3_finalize(log->unnote);

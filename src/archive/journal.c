@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glib/gstdio.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -46,16 +47,16 @@ static uint32_t crc_of(const uint8_t *p, size_t n) { /* CRC-32 of ISO 3309 */
 	return ~c;
 }
 
-static bool usable(const char *dir) {
+static bool usable(const char *dir, bool make) {
 	struct stat st;
-	if (mkdir(dir, 0700) && errno != EEXIST)
+	if (make && mkdir(dir, 0700) && errno != EEXIST)
 		return false;
 	/* somebody else's directory, or a link, in a place where everybody may write */
 	return !lstat(dir, &st) && S_ISDIR(st.st_mode) && st.st_uid == geteuid() && !access(dir, W_OK | X_OK) &&
 	       (!(st.st_mode & 077) || !chmod(dir, 0700));
 }
 
-char *pt_journal_dir(const char *archive_path, GError **error) {
+static char *find_dir(const char *archive_path, bool make) {
 	g_autofree char *canonical = g_canonicalize_filename(archive_path, NULL);
 	g_autofree char *hash = g_compute_checksum_for_string(G_CHECKSUM_SHA256, canonical, -1);
 	hash[12] = 0;
@@ -68,10 +69,17 @@ char *pt_journal_dir(const char *archive_path, GError **error) {
 	};
 	char *found = NULL;
 	for (size_t i = 0; i < G_N_ELEMENTS(candidates); i++) {
-		if (!found && candidates[i] && usable(candidates[i]))
+		if (!found && candidates[i] && usable(candidates[i], make))
 			found = g_steal_pointer(&candidates[i]);
 		g_free(candidates[i]);
 	}
+	return found;
+}
+
+char *pt_journal_find_dir(const char *archive_path) { return find_dir(archive_path, false); }
+
+char *pt_journal_dir(const char *archive_path, GError **error) {
+	char *found = find_dir(archive_path, true);
 	if (!found)
 		pt_error_set(error, DISK,
 		             "no directory in memory can be written: give one by RUNTIME_DIRECTORY (systemd: "
@@ -87,6 +95,21 @@ static uint64_t first_sequence(PtJournal *j, int half) {
 	return pt_bytes_u64(&b);
 }
 
+/* Each that has it open holds a shared lock: whoever removes it has to be the last. */
+static int open_half(const char *path) {
+	for (int tries = 0; tries < 100; tries++) {
+		struct stat st;
+		int fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+		if (fd < 0)
+			return -1;
+		if (!flock(fd, LOCK_SH) && !fstat(fd, &st) && st.st_nlink)
+			return fd;
+		close(fd); /* it was removed meanwhile */
+	}
+	errno = EBUSY;
+	return -1;
+}
+
 PtJournal *pt_journal_open(const char *dir, GError **error) {
 	crc_init();
 	PtJournal *j = g_new0(PtJournal, 1);
@@ -94,7 +117,7 @@ PtJournal *pt_journal_open(const char *dir, GError **error) {
 	j->fd[0] = j->fd[1] = -1;
 	for (int i = 0; i < 2; i++) {
 		j->path[i] = g_strdup_printf("%s/journal.%d", dir, i);
-		j->fd[i] = open(j->path[i], O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
+		j->fd[i] = open_half(j->path[i]);
 		off_t end = j->fd[i] < 0 ? -1 : lseek(j->fd[i], 0, SEEK_END);
 		if (end < 0) {
 			pt_error_set(error, DISK, "%s: %s", j->path[i], g_strerror(errno));
@@ -112,6 +135,8 @@ void pt_journal_close(PtJournal *j) {
 	if (!j)
 		return;
 	for (int i = 0; i < 2; i++) {
+		if (j->fd[i] >= 0 && !j->size[i] && !flock(j->fd[i], LOCK_EX | LOCK_NB))
+			unlink(j->path[i]);
 		if (j->fd[i] >= 0)
 			close(j->fd[i]);
 		g_free(j->path[i]);

@@ -17,10 +17,12 @@ typedef struct PtJournal PtJournal;
  * /dev/shm/pigtail-UID-HASH; HASH of the archive's path, so that two hubs on one machine do not meet. Made with mode
  * 0700; one that belongs to somebody else is refused. Caller frees. */
 char *pt_journal_dir(const char *archive_path, GError **error);
+/* The one that is there already, NULL: none. Caller frees. */
+char *pt_journal_find_dir(const char *archive_path);
 
 /* Opens it; what stands in it is given out by the first pt_journal_take(). */
 PtJournal *pt_journal_open(const char *dir, GError **error);
-void pt_journal_close(PtJournal *journal); /* keeps what stands in it; takes NULL */
+void pt_journal_close(PtJournal *journal); /* keeps what stands in it; what is empty goes; takes NULL */
 
 /* Appends one record; from any thread. When it returns TRUE, the record survives kill -9. must: counts against the hard
  * bound only. */

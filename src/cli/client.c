@@ -17,15 +17,14 @@ static char *socket_path;
 static char *path_for_site(const char *site_path) {
 	g_autoptr(GPtrArray) problems = pt_problems_new();
 	g_autoptr(PtSite) site = NULL;
-	g_autoptr(GError) error = NULL;
 	if (!pt_site_load(site_path, &site, problems)) {
 		for (guint i = 0; i < problems->len; i++)
 			fprintf(stderr, "%s\n", (char *)g_ptr_array_index(problems, i));
 		return NULL;
 	}
-	g_autofree char *dir = pt_journal_dir(site->archive_path, &error);
+	g_autofree char *dir = pt_journal_find_dir(site->archive_path);
 	if (!dir) {
-		fprintf(stderr, "pigtail: %s\n", error->message);
+		fprintf(stderr, "pigtail: no daemon runs for %s (pigtail run %s)\n", site_path, site_path);
 		return NULL;
 	}
 	return g_build_filename(dir, "control.sock", NULL);

@@ -446,6 +446,8 @@ static void stop(Hub *h) {
 	pt_loop_free(h->serving);
 	pt_bus_free(h->bus);
 	pt_site_unref(h->site);
+	if (h->runtime_dir)
+		rmdir(h->runtime_dir); /* unless something is left in it that the next start has to see */
 	g_free(h->archive_error);
 	g_free(h->runtime_dir);
 }
