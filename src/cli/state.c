@@ -79,6 +79,8 @@ int pt_cli_state(int argc, char **argv) {
 	printf("archive        %s of footage, %s free at %s\n", size, room, pt_cli_member(archive, "path"));
 	if (pt_cli_member(archive, "problem")[0])
 		printf("               %s\n", pt_cli_member(archive, "problem"));
+	if (pt_cli_member(archive, "over_limit")[0])
+		printf("               %s\n", pt_cli_member(archive, "over_limit"));
 	printf("daemon         process %.0f, %s of memory, %.1f s of CPU\n", number(daemon, "pid"), memory,
 	       number(daemon, "cpu_s"));
 	return PT_EXIT_DONE;

@@ -368,6 +368,9 @@ static void test_odd_pictures(void) {
 	Seen s;
 	play(draw_walker, m, 300, SECOND, &s); /* one picture a second, somebody slow */
 	g_assert_cmpint(s.moving, >=, 40);
+	play(draw_walker, m, 300, STEP, &s); /* and the clock is set back by minutes */
+	g_assert_cmpint(s.moving, >=, 40);
+	g_assert_cmpint(s.first, >=, 95);
 	pt_motion_free(m);
 	m = ordinary(50);
 	play(draw_walker, m, 300, 60 * SECOND, &s); /* one a minute: nothing can be said */

@@ -288,19 +288,21 @@ static float look_at_blocks(PtMotion *m, const uint8_t *luma, size_t stride, dou
 	return (float)MAX(changed, MAX(lighter, darker)) / (float)n;
 }
 
+static bool is_active(const PtMotion *m, int64_t time_ns) { return m->moved_ns && time_ns - m->moved_ns < m->hold_ns; }
+
 void pt_motion_look(PtMotion *m, const uint8_t *luma, unsigned width, unsigned height, int64_t time_ns, PtMotionSeen *ret) {
 	unsigned w = width / BLOCK * BLOCK, h = height / BLOCK * BLOCK;
-	*ret = (PtMotionSeen){.active = m->moved_ns && time_ns - m->moved_ns < m->hold_ns};
-	if (!w || !h)
-		return;
 	bool fresh = w != m->width || h != m->height;
 	double dt = (double)(time_ns - m->last_ns) / SECOND;
-	if (!fresh && dt <= 0)
+	if (dt < -TOO_LONG_S) /* the clock was set back */
+		m->moved_ns = 0;
+	*ret = (PtMotionSeen){.active = is_active(m, time_ns)};
+	if (!w || !h || (!fresh && dt <= 0 && dt >= -TOO_LONG_S))
 		return;
 	if (fresh)
 		resize(m, w, h);
 	m->last_ns = time_ns;
-	if (fresh || dt > TOO_LONG_S) {
+	if (fresh || fabs(dt) > TOO_LONG_S) {
 		m->n_past = 0;
 		m->moving = false;
 		begin_anew(m, luma, width, time_ns);
@@ -317,5 +319,5 @@ void pt_motion_look(PtMotion *m, const uint8_t *luma, unsigned width, unsigned h
 	m->moving = ret->moving;
 	if (ret->moving)
 		m->moved_ns = time_ns;
-	ret->active = m->moved_ns && time_ns - m->moved_ns < m->hold_ns;
+	ret->active = is_active(m, time_ns);
 }

@@ -43,6 +43,7 @@ typedef struct PtMotion PtMotion;
 PtMotion *pt_motion_new(const PtMotionParams *params);
 void pt_motion_free(PtMotion *motion); /* takes NULL */
 /* luma: height rows of width bytes. Both are cut to whole blocks; another size than before begins anew. time_ns: when it was
- * captured, on any clock that rises; a picture that is not later than the one before changes nothing. */
+ * captured; a picture that is not later than the one before changes nothing, unless the clock was set back by more than
+ * ten seconds. */
 void pt_motion_look(PtMotion *motion, const uint8_t *luma, unsigned width, unsigned height, int64_t time_ns,
                     PtMotionSeen *ret);

@@ -27,6 +27,8 @@ class Kept:
         self.farm = Farm()
         self.port = free_port()
         self.h = Hub(self.site("always"), start=False)
+        (self.h.dir / "users.yaml").write_text("recorder: { role: viewer }\n")
+        (self.h.dir / "users.yaml").chmod(0o600)
         (self.h.dir / "secrets.yaml").write_text(f"app-passwords: {{ recorder: {{ user: recorder, password: {SECRET} }} }}\n")
         os.chmod(self.h.dir / "secrets.yaml", 0o600)
         for _ in range(2):

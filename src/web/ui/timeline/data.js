@@ -14,6 +14,7 @@ export class TimelineData {
 		this.changed = changed;
 		this.cameras = {};  // name → {main: {footage, gaps}, …}
 		this.events = [];   // oldest first: {ms, …}
+		this.starts = [];   // of motion, among the events that one can go to
 		this.motion = {};   // name → [[from, to]]; to undefined: it still moves
 		this.kept = [];
 		this.eventsFrom = -Infinity; // older ones than this were too many to ask for
@@ -80,6 +81,7 @@ export class TimelineData {
 			const events = log.events.map(stamped).reverse();
 			this.events = events.filter(e => shown_topics.has(e.topic));
 			this.motion = {};
+			this.starts = [];
 			events.forEach(e => this.#moved(e));
 			this.eventsFrom = log.more ? Date.parse(log.events[log.events.length - 1].time) : -Infinity;
 			this.kept = kept.kept.map(k => ({...k, from: Date.parse(k.from), to: Date.parse(k.to)}));
@@ -112,6 +114,8 @@ export class TimelineData {
 	#moved(e) {
 		if (e.topic !== "motion" || !e.source.startsWith("camera/"))
 			return;
+		if (e.state === "active" && !e.initial)
+			this.starts.push(e);
 		const spans = this.motion[e.source.slice(7)] ||= [], last = spans[spans.length - 1];
 		const open = last && last[1] === undefined;
 		if (e.state === "active" && !open)
@@ -139,9 +143,9 @@ export class TimelineData {
 		return !!this.footage(name)?.footage.some(([a, b]) => ms >= a && ms < b);
 	}
 
-	/** The next event after ms (1) or the one before (-1), initial states left out. */
+	/** The next event after ms (1) or the one before (-1), initial states left out; of motion its beginning. */
 	neighbour(ms, direction) {
-		const real = this.events.filter(e => !e.initial);
+		const real = [...this.events.filter(e => !e.initial), ...this.starts].sort((a, b) => a.ms - b.ms);
 		return direction > 0 ? real.find(e => e.ms > ms + 500) : real.findLast(e => e.ms < ms - 1500);
 	}
 }
