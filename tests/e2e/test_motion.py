@@ -24,6 +24,10 @@ def people():
                 "-b:v", "600k", "-pix_fmt", "yuv420p")
 
 
+def people_in_jpegs():
+    return clip("people-jpegs.mp4", "-i", FOOTAGE, "-t", "20", "-vf", "scale=320:240", "-c:v", "mjpeg", "-q:v", "5", "-pix_fmt", "yuvj420p")
+
+
 def empty():
     """One picture of it, with noise, a flickering lamp, and light that comes and goes slowly and at once."""
     light = "eq=eval=frame:brightness='0.1*sin(t/3)+0.03*sin(t*37)-0.25*gt(mod(t,8),4)'"
@@ -48,6 +52,7 @@ def test_people_are_seen_and_light_and_noise_are_not():
   people: {{ source: "file:{people()}", record: events, motion: on }}
   corner: {{ source: "file:{people()}", record: never, motion: {{ sensitivity: 60, zones: [{{ include: {CORNER} }}] }} }}
   empty: {{ source: "file:{empty()}", record: events, motion: {{ hold: 2s }} }}
+  jpegs: {{ source: "file:{people_in_jpegs()}", record: never, motion: on }}
   gone: {{ source: "rtsp://127.0.0.1:9/x", record: never, motion: on }}
 rules:
   somebody: {{ when: people motion, cooldown: 1min, do: {{ log: somebody is there }} }}
@@ -63,7 +68,7 @@ rules:
         assert kept[0]["camera"] == "people" and kept[0]["why"] == "something moved" and not kept[0]["person"]
         wait_for("why nothing is seen of a lost camera", lambda: "the stream is lost: " in (motion(h, "gone")["reason"] or ""))
         # a process that dies is started again
-        before = {name: motion(h, name) for name in ("people", "corner", "empty")}
+        before = {name: motion(h, name) for name in ("people", "corner", "jpegs", "empty")}
         for pid in children(h.process.pid):
             os.kill(pid, signal.SIGKILL)
         for name, was in before.items():
@@ -71,7 +76,7 @@ rules:
                      and motion(h, name)["pictures"] > was["pictures"] + 10, 40)
         wait_for("all of the empty scene", lambda: motion(h, "empty")["pictures"] > 70, 60)
         states = {e["source"]: e["state"] for e in reversed(h.events(topic="motion")) if e["state"] == "active"}
-        assert set(states) == {"camera/people"}
+        assert set(states) == {"camera/people", "camera/jpegs"}
         assert motion(h, "corner")["state"] == motion(h, "empty")["state"] == "still"
         assert not [e for e in h.events(topic="rule") if e["source"] == "rule/nobody"]
         assert not [k for k in h.get("/api/keep")["kept"] if k["camera"] == "empty"]

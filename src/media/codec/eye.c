@@ -132,7 +132,8 @@ static bool is_wanted(PtEye *eye, const PtSample *s, int64_t now) {
 	if (s->format->codec != PT_CODEC_MJPEG)
 		return true;
 	/* each is a picture of its own: what is not wanted is not sent */
-	int64_t at = s->dts * PT_NS_PER_S / s->format->timescale, period = PT_NS_PER_S / PT_MOTION_FPS;
+	int64_t scale = s->format->timescale, period = PT_NS_PER_S / PT_MOTION_FPS;
+	int64_t at = s->dts / scale * PT_NS_PER_S + s->dts % scale * PT_NS_PER_S / scale;
 	if (at < eye->next_jpeg_ns - period / 20 && at > eye->next_jpeg_ns - 2 * period)
 		return false;
 	eye->next_jpeg_ns =
