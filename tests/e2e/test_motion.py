@@ -116,7 +116,7 @@ serve: {{{{ rtsp: 127.0.0.1:{{rtsp}}, onvif: 127.0.0.1:{{onvif}} }}}}
         wait_for("the alarm", alarm, 30)
         alarms = [(how, i) for t, how, i in found if t == "tns1:VideoSource/MotionAlarm"]
         assert {i["Source"] for _, i in alarms} == {"people"}
-        assert alarms[-1][0] == "Changed"
+        assert alarms[-1][0] in ("Initialized", "Changed")  # a slow client finds it begun
         point.close()
 
 
