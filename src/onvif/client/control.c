@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "onvif/client/control.h"
 #include "base/error.h"
+#include "onvif/client/answers.h"
 #include <string.h>
 
 #define MOVE_NS (2 * PT_NS_PER_S)
@@ -156,38 +157,16 @@ typedef struct {
 	void *user;
 } Asking;
 
-static void preset_free(void *data) {
-	PtOnvifPreset *p = data;
-	g_free(p->token);
-	g_free(p->name);
-	g_free(p);
-}
-
 static void take_capabilities(Asking *a, const PtSoap *answer) {
-	/* by ONVIF Core a list in an attribute; some write it as text */
-	const PtXmlNode *misc = pt_xml_below(answer->body, "Misc");
-	const char *words = pt_xml_get(misc, "AuxiliaryCommands");
 	g_strfreev(a->c.auxiliary);
-	a->c.auxiliary = g_strsplit(words ? words : "", " ", 32);
+	a->c.auxiliary = pt_onvif_read_auxiliary(answer);
 }
 
-static void take_imaging(Asking *a, const PtSoap *answer) {
-	const char *mode = pt_xml_value_at(answer->body, "ImagingSettings/IrCutFilter");
-	a->c.ir_cut = *mode ? g_ascii_strup(mode, -1) : NULL;
-}
+static void take_imaging(Asking *a, const PtSoap *answer) { a->c.ir_cut = pt_onvif_read_ir_cut(answer); }
 
 static void take_presets(Asking *a, const PtSoap *answer) {
 	a->c.ptz = true;
-	for (const PtXmlNode *n = pt_xml_child(answer->body, "Preset"); n && a->c.presets->len < 256;
-	     n = pt_xml_next(n, "Preset")) {
-		const char *token = pt_xml_get(n, "token"), *name = pt_xml_value_at(n, "Name");
-		if (!token || !*token)
-			continue;
-		PtOnvifPreset *p = g_new0(PtOnvifPreset, 1);
-		p->token = g_strdup(token);
-		p->name = g_strdup(*name ? name : token);
-		g_ptr_array_add(a->c.presets, p);
-	}
+	pt_onvif_read_presets(answer, a->c.presets);
 }
 
 static PtXml *ask_capabilities(PtOnvifCamera *camera) { return pt_onvif_request("tds:GetServiceCapabilities"); }
@@ -266,7 +245,7 @@ void pt_onvif_controls(PtOnvifCamera *camera, PtOnvifControlsFn fn, void *user) 
 	}
 	Asking *a = g_new0(Asking, 1);
 	a->camera = pt_onvif_camera_ref(camera);
-	a->c.presets = g_ptr_array_new_with_free_func(preset_free);
+	a->c.presets = pt_onvif_presets_new();
 	a->c.auxiliary = g_new0(char *, 1);
 	a->fn = fn;
 	a->user = user;

@@ -7,6 +7,21 @@
 typedef struct {
 	char *token, *name;
 } PtOnvifPreset;
+GPtrArray *pt_onvif_presets_new(void); /* of PtOnvifPreset *, freed with it */
+
+typedef struct {
+	double x, y; /* -1 (left, bottom) to 1 (right, top) */
+} PtOnvifPoint;
+
+/* A piece of the picture that the camera hides: ONVIF Media2 §5.9 */
+typedef struct {
+	char *token;
+	char *configuration; /* of the video source whose picture it is in */
+	char *type;          /* "Color", "Pixelated", "Blurred" */
+	bool enabled;
+	GArray *points; /* of PtOnvifPoint */
+} PtOnvifMask;
+GPtrArray *pt_onvif_masks_new(void); /* of PtOnvifMask *, freed with it */
 
 typedef struct {
 	bool ptz;           /* it can be moved */

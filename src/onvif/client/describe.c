@@ -2,9 +2,8 @@
 #include "onvif/client/describe.h"
 #include "base/error.h"
 #include "onvif/client/address.h"
+#include "onvif/client/answers.h"
 #include <string.h>
-
-#define PLUGS_MAX 64
 
 struct PtOnvifDescribe {
 	PtOnvifDevice *device;
@@ -55,13 +54,7 @@ PtOnvifPlug *pt_onvif_found_add_plug(PtOnvifFound *f, PtOnvifPlugKind kind, cons
 
 /* ---- answers ---- */
 
-static void take_information(PtOnvifDescribe *d, const PtSoap *a) {
-	PtOnvifFound *f = d->found;
-	f->maker = g_strdup(pt_xml_value_at(a->body, "Manufacturer"));
-	f->model = g_strdup(pt_xml_value_at(a->body, "Model"));
-	f->firmware = g_strdup(pt_xml_value_at(a->body, "FirmwareVersion"));
-	f->serial = g_strdup(pt_xml_value_at(a->body, "SerialNumber"));
-}
+static void take_information(PtOnvifDescribe *d, const PtSoap *a) { pt_onvif_read_information(a, d->found); }
 
 static void take_profiles(PtOnvifDescribe *d, const PtSoap *a) {
 	g_clear_pointer(&d->found->profiles, g_ptr_array_unref);
@@ -85,49 +78,11 @@ static void take_snapshot(PtOnvifDescribe *d, const PtSoap *a) {
 		d->found->snapshot = pt_onvif_service_url(pt_onvif_device_host_url(d->device), given);
 }
 
-void pt_onvif_read_inputs(const PtSoap *a, PtOnvifFound *f) {
-	for (const PtXmlNode *n = pt_xml_child(a->body, "DigitalInputs"); n && f->plugs->len < PLUGS_MAX;
-	     n = pt_xml_next(n, "DigitalInputs")) {
-		const char *token = pt_xml_get(n, "token"), *idle = pt_xml_get(n, "IdleState");
-		if (token && *token)
-			pt_onvif_found_add_plug(f, PT_ONVIF_PLUG_INPUT, token)->idle_closed =
-			    idle && !g_ascii_strcasecmp(idle, "closed");
-	}
-}
-
-void pt_onvif_read_relays(const PtSoap *a, PtOnvifFound *f) {
-	for (const PtXmlNode *n = pt_xml_child(a->body, "RelayOutputs"); n && f->plugs->len < PLUGS_MAX;
-	     n = pt_xml_next(n, "RelayOutputs")) {
-		const char *token = pt_xml_get(n, "token");
-		if (!token || !*token)
-			continue;
-		PtOnvifPlug *p = pt_onvif_found_add_plug(f, PT_ONVIF_PLUG_RELAY, token);
-		const PtXmlNode *settings = pt_xml_child(n, "Properties");
-		int64_t delay = 0;
-		p->monostable = !g_ascii_strcasecmp(pt_xml_value_at(settings, "Mode"), "Monostable");
-		p->can_monostable = true; /* what it cannot it refuses; the hub times it then */
-		p->idle_closed = !g_ascii_strcasecmp(pt_xml_value_at(settings, "IdleState"), "closed");
-		if (pt_xml_duration(pt_xml_value_at(settings, "DelayTime"), &delay))
-			p->delay_s = (double)delay / PT_NS_PER_S;
-	}
-}
-
 static void take_inputs(PtOnvifDescribe *d, const PtSoap *a) { pt_onvif_read_inputs(a, d->found); }
 static void take_relays(PtOnvifDescribe *d, const PtSoap *a) { pt_onvif_read_relays(a, d->found); }
 
-static int count(const PtSoap *a, const char *name) {
-	int n = 0;
-	for (const PtXmlNode *c = pt_xml_child(a->body, name); c; c = pt_xml_next(c, name))
-		n++;
-	return n;
-}
-
-static void take_audio_sources(PtOnvifDescribe *d, const PtSoap *a) {
-	d->found->audio_sources = pt_xml_is(a->body, "tmd:*") ? count(a, "Token") : count(a, "AudioSources");
-}
-static void take_audio_outputs(PtOnvifDescribe *d, const PtSoap *a) {
-	d->found->audio_outputs = pt_xml_is(a->body, "tmd:*") ? count(a, "Token") : count(a, "AudioOutputs");
-}
+static void take_audio_sources(PtOnvifDescribe *d, const PtSoap *a) { d->found->audio_sources = pt_onvif_read_audio(a); }
+static void take_audio_outputs(PtOnvifDescribe *d, const PtSoap *a) { d->found->audio_outputs = pt_onvif_read_audio(a); }
 
 /* ---- questions ---- */
 

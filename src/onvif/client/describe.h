@@ -17,7 +17,4 @@ PtXml *pt_onvif_relay_order(const char *token, bool active);
 /* Its mode, delay and idle state as the plug has them. */
 PtXml *pt_onvif_relay_mode(const PtOnvifPlug *plug);
 
-/* For tests by hand and recordings: what one answer means. */
-void pt_onvif_read_inputs(const PtSoap *answer, PtOnvifFound *found);
-void pt_onvif_read_relays(const PtSoap *answer, PtOnvifFound *found);
 PtOnvifFound *pt_onvif_found_new(void);

@@ -2,17 +2,14 @@
 #include "onvif/client/device.h"
 #include "base/error.h"
 #include "onvif/client/address.h"
+#include "onvif/client/answers.h"
 #include <string.h>
 
 #define ANSWER_MAX (2u << 20)
 #define TRIES 3
 
-static const char *const prefixes[PT_ONVIF_N_SERVICES] = {"tds", "trt", "tr2", "tev", "tmd", "timg", "tptz", "tan"};
-/* As GetCapabilities names them. */
-static const char *const capabilities[PT_ONVIF_N_SERVICES] = {
-    "tt:Device", "tt:Media", NULL, "tt:Events", "tt:Extension/tt:DeviceIO", "tt:Imaging", "tt:PTZ", "tt:Analytics"};
-static const char *const titles[PT_ONVIF_N_SERVICES] = {"device",     "media",   "media2", "event",
-                                                        "device I/O", "imaging", "PTZ",    "analytics"};
+static const char *const titles[PT_ONVIF_N_SERVICES] = {"device",  "media", "media2",    "event",    "device I/O",
+                                                        "imaging", "PTZ",   "analytics", "recording"};
 
 /* How it wants to be logged in to. All that is new is tried with both. */
 typedef enum { LOGIN_BOTH, LOGIN_DIGEST } LoginWay;
@@ -265,30 +262,13 @@ PtOnvifCall *pt_onvif_call_at(PtOnvifDevice *d, const char *url, const PtSoapHea
 
 /* ---- its clock ---- */
 
-static bool read_time(const PtXmlNode *node, int64_t *ret_ns) {
-	static const char *const paths[] = {"tt:Date/tt:Year", "tt:Date/tt:Month",  "tt:Date/tt:Day",
-	                                    "tt:Time/tt:Hour", "tt:Time/tt:Minute", "tt:Time/tt:Second"};
-	int64_t v[6];
-	for (unsigned i = 0; i < 6; i++)
-		if (!pt_xml_int(pt_xml_value_at(node, paths[i]), &v[i]) || v[i] < 0 || v[i] > 9999)
-			return false;
-	g_autoptr(GDateTime) at =
-	    g_date_time_new_utc((int)v[0], (int)v[1], (int)v[2], (int)v[3], (int)v[4], MIN((double)v[5], 59));
-	if (!at)
-		return false;
-	*ret_ns = g_date_time_to_unix(at) * PT_NS_PER_S;
-	return true;
-}
-
 static void clock_answered(void *user, const PtSoap *answer, const GError *error) {
 	PtOnvifCall *c = user;
 	PtOnvifDevice *d = c->device;
-	const PtXmlNode *when = answer ? pt_xml_child(answer->body, "tds:SystemDateAndTime") : NULL;
 	int64_t theirs;
 	c->step = NULL;
 	/* what counts is what it takes for UTC, right or wrong; to the second, so half of one is the best guess */
-	if (read_time(pt_xml_child(when, "tt:UTCDateTime"), &theirs) ||
-	    read_time(pt_xml_child(when, "tt:LocalDateTime"), &theirs)) {
+	if (answer && pt_onvif_read_clock(answer, &theirs)) {
 		int64_t took = pt_mono_ns(d->clock) - c->clock_sent_ns;
 		d->offset_ns = theirs + PT_NS_PER_S / 2 - (pt_wall_ns(d->clock) - took / 2);
 		if (ABS(d->offset_ns) <= PT_NS_PER_S)
@@ -308,20 +288,24 @@ static void measure_clock(PtOnvifDevice *d, PtOnvifCall *c, PtOnvifFn then) {
 
 /* ---- its services ---- */
 
-static void take_service(PtOnvifDevice *d, PtOnvifService service, const char *given) {
-	if (!*given || service == PT_ONVIF_DEVICE)
-		return; /* the address of the device service is the one that works */
-	g_free(d->services[service]);
-	d->services[service] = pt_onvif_service_url(d->url, given);
+/* The address of the device service is the one that works, whatever it says itself. */
+static unsigned take_services(PtOnvifDevice *d, const PtSoap *answer) {
+	const char *given[PT_ONVIF_N_SERVICES];
+	unsigned n = pt_onvif_read_services(answer, given);
+	for (unsigned i = PT_ONVIF_DEVICE + 1; i < PT_ONVIF_N_SERVICES; i++) {
+		if (!given[i])
+			continue;
+		g_free(d->services[i]);
+		d->services[i] = pt_onvif_service_url(d->url, given[i]);
+	}
+	return n;
 }
 
 static void capabilities_answered(void *user, const PtSoap *answer, const GError *error) {
 	PtOnvifCall *c = user;
 	c->step = NULL;
-	const PtXmlNode *all = answer ? pt_xml_child(answer->body, "tds:Capabilities") : NULL;
-	for (unsigned i = 0; all && i < PT_ONVIF_N_SERVICES; i++)
-		if (capabilities[i])
-			take_service(c->device, i, pt_xml_value_at(pt_xml_at(all, capabilities[i]), "tt:XAddr"));
+	if (answer)
+		take_services(c->device, answer);
 	end(c, answer, error);
 }
 
@@ -329,17 +313,8 @@ static void services_answered(void *user, const PtSoap *answer, const GError *er
 	PtOnvifCall *c = user;
 	PtOnvifDevice *d = c->device;
 	c->step = NULL;
-	unsigned found = 0;
-	for (const PtXmlNode *s = answer ? pt_xml_child(answer->body, "tds:Service") : NULL; s;
-	     s = pt_xml_next(s, "tds:Service")) {
-		const char *prefix = pt_xml_prefix(pt_xml_value_at(s, "tds:Namespace"));
-		for (unsigned i = 0; prefix && i < PT_ONVIF_N_SERVICES; i++)
-			if (!strcmp(prefix, prefixes[i])) {
-				take_service(d, i, pt_xml_value_at(s, "tds:XAddr"));
-				found++;
-			}
-	}
-	if (found || (error && error->code == PT_ERROR_AUTH) || (error && error->code == PT_ERROR_TIMEOUT)) {
+	if ((answer && take_services(d, answer)) || (error && error->code == PT_ERROR_AUTH) ||
+	    (error && error->code == PT_ERROR_TIMEOUT)) {
 		end(c, answer, error);
 		return;
 	}

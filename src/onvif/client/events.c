@@ -2,6 +2,7 @@
 #include "onvif/client/events.h"
 #include "base/error.h"
 #include "onvif/client/address.h"
+#include "onvif/client/answers.h"
 #include <string.h>
 
 #define LIFETIME_S 120     /* of a subscription, asked for anew at half of what was granted */
@@ -124,15 +125,6 @@ static gboolean renew_due(void *data) {
 	return G_SOURCE_REMOVE;
 }
 
-/* How long it was given, by the device's own two times: what its clock says else does not matter. */
-static int64_t granted(const PtXmlNode *answer) {
-	int64_t now, end;
-	if (!pt_xml_time(pt_xml_value_at(answer, "CurrentTime"), &now) ||
-	    !pt_xml_time(pt_xml_value_at(answer, "TerminationTime"), &end))
-		return LIFETIME_S * PT_NS_PER_S;
-	return CLAMP(end - now, 4 * PT_NS_PER_S, 3600 * PT_NS_PER_S);
-}
-
 /* ---- pulling ---- */
 
 static gboolean pause_over(void *data) {
@@ -195,18 +187,17 @@ static void subscribed(void *user, const PtSoap *answer, const GError *error) {
 		lost(e, error);
 		return;
 	}
-	const PtXmlNode *reference = pt_xml_child(answer->body, "SubscriptionReference");
-	const char *given = pt_xml_value_at(reference, "Address"),
-	           *known = pt_onvif_device_url_of(e->device, PT_ONVIF_EVENTS);
+	const char *given;
+	const PtXmlNode *parameters = pt_onvif_read_subscription(answer, &given);
+	const char *known = pt_onvif_device_url_of(e->device, PT_ONVIF_EVENTS);
 	e->url = pt_onvif_service_url(known, given);
 	e->other = pt_onvif_other_url(known, given);
-	const PtXmlNode *parameters = pt_xml_child(reference, "ReferenceParameters");
 	for (const PtXmlNode *p = pt_xml_child(parameters, "*"); p; p = pt_xml_next(p, "*")) {
 		if (!e->reference)
 			e->reference = pt_xml_new();
 		pt_xml_append_node(e->reference, p);
 	}
-	e->granted_ns = granted(answer->body);
+	e->granted_ns = pt_onvif_read_granted(answer, LIFETIME_S * PT_NS_PER_S);
 	e->stats.subscriptions++;
 	set_timer(&e->timer, (unsigned)(e->granted_ns / 2 / PT_NS_PER_MS), renew_due, e);
 	/* not all know it; those that do repeat all states */

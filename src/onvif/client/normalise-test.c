@@ -44,6 +44,9 @@ static void test_dialects(void) {
 	     PT_SAID_DELETED, -1, "3"},
 	    {"o:Device/tnsaxis:IO/Port", INIT, ITEM("port", "1"), ITEM("state", "0"), PT_SAYS_INPUT, PT_SAID_INITIALIZED, 0,
 	     "1"},
+	    /* "any port": whatever happens to one of them, and no plug of its own */
+	    {"o:Device/tnsaxis:IO/Port", INIT, ITEM("port", "-1"), ITEM("state", "1"), PT_SAYS_OTHER, PT_SAID_INITIALIZED, 1,
+	     "-1"},
 	    {"o:RuleEngine/CellMotionDetector/Motion", CHANGED, ITEM("VideoSourceConfigurationToken", "v") ITEM("Rule", "r"),
 	     ITEM("IsMotion", "true"), PT_SAYS_MOTION, PT_SAID_CHANGED, 1, "v"},
 	    {"o:VideoSource/MotionAlarm", CHANGED, ITEM("Source", "0"), ITEM("State", "false"), PT_SAYS_MOTION,
@@ -82,6 +85,33 @@ static void test_dialects(void) {
 	g_assert_cmpstr(s.topic, ==, "tns1:Device/Trigger/DigitalInput");
 	g_assert_cmpstr(s.text, ==, "InputToken=1 LogicalState=true");
 	g_assert_cmpint(s.utc_ns, ==, INT64_C(1795341600) * 1000000000);
+}
+
+static void count(void *user, const PtOnvifSaid *said) { ++*(unsigned *)user; }
+
+/* A pull's answer, a delivery, and a document of the metadata track with several events and what is none. */
+static void test_holders(void) {
+	static const char one[] =
+	    "<n:NotificationMessage><n:Topic>o:X</n:Topic><n:Message><tt:Message/></n:Message></n:NotificationMessage>"
+	    "<n:NotificationMessage><n:Topic>o:X</n:Topic></n:NotificationMessage>";
+	static const struct {
+		const char *name, *around;
+		unsigned all, understood;
+	} cases[] = {{"n:Notify", "%s%s", 4, 2},
+	             {"tev:PullMessagesResponse", "<tev:CurrentTime/>%s%s", 4, 2},
+	             {"tt:MetadataStream", "<tt:VideoAnalytics/><tt:Event>%s</tt:Event><tt:Event>%s</tt:Event>", 4, 2},
+	             {"tt:MetadataStream", "<tt:Other>%s%s</tt:Other>", 0, 0}};
+	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+		g_auto(GStrv) around = g_strsplit(cases[i].around, "%s", 3);
+		g_autofree char *text = g_strdup_printf(
+		    "<%s xmlns:n='http://docs.oasis-open.org/wsn/b-2' xmlns:tt='http://www.onvif.org/ver10/schema' "
+		    "xmlns:tev='http://www.onvif.org/ver10/events/wsdl'>%s%s%s%s%s</%s>",
+		    cases[i].name, around[0], one, around[1], one, around[2], cases[i].name);
+		g_autoptr(PtXmlDoc) doc = pt_xml_parse(text, strlen(text), true, NULL);
+		unsigned understood = 0;
+		g_assert_cmpuint(pt_onvif_read_all_said(pt_xml_root(doc), count, &understood), ==, cases[i].all);
+		g_assert_cmpuint(understood, ==, cases[i].understood);
+	}
 }
 
 /* Recordings of real devices, where they are there. */
@@ -126,6 +156,7 @@ static void test_vendor(void) {
 int main(int argc, char **argv) {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/onvif-normalise/dialects", test_dialects);
+	g_test_add_func("/onvif-normalise/holders", test_holders);
 	g_test_add_func("/onvif-normalise/vendor", test_vendor);
 	return g_test_run();
 }

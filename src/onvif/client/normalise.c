@@ -9,7 +9,8 @@ typedef struct {
 	const char *path;
 	PtSaysKind kind;
 	const char *sources, *states;
-	bool is_state; /* the topic says it by itself: every message is "active" */
+	bool is_state;   /* the topic says it by itself: every message is "active" */
+	const char *any; /* the token that stands for all of them together, and so for none; NULL: there is no such token */
 } Row;
 
 #define STATES "LogicalState State state Level RelayLogicalState Value value"
@@ -19,8 +20,8 @@ static const Row rows[] = {
     {"Trigger/DigitalInput", PT_SAYS_INPUT, "InputToken Token Source port", STATES, false},
     {"Trigger/Relay", PT_SAYS_RELAY, "RelayToken RelayOutputToken Token", STATES, false},
     /* Axis: inputs and outputs share one topic; their tokens are those of its I/O ports */
-    {"Device/IO/Port", PT_SAYS_INPUT, "port", "state", false},
-    {"Device/IO/VirtualPort", PT_SAYS_INPUT, "port", "state", false},
+    {"Device/IO/Port", PT_SAYS_INPUT, "port", "state", false, "-1"},
+    {"Device/IO/VirtualPort", PT_SAYS_INPUT, "port", "state", false, "-1"},
     {"Device/Sensor/PIR", PT_SAYS_MOTION, "sensor", "state", false},
     /* motion: ONVIF Imaging and Analytics, and what vendors made of it */
     {"VideoSource/MotionAlarm", PT_SAYS_MOTION, "Source VideoSourceToken", "State state", false},
@@ -159,6 +160,8 @@ bool pt_onvif_read_said(const PtXmlNode *notification, PtOnvifSaid *ret) {
 	if (!token)
 		token = item(source, NULL);
 	copy_text(s.token, sizeof s.token, token ? token : "");
+	if (row && row->any && !strcmp(s.token, row->any))
+		s.kind = PT_SAYS_OTHER;
 	const char *state = row ? item(data, row->states) : item(data, STATES);
 	bool on;
 	if (state && pt_xml_bool(state, &on))
@@ -171,4 +174,17 @@ bool pt_onvif_read_said(const PtXmlNode *notification, PtOnvifSaid *ret) {
 	copy_text(s.text, sizeof s.text, text->str);
 	*ret = s;
 	return true;
+}
+
+unsigned pt_onvif_read_all_said(const PtXmlNode *holder, void (*said)(void *user, const PtOnvifSaid *said), void *user) {
+	unsigned n = 0;
+	for (const PtXmlNode *m = pt_xml_child(holder, "wsnt:NotificationMessage"); m;
+	     m = pt_xml_next(m, "wsnt:NotificationMessage"), n++) {
+		PtOnvifSaid s;
+		if (said && pt_onvif_read_said(m, &s))
+			said(user, &s);
+	}
+	for (const PtXmlNode *event = pt_xml_child(holder, "tt:Event"); event; event = pt_xml_next(event, "tt:Event"))
+		n += pt_onvif_read_all_said(event, said, user);
+	return n;
 }
