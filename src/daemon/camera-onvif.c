@@ -5,6 +5,9 @@
 #include "web/host.h"
 #include <string.h>
 
+#define DOCUMENTS_WAITING 64
+#define DOCUMENT_MAX (256 * 1024)
+
 struct PtCameraOnvif {
 	PtOnvifCamera *camera;
 	PtCameraOnvifEnv env;
@@ -13,7 +16,83 @@ struct PtCameraOnvif {
 	char *source;    /* "camera/gate" */
 	bool own_motion; /* motion is looked for here: what the camera tells of it is left aside */
 	uint64_t others; /* events that are nobody's business */
+
+	/* documents of the metadata track on their way from the stream's thread to ours */
+	PtSink metadata;
+	GSource *arrival;
+	GMutex lock;
+	GQueue documents; /* of PtSample *; under lock */
 };
+
+/* ---- the metadata track ---- */
+
+/* Most documents tell of boxes around what moves, many times a second: those go no further. On the stream's thread. */
+static void on_sample(PtSink *sink, PtSample *sample) {
+	PtCameraOnvif *c = (PtCameraOnvif *)((char *)sink - G_STRUCT_OFFSET(PtCameraOnvif, metadata));
+	static const char word[] = "NotificationMessage";
+	if (sample->format->codec != PT_CODEC_ONVIF_METADATA || sample->size > DOCUMENT_MAX ||
+	    !memmem(sample->data, sample->size, word, strlen(word)))
+		return;
+	g_mutex_lock(&c->lock);
+	bool room = c->documents.length < DOCUMENTS_WAITING;
+	if (room)
+		g_queue_push_tail(&c->documents, pt_sample_ref(sample));
+	g_mutex_unlock(&c->lock);
+	if (room)
+		g_source_set_ready_time(c->arrival, 0);
+}
+
+static const PtSinkOps metadata_ops = {"events", on_sample, NULL};
+
+static gboolean documents_arrived(void *data) {
+	PtCameraOnvif *c = data;
+	g_source_set_ready_time(c->arrival, -1);
+	for (;;) {
+		g_mutex_lock(&c->lock);
+		PtSample *sample = g_queue_pop_head(&c->documents);
+		g_mutex_unlock(&c->lock);
+		if (!sample)
+			return G_SOURCE_CONTINUE;
+		pt_onvif_camera_metadata(c->camera, sample->data, sample->size);
+		pt_sample_unref(sample);
+	}
+}
+
+static gboolean dispatch(GSource *source, GSourceFunc fn, void *data) { return fn(data); }
+
+static void listen_to_metadata(PtCameraOnvif *c, PtStream *main) {
+	static GSourceFuncs funcs = {.dispatch = dispatch};
+	g_mutex_init(&c->lock);
+	c->arrival = g_source_new(&funcs, sizeof *c->arrival);
+	g_source_set_callback(c->arrival, documents_arrived, c, NULL);
+	g_source_set_priority(c->arrival, PT_PLUG_PRIORITY);
+	g_source_attach(c->arrival, NULL);
+	c->metadata.ops = &metadata_ops;
+	pt_stream_add_sink(main, &c->metadata);
+}
+
+static void stop_listening(PtCameraOnvif *c) {
+	pt_stream_remove_sink(&c->metadata);
+	g_source_destroy(c->arrival);
+	g_source_unref(c->arrival);
+	g_queue_clear_full(&c->documents, (GDestroyNotify)pt_sample_unref);
+	g_mutex_clear(&c->lock);
+}
+
+/* ---- the door ---- */
+
+static bool delivered(void *user, const void *message, size_t size) {
+	return pt_onvif_camera_deliver(((PtCameraOnvif *)user)->camera, message, size);
+}
+
+static char *open_door(void *user, const char *remote, GError **error) {
+	PtCameraOnvif *c = user;
+	return pt_notify_door_open(c->env.door, remote, delivered, c, error);
+}
+
+static void close_door(void *user, const char *address) { pt_notify_door_close(((PtCameraOnvif *)user)->env.door, address); }
+
+/* ---- what it tells ---- */
 
 static void found(void *user, const PtOnvifFound *f) {
 	PtCameraOnvif *c = user;
@@ -46,8 +125,29 @@ static void said(void *user, const PtOnvifSaid *s) {
 	pt_bus_publish(c->env.bus, event);
 }
 
-PtCameraOnvif *pt_camera_onvif_new(const PtSiteCamera *s, const PtCameraOnvifEnv *env, const PtCameraOnvifOps *ops,
-                                   void *user) {
+static PtOnvifCameraParams params_of(const PtSiteCamera *s, PtCameraOnvif *c, const char *url) {
+	static const PtHttpTrustKind kinds[] = {
+	    [PT_SITE_TLS_ANY] = PT_HTTP_ANY, [PT_SITE_TLS_VERIFY] = PT_HTTP_VERIFY, [PT_SITE_TLS_PINNED] = PT_HTTP_PINNED};
+	static const PtOnvifWay ways[] = {[PT_SITE_EVENTS_ANY] = PT_ONVIF_WAY_ANY,
+	                                  [PT_SITE_EVENTS_NONE] = PT_ONVIF_WAY_NONE,
+	                                  [PT_SITE_EVENTS_PULL] = PT_ONVIF_WAY_PULL,
+	                                  [PT_SITE_EVENTS_PUSH] = PT_ONVIF_WAY_PUSH,
+	                                  [PT_SITE_EVENTS_METADATA] = PT_ONVIF_WAY_METADATA};
+	PtOnvifCameraParams p = {.device = {.url = url, .trust = {.kind = kinds[s->tls]}},
+	                         .events = ways[s->events],
+	                         .door = {open_door, close_door, c},
+	                         .main = s->profile_main,
+	                         .sub = s->profile_sub};
+	memcpy(p.device.trust.sha256, s->tls_pin, sizeof p.device.trust.sha256);
+	if (s->login) {
+		p.device.user = s->login->user;
+		p.device.password = s->login->password;
+	}
+	return p;
+}
+
+PtCameraOnvif *pt_camera_onvif_new(const PtSiteCamera *s, PtStream *main, const PtCameraOnvifEnv *env,
+                                   const PtCameraOnvifOps *ops, void *user) {
 	PtCameraOnvif *c = g_new0(PtCameraOnvif, 1);
 	c->env = *env;
 	c->ops = ops;
@@ -55,14 +155,14 @@ PtCameraOnvif *pt_camera_onvif_new(const PtSiteCamera *s, const PtCameraOnvifEnv
 	c->source = g_strconcat("camera/", s->name, NULL);
 	c->own_motion = s->motion;
 	c->camera = pt_onvif_camera_get(s->name);
+	listen_to_metadata(c, main);
 	g_autoptr(GError) error = NULL;
 	g_autofree char *url = pt_onvif_device_url(s->source, &error);
 	if (!url) {
 		ops->lost(user, error->message);
 		return c;
 	}
-	PtOnvifParams params = {
-	    .url = url, .user = s->login ? s->login->user : NULL, .password = s->login ? s->login->password : NULL};
+	PtOnvifCameraParams params = params_of(s, c, url);
 	PtOnvifCameraHost host = {found, state_changed, said, c};
 	pt_onvif_camera_start(c->camera, env->http, env->clock, &params, &host);
 	return c;
@@ -71,10 +171,18 @@ PtCameraOnvif *pt_camera_onvif_new(const PtSiteCamera *s, const PtCameraOnvifEnv
 void pt_camera_onvif_free(PtCameraOnvif *c) {
 	if (!c)
 		return;
+	stop_listening(c);
 	pt_onvif_camera_stop(c->camera);
 	pt_onvif_camera_unref(c->camera);
 	g_free(c->source);
 	g_free(c);
+}
+
+static void put_lines(JsonBuilder *b, const char *name, const GPtrArray *lines) {
+	pt_json_array(b, name);
+	for (guint i = 0; i < lines->len; i++)
+		json_builder_add_string_value(b, g_ptr_array_index(lines, i));
+	json_builder_end_array(b);
 }
 
 static void describe_found(const PtOnvifFound *f, JsonBuilder *b) {
@@ -95,10 +203,8 @@ static void describe_found(const PtOnvifFound *f, JsonBuilder *b) {
 		json_builder_end_object(b);
 	}
 	json_builder_end_array(b);
-	pt_json_array(b, "notes");
-	for (guint i = 0; i < f->notes->len; i++)
-		json_builder_add_string_value(b, g_ptr_array_index(f->notes, i));
-	json_builder_end_array(b);
+	put_lines(b, "notes", f->notes);
+	put_lines(b, "warnings", f->warnings);
 }
 
 void pt_camera_onvif_describe(PtCameraOnvif *c, JsonBuilder *b) {
@@ -109,6 +215,7 @@ void pt_camera_onvif_describe(PtCameraOnvif *c, JsonBuilder *b) {
 	pt_json_text(b, "state", words[v.state]);
 	pt_json_text(b, "reason", v.reason[0] ? v.reason : NULL);
 	pt_json_bool(b, "events", v.events);
+	pt_json_text(b, "events_by", v.events ? pt_onvif_way_words[v.way] : NULL);
 	if (v.clock_known)
 		pt_json_int(b, "clock_offset_ms", v.offset_ns / PT_NS_PER_MS);
 	pt_json_int(b, "messages", (int64_t)v.stats.messages);

@@ -3,7 +3,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 #include "base/bus.h"
+#include "daemon/notify-door.h"
 #include "http/client.h"
+#include "media/stream.h"
 #include "site/config.h"
 #include <json-glib/json-glib.h>
 
@@ -13,6 +15,7 @@ typedef struct {
 	PtHttp *http;
 	PtClock *clock;
 	PtBus *bus;
+	PtNotifyDoor *door;
 } PtCameraOnvifEnv;
 
 typedef struct {
@@ -21,7 +24,8 @@ typedef struct {
 	void (*lost)(void *user, const char *reason);
 } PtCameraOnvifOps;
 
-PtCameraOnvif *pt_camera_onvif_new(const PtSiteCamera *settings, const PtCameraOnvifEnv *env, const PtCameraOnvifOps *ops,
-                                   void *user);
+/* main: its main stream, whose metadata may tell of events; outlives it. */
+PtCameraOnvif *pt_camera_onvif_new(const PtSiteCamera *settings, PtStream *main, const PtCameraOnvifEnv *env,
+                                   const PtCameraOnvifOps *ops, void *user);
 void pt_camera_onvif_free(PtCameraOnvif *camera); /* takes NULL */
 void pt_camera_onvif_describe(PtCameraOnvif *camera, JsonBuilder *builder);

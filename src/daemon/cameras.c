@@ -44,6 +44,7 @@ struct PtCameras {
 	PtSite *site;
 	unsigned next_loop;
 	PtFormat *metadata;
+	PtNotifyDoor *door;
 	GHashTable *locations; /* "gate/main" -> what goes before the site file's */
 	GHashTable *texts;     /* "gate" -> PtOsdList that is burnt into its pictures */
 	GMutex lock;
@@ -294,8 +295,6 @@ static void onvif_lost(void *user, const char *reason) {
 
 static const PtCameraOnvifOps onvif_ops = {onvif_found, onvif_lost};
 
-static bool is_onvif(const PtSiteCamera *s) { return g_str_has_prefix(s->source, "onvif:"); }
-
 static Camera *camera_start(PtCameras *c, PtSite *site, const PtSiteCamera *settings) {
 	Camera *camera = g_new0(Camera, 1);
 	camera->owner = c;
@@ -303,10 +302,10 @@ static Camera *camera_start(PtCameras *c, PtSite *site, const PtSiteCamera *sett
 	camera->loop = c->env.loops[c->next_loop++ % c->env.n_loops];
 	camera->site = pt_site_ref(site);
 	camera->settings = settings;
-	const char *main = is_onvif(settings) ? NULL : pt_cameras_location(c, settings, "main");
+	const char *main = pt_site_is_onvif(settings) ? NULL : pt_cameras_location(c, settings, "main");
 	const char *sub = pt_cameras_location(c, settings, "sub");
 	camera->main = feed_new(c, camera, main, true);
-	if (sub || (is_onvif(settings) && settings->record_sub != PT_RECORD_NEVER))
+	if (sub || (pt_site_is_onvif(settings) && settings->record_sub != PT_RECORD_NEVER))
 		camera->sub = feed_new(c, camera, sub, false);
 	if (sub)
 		feed_play(camera->sub, camera, sub, false);
@@ -318,7 +317,8 @@ static Camera *camera_start(PtCameras *c, PtSite *site, const PtSiteCamera *sett
 	if (main)
 		feed_play(camera->main, camera, main, true);
 	else
-		camera->onvif = pt_camera_onvif_new(settings, &(PtCameraOnvifEnv){c->env.http, c->env.clock, c->env.bus},
+		camera->onvif = pt_camera_onvif_new(settings, camera->main->stream,
+		                                    &(PtCameraOnvifEnv){c->env.http, c->env.clock, c->env.bus, c->door},
 		                                    &onvif_ops, camera);
 	return camera;
 }
@@ -347,6 +347,7 @@ PtCameras *pt_cameras_new(const PtCamerasEnv *env) {
 	c->env = *env;
 	g_mutex_init(&c->lock);
 	c->metadata = pt_format_new(&(PtFormat){.codec = PT_CODEC_ONVIF_METADATA, .timescale = 90000}, NULL, 0);
+	c->door = pt_notify_door_new();
 	c->locations = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	c->texts = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	c->list = g_ptr_array_new();
@@ -364,6 +365,7 @@ void pt_cameras_apply(PtCameras *c, PtSite *site) {
 			camera_stop(c, camera, "its settings were changed");
 		}
 	}
+	pt_notify_door_set_listen(c->door, site->serve_events);
 	if (c->env.archive)
 		pt_archive_set_fallback_policy(c->env.archive, &(PtKeepPolicy){.age_ns = site->archive_keep_ns});
 	for (guint i = 0; i < site->cameras->len; i++) {
@@ -387,6 +389,7 @@ void pt_cameras_free(PtCameras *c, const char *reason) {
 	for (guint i = 0; i < c->list->len; i++)
 		camera_stop(c, g_ptr_array_index(c->list, i), reason);
 	g_ptr_array_unref(c->list);
+	pt_notify_door_free(c->door);
 	g_hash_table_unref(c->locations);
 	g_hash_table_unref(c->texts);
 	pt_format_unref(c->metadata);

@@ -4,7 +4,7 @@
 #include <string.h>
 
 static PtOnvifCamera *onvif_of(const PtSiteCamera *c, PtRequest *r) {
-	if (g_str_has_prefix(c->source, "onvif:"))
+	if (pt_site_is_onvif(c))
 		return pt_onvif_camera_get(c->name);
 	pt_request_fail(r, 501, "camera %s is not reached by ONVIF (source: onvif://…), so it cannot be told anything",
 	                c->name);

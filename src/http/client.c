@@ -4,8 +4,12 @@
 #include <libsoup/soup.h>
 #include <string.h>
 
+#define N_TRUSTS (PT_HTTP_PINNED + 1)
+
 struct PtHttp {
-	SoupSession *session;
+	/* One per kind of trust: a connection that was opened on another's terms is used by nobody else. */
+	SoupSession *sessions[N_TRUSTS];
+	unsigned connections;
 	GMainContext *context;
 	unsigned under_way;
 	GCancellable *all;
@@ -25,6 +29,9 @@ struct PtHttpCall {
 	PtDigestClient *login;
 	unsigned logins, timeout_s;
 	size_t body_max;
+	PtHttpTrust trust;
+	bool stranger; /* it showed another certificate than the pinned one */
+	PtHttpPeer *peer;
 	PtHttpFn fn; /* NULL: cancelled */
 	void *user;
 };
@@ -33,23 +40,33 @@ PtHttp *pt_http_new(unsigned connections) {
 	PtHttp *http = g_new0(PtHttp, 1);
 	http->context = g_main_context_ref_thread_default();
 	http->all = g_cancellable_new();
-	int most = connections ? (int)connections : 16;
-	/* no timeout of its own: each request has its deadline, and a long poll may be silent for a minute */
-	http->session =
-	    soup_session_new_with_options("timeout", 0, "idle-timeout", 30, "max-conns", most, "max-conns-per-host", 4,
-	                                  "user-agent", "Pigtail", "proxy-resolver", NULL, NULL);
-	soup_session_remove_feature_by_type(http->session, SOUP_TYPE_AUTH_MANAGER); /* logins are ours */
+	http->connections = connections ? connections : 16;
 	return http;
+}
+
+static SoupSession *session_of(PtHttp *http, PtHttpTrustKind kind) {
+	if (!http->sessions[kind]) {
+		/* no timeout of its own: each request has its deadline, and a long poll may be silent for a minute */
+		http->sessions[kind] = soup_session_new_with_options("timeout", 0, "idle-timeout", 30, "max-conns",
+		                                                     (int)http->connections, "max-conns-per-host", 4,
+		                                                     "user-agent", "Pigtail", "proxy-resolver", NULL, NULL);
+		/* logins are ours */
+		soup_session_remove_feature_by_type(http->sessions[kind], SOUP_TYPE_AUTH_MANAGER);
+	}
+	return http->sessions[kind];
 }
 
 void pt_http_free(PtHttp *http) {
 	if (!http)
 		return;
 	g_cancellable_cancel(http->all);
-	soup_session_abort(http->session);
+	for (unsigned i = 0; i < N_TRUSTS; i++)
+		if (http->sessions[i])
+			soup_session_abort(http->sessions[i]);
 	while (http->under_way)
 		g_main_context_iteration(http->context, TRUE);
-	g_object_unref(http->session);
+	for (unsigned i = 0; i < N_TRUSTS; i++)
+		g_clear_object(&http->sessions[i]);
 	g_object_unref(http->all);
 	g_main_context_unref(http->context);
 	g_free(http);
@@ -81,7 +98,10 @@ static const char *plain_reason(const GError *error) {
 static void finish(PtHttpCall *call, unsigned status, GError *error) {
 	PtHttp *http = call->http;
 	g_autoptr(GError) own = NULL;
-	if (error && call->late)
+	if (error && call->stranger)
+		own = g_error_new_literal(PT_ERROR, PT_ERROR_DENIED,
+		                          "its certificate is not the one that the site file names (tls:)");
+	else if (error && call->late)
 		own = g_error_new(PT_ERROR, PT_ERROR_TIMEOUT, "no whole answer within %u s", call->timeout_s);
 	else if (error && error->domain != PT_ERROR)
 		own = g_error_new_literal(PT_ERROR, PT_ERROR_FAILED, plain_reason(error));
@@ -94,6 +114,8 @@ static void finish(PtHttpCall *call, unsigned status, GError *error) {
 	g_source_destroy(call->deadline);
 	g_source_unref(call->deadline);
 	g_clear_object(&call->stream);
+	if (call->message)
+		g_signal_handlers_disconnect_by_data(call->message, call);
 	g_clear_object(&call->message);
 	g_object_unref(call->cancel);
 	g_byte_array_unref(call->body);
@@ -138,6 +160,7 @@ static void read_some(PtHttpCall *call) {
 }
 
 static void start(PtHttpCall *call);
+static void note_peer(PtHttpCall *call);
 
 /* The same scheme and host, or the same host from http up to https: a token or a message goes nowhere else. */
 static GUri *redirect(PtHttpCall *call, GError **error) {
@@ -167,6 +190,7 @@ static void again(PtHttpCall *call, GUri *uri) {
 		    g_ascii_strcasecmp(name, "Content-Length"))
 			soup_message_headers_append(soup_message_get_request_headers(next), name, value);
 	g_clear_object(&call->stream);
+	g_signal_handlers_disconnect_by_data(call->message, call);
 	g_object_unref(call->message);
 	call->message = next;
 	start(call);
@@ -192,6 +216,7 @@ static void on_sent(GObject *source, GAsyncResult *result, void *data) {
 		finish(call, 0, error);
 		return;
 	}
+	note_peer(call);
 	unsigned status = soup_message_get_status(call->message);
 	if (call->login && status == 401 && call->logins < 2 && answer_challenge(call)) {
 		again(call, soup_message_get_uri(call->message));
@@ -224,16 +249,70 @@ static void log_in(PtHttpCall *call) {
 		soup_message_headers_replace(soup_message_get_request_headers(call->message), "Authorization", value);
 }
 
+/* ---- whom to trust ---- */
+
+static void fingerprint(GTlsCertificate *certificate, uint8_t ret[32]) {
+	g_autoptr(GByteArray) der = NULL;
+	g_object_get(certificate, "certificate", &der, NULL);
+	g_autoptr(GChecksum) sum = g_checksum_new(G_CHECKSUM_SHA256);
+	gsize n = 32;
+	if (der)
+		g_checksum_update(sum, der->data, der->len);
+	g_checksum_get_digest(sum, ret, &n);
+}
+
+static bool is_the_one(const PtHttpCall *call, GTlsCertificate *certificate) {
+	uint8_t shown[32];
+	fingerprint(certificate, shown);
+	return !memcmp(shown, call->trust.sha256, sizeof shown);
+}
+
+static gboolean on_doubt(SoupMessage *message, GTlsCertificate *certificate, GTlsCertificateFlags why, PtHttpCall *call) {
+	bool pinned = call->trust.kind == PT_HTTP_PINNED;
+	call->stranger = pinned && !is_the_one(call, certificate);
+	return call->trust.kind == PT_HTTP_ANY || (pinned && !call->stranger);
+}
+
+/* Before anything is sent: one that any authority vouches for is not the pinned one for that. */
+static void on_network(SoupMessage *message, GSocketClientEvent event, GIOStream *connection, PtHttpCall *call) {
+	if (event != G_SOCKET_CLIENT_TLS_HANDSHAKED || call->trust.kind != PT_HTTP_PINNED)
+		return;
+	GTlsCertificate *shown = g_tls_connection_get_peer_certificate(G_TLS_CONNECTION(connection));
+	if (!shown || !is_the_one(call, shown)) {
+		call->stranger = true;
+		g_cancellable_cancel(call->cancel);
+	}
+}
+
+static void note_peer(PtHttpCall *call) {
+	GSocketAddress *remote = soup_message_get_remote_address(call->message);
+	GTlsCertificate *shown = soup_message_get_tls_peer_certificate(call->message);
+	PtHttpPeer *peer = call->peer;
+	if (!peer)
+		return;
+	if (remote && G_IS_INET_SOCKET_ADDRESS(remote)) {
+		g_autofree char *text =
+		    g_inet_address_to_string(g_inet_socket_address_get_address(G_INET_SOCKET_ADDRESS(remote)));
+		g_strlcpy(peer->address, text, sizeof peer->address);
+	}
+	peer->tls = shown != NULL;
+	if (shown)
+		fingerprint(shown, peer->sha256);
+}
+
 static void start(PtHttpCall *call) {
 	if (call->login)
 		log_in(call);
+	g_signal_connect(call->message, "accept-certificate", G_CALLBACK(on_doubt), call);
+	g_signal_connect(call->message, "network-event", G_CALLBACK(on_network), call);
 	soup_message_add_flags(call->message, SOUP_MESSAGE_NO_REDIRECT);
 	if (call->sent) {
 		SoupMessageHeaders *headers = soup_message_get_request_headers(call->message);
 		g_autofree char *type = g_strdup(soup_message_headers_get_one(headers, "Content-Type"));
 		soup_message_set_request_body_from_bytes(call->message, type, call->sent);
 	}
-	soup_session_send_async(call->http->session, call->message, G_PRIORITY_DEFAULT, call->cancel, on_sent, call);
+	soup_session_send_async(session_of(call->http, call->trust.kind), call->message, G_PRIORITY_DEFAULT, call->cancel,
+	                        on_sent, call);
 }
 
 static gboolean refuse_later(void *data) {
@@ -248,6 +327,7 @@ void pt_http_cancel(PtHttpCall *call) {
 		return;
 	call->fn = NULL;
 	call->login = NULL;
+	call->peer = NULL;
 	g_cancellable_cancel(call->cancel);
 }
 
@@ -259,6 +339,8 @@ PtHttpCall *pt_http_send(PtHttp *http, const PtHttpRequest *r, PtHttpFn fn, void
 	                     .login = r->login,
 	                     .timeout_s = r->timeout_s ? r->timeout_s : PT_HTTP_TIMEOUT_S,
 	                     .body_max = r->body_max ? r->body_max : PT_HTTP_BODY_MAX,
+	                     .trust = r->trust,
+	                     .peer = r->peer,
 	                     .fn = fn,
 	                     .user = user};
 	http->under_way++;

@@ -4,6 +4,7 @@
 #pragma once
 #include "base/digest.h"
 #include <stdbool.h>
+#include <stdint.h>
 #include <gio/gio.h>
 
 typedef struct PtHttp PtHttp;
@@ -17,6 +18,24 @@ typedef struct PtHttpCall PtHttpCall; /* a request under way; gone once its fn w
 PtHttp *pt_http_new(unsigned connections);
 void pt_http_free(PtHttp *http); /* requests under way are cancelled and answered before it returns; takes NULL */
 
+typedef enum {
+	PT_HTTP_VERIFY, /* a certificate for that name or address, by an authority this machine knows */
+	PT_HTTP_ANY,    /* whoever answers: encrypted, not authenticated */
+	PT_HTTP_PINNED, /* the one certificate with this fingerprint */
+} PtHttpTrustKind;
+
+typedef struct {
+	PtHttpTrustKind kind;
+	uint8_t sha256[32]; /* of the certificate (DER); PINNED */
+} PtHttpTrust;
+
+/* Who answered. */
+typedef struct {
+	char address[64]; /* "192.0.2.20", without a port; "" when nobody did */
+	bool tls;
+	uint8_t sha256[32]; /* of its certificate; with tls */
+} PtHttpPeer;
+
 typedef struct {
 	const char *method, *url;        /* GET, POST */
 	const char *content_type, *body; /* NULL: none */
@@ -26,6 +45,8 @@ typedef struct {
 	PtDigestClient *login; /* answers a 401, twice at most; borrowed until fn was called; NULL: a 401 is the answer */
 	unsigned timeout_s;    /* from the first byte to the last, all redirects and logins included; 0: PT_HTTP_TIMEOUT_S */
 	size_t body_max;       /* of an answer; more is an error; 0: PT_HTTP_BODY_MAX */
+	PtHttpTrust trust;     /* https:// */
+	PtHttpPeer *peer;      /* set before fn is called, untouched when nobody was reached; NULL: nobody asks */
 } PtHttpRequest;
 
 /* status: of the answer; body: valid during the call. error: no answer (status 0). */

@@ -10,9 +10,10 @@ const char *const pt_record_words[] = {"never", "events", "always", "on-loss", N
 const char *const pt_listen_words[] = {"never", "operator", "all", NULL};
 const char *const pt_sound_words[] = {"never", "events", "always", "talk", NULL};
 const char *const pt_transport_words[] = {"tcp", "udp", NULL};
+const char *const pt_site_events_words[] = {"any", "none", "pull", "push", "metadata", NULL};
 
-static const char *const source_schemes[] = {"rtsp", "rtsps", "onvif", "v4l2", "file", "test", NULL};
-static const char *const source_built[] = {"rtsp", "rtsps", "onvif", "v4l2", "file", "test", NULL};
+static const char *const source_schemes[] = {"rtsp", "rtsps", "onvif", "onvifs", "v4l2", "file", "test", NULL};
+static const char *const source_built[] = {"rtsp", "rtsps", "onvif", "onvifs", "v4l2", "file", "test", NULL};
 
 void pt_site_camera_free(void *data) {
 	PtSiteCamera *c = data;
@@ -22,7 +23,13 @@ void pt_site_camera_free(void *data) {
 	g_free(c->microphone);
 	g_free(c->snapshot);
 	g_clear_pointer(&c->motion_zones, g_array_unref);
+	g_free(c->profile_main);
+	g_free(c->profile_sub);
 	g_free(c);
+}
+
+bool pt_site_is_onvif(const PtSiteCamera *c) {
+	return g_str_has_prefix(c->source, "onvif:") || g_str_has_prefix(c->source, "onvifs:");
 }
 
 static void read_source(PtSite *site, const PtNode *node, char **ret, GPtrArray *problems) {
@@ -50,7 +57,9 @@ static void read_source(PtSite *site, const PtNode *node, char **ret, GPtrArray 
 	}
 }
 
-static bool is_secure(const char *source) { return source && !g_ascii_strncasecmp(source, "rtsps:", 6); }
+static bool is_secure(const char *source) {
+	return source && (!g_ascii_strncasecmp(source, "rtsps:", 6) || !g_ascii_strncasecmp(source, "onvifs:", 7));
+}
 
 /* tls: any, tls: verify, or tls: sha256:AB:CD:… of the camera's own certificate */
 static void read_tls(PtSite *site, const PtNode *camera, PtSiteCamera *c, GPtrArray *problems) {
@@ -87,7 +96,24 @@ static void read_tls(PtSite *site, const PtNode *camera, PtSiteCamera *c, GPtrAr
 		c->tls = PT_SITE_TLS_PINNED;
 	}
 	if (!secure && c->source)
-		pt_problem(problems, node, "is for a source of rtsps://");
+		pt_problem(problems, node, "is for a source of rtsps:// or onvifs://");
+}
+
+/* events: pull, profiles: { main: Profile_1, sub: Profile_3 } */
+static void read_onvif(const PtNode *camera, PtSiteCamera *c, GPtrArray *problems) {
+	static const char *const known[] = {"main", "sub", NULL};
+	const PtNode *events = pt_node_get(camera, "events"), *profiles = pt_node_get(camera, "profiles");
+	int value;
+	if (pt_node_read_choice(events, pt_site_events_words, &value, problems))
+		c->events = (PtSiteEvents)value;
+	if (profiles && pt_node_check_keys(profiles, known, problems)) {
+		pt_node_read_text(pt_node_get(profiles, "main"), &c->profile_main, problems);
+		pt_node_read_text(pt_node_get(profiles, "sub"), &c->profile_sub, problems);
+	}
+	if ((events || profiles) && c->source && !pt_site_is_onvif(c))
+		pt_problem(problems, events ? events : profiles, "is for a source of onvif://");
+	if (c->sub && c->profile_sub)
+		pt_problem(problems, profiles, "sub is given twice: as an address (sub:) and as a profile");
 }
 
 static void read_days(const PtNode *node, int64_t *ret_ns, GPtrArray *problems) {
@@ -265,8 +291,9 @@ static void read_microphone(const PtNode *node, PtSiteCamera *c, GPtrArray *prob
 }
 
 static void read_camera(PtSite *site, const PtNode *node, GPtrArray *problems) {
-	static const char *const known[] = {"source", "sub",      "snapshot", "login",      "transport", "record", "keep",
-	                                    "audio",  "backfill", "tls",      "microphone", "motion",    NULL};
+	static const char *const known[] = {"source", "sub",      "snapshot",   "login",    "transport",
+	                                    "record", "keep",     "audio",      "backfill", "tls",
+	                                    "events", "profiles", "microphone", "motion",   NULL};
 	static const char *const http[] = {"http", "https", NULL};
 	int transport = PT_SITE_TRANSPORT_TCP;
 	if (!pt_site_check_name(node, "a camera", problems) || !pt_node_check_keys(node, known, problems))
@@ -292,6 +319,7 @@ static void read_camera(PtSite *site, const PtNode *node, GPtrArray *problems) {
 	pt_node_read_choice(pt_node_get(node, "transport"), pt_transport_words, &transport, problems);
 	c->transport = (PtSiteTransport)transport;
 	read_tls(site, node, c, problems);
+	read_onvif(node, c, problems);
 	read_record(pt_node_get(node, "record"), c, problems);
 	read_keep(pt_node_get(node, "keep"), c, problems);
 	read_audio(pt_node_get(node, "audio"), c, problems);

@@ -191,7 +191,7 @@ static void read_archive(PtSite *site, const PtNode *node, GPtrArray *problems) 
 }
 
 static void read_serve(PtSite *site, const PtNode *node, GPtrArray *problems) {
-	static const char *const known[] = {"rtsp", "rtsps", "onvif", "plain", NULL};
+	static const char *const known[] = {"rtsp", "rtsps", "onvif", "events", "plain", NULL};
 	static const char *const plain[] = {"off", "lan", NULL};
 	int value;
 	if (!section(node, known, problems))
@@ -199,6 +199,7 @@ static void read_serve(PtSite *site, const PtNode *node, GPtrArray *problems) {
 	read_listen(pt_node_get(node, "rtsp"), &site->serve_rtsp, problems);
 	read_listen(pt_node_get(node, "rtsps"), &site->serve_rtsps, problems);
 	read_listen(pt_node_get(node, "onvif"), &site->serve_onvif, problems);
+	read_listen(pt_node_get(node, "events"), &site->serve_events, problems);
 	if (pt_node_read_choice(pt_node_get(node, "plain"), plain, &value, problems))
 		site->serve_plain = value == 1;
 }
@@ -378,9 +379,9 @@ PtSite *pt_site_ref(PtSite *site) {
 void pt_site_unref(PtSite *site) {
 	if (!site || !g_atomic_ref_count_dec(&site->refs))
 		return;
-	char *strings[] = {site->path,       site->dir,         site->name,         site->timezone,   site->web_listen,
-	                   site->tls_cert,   site->tls_key,     site->archive_path, site->users_path, site->secrets_path,
-	                   site->serve_rtsp, site->serve_rtsps, site->serve_onvif};
+	char *strings[] = {site->path,       site->dir,         site->name,         site->timezone,    site->web_listen,
+	                   site->tls_cert,   site->tls_key,     site->archive_path, site->users_path,  site->secrets_path,
+	                   site->serve_rtsp, site->serve_rtsps, site->serve_onvif,  site->serve_events};
 	for (size_t i = 0; i < G_N_ELEMENTS(strings); i++)
 		g_free(strings[i]);
 	GPtrArray *lists[] = {site->cameras, site->inputs, site->relays,        site->notify,

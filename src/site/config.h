@@ -11,9 +11,18 @@ typedef enum { PT_LISTEN_NEVER, PT_LISTEN_OPERATOR, PT_LISTEN_ALL } PtListen;
 typedef enum { PT_SOUND_NEVER, PT_SOUND_EVENTS, PT_SOUND_ALWAYS, PT_SOUND_TALK } PtSoundRecord;
 typedef enum { PT_SITE_TRANSPORT_TCP, PT_SITE_TRANSPORT_UDP } PtSiteTransport;
 typedef enum { PT_SITE_TLS_ANY, PT_SITE_TLS_VERIFY, PT_SITE_TLS_PINNED } PtSiteTls;
+/* The way an ONVIF camera's events come. */
+typedef enum {
+	PT_SITE_EVENTS_ANY,
+	PT_SITE_EVENTS_NONE,
+	PT_SITE_EVENTS_PULL,
+	PT_SITE_EVENTS_PUSH,
+	PT_SITE_EVENTS_METADATA
+} PtSiteEvents;
 typedef enum { PT_SITE_ROLE_VIEWER, PT_SITE_ROLE_OPERATOR, PT_SITE_ROLE_ADMIN } PtSiteRole;
 extern const char *const pt_record_words[], *const pt_listen_words[], *const pt_sound_words[], *const pt_transport_words[],
                                                                                                    *const pt_role_words[];
+extern const char *const pt_site_events_words[];
 
 typedef struct {
 	char *name, *user, *password;
@@ -37,8 +46,10 @@ typedef struct {
 	char *snapshot;           /* URL of still pictures; NULL: from the stream */
 	const PtSiteLogin *login; /* of the site's logins; NULL: none */
 	PtSiteTransport transport;
-	PtSiteTls tls;       /* whom to trust over rtsps:// */
-	uint8_t tls_pin[32]; /* PINNED: SHA-256 of its certificate */
+	PtSiteTls tls;                    /* whom to trust over rtsps:// and onvifs:// */
+	uint8_t tls_pin[32];              /* PINNED: SHA-256 of its certificate */
+	PtSiteEvents events;              /* of ONVIF cameras */
+	char *profile_main, *profile_sub; /* of ONVIF cameras: tokens or names; NULL: chosen by size and codec */
 	PtRecordMode record_main, record_sub;
 	int64_t keep_ns, max_keep_ns; /* 0: as the archive; no hard limit */
 	uint64_t keep_bytes;          /* 0: as the archive */
@@ -98,7 +109,8 @@ struct PtSite {
 	char *users_path, *secrets_path; /* absolute; the files may be absent */
 
 	char *serve_rtsp, *serve_rtsps, *serve_onvif; /* "ADDRESS:PORT"; NULL: not served */
-	bool serve_plain;                             /* plain: lan */
+	char *serve_events; /* where cameras deliver events; NULL: any free port, as soon as one has to */
+	bool serve_plain;   /* plain: lan */
 
 	GPtrArray *logins;        /* of PtSiteLogin * */
 	GPtrArray *app_passwords; /* of PtSiteLogin *: name = what it is for, user, password */
@@ -112,6 +124,7 @@ PtSite *pt_site_ref(PtSite *site);
 void pt_site_unref(PtSite *site); /* takes NULL */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(PtSite, pt_site_unref)
 
+bool pt_site_is_onvif(const PtSiteCamera *camera);                        /* onvif:// or onvifs:// */
 const PtSiteCamera *pt_site_camera(const PtSite *site, const char *name); /* NULL: none of this name */
 const PtPlugSettings *pt_site_input(const PtSite *site, const char *name);
 const PtPlugSettings *pt_site_relay(const PtSite *site, const char *name);

@@ -74,6 +74,14 @@ static void print_camera(GString *out, const PtSiteCamera *c) {
 	put_text(out, "login", c->login ? c->login->name : NULL);
 	put_text(out, "transport", pt_transport_words[c->transport]);
 	put_tls(out, c);
+	if (c->events != PT_SITE_EVENTS_ANY)
+		put_text(out, "events", pt_site_events_words[c->events]);
+	if (c->profile_main || c->profile_sub) {
+		g_string_append(out, ", profiles: {");
+		put_text(out, "main", c->profile_main);
+		put_text(out, "sub", c->profile_sub);
+		g_string_append(out, " }");
+	}
 	g_string_append_printf(out, ", record: { main: %s, sub: %s }", pt_record_words[c->record_main],
 	                       pt_record_words[c->record_sub]);
 	if (c->keep_ns || c->max_keep_ns || c->keep_bytes) {
@@ -284,12 +292,13 @@ static void print_archive(GString *out, const PtSite *s) {
 }
 
 static void print_serve(GString *out, const PtSite *s) {
-	if (!s->serve_rtsp && !s->serve_rtsps && !s->serve_onvif && !s->serve_plain)
+	if (!s->serve_rtsp && !s->serve_rtsps && !s->serve_onvif && !s->serve_events && !s->serve_plain)
 		return;
 	g_string_append(out, "serve: {");
 	put_text(out, "rtsp", s->serve_rtsp);
 	put_text(out, "rtsps", s->serve_rtsps);
 	put_text(out, "onvif", s->serve_onvif);
+	put_text(out, "events", s->serve_events);
 	put_text(out, "plain", s->serve_plain ? "lan" : NULL);
 	g_string_append(out, " }\n");
 }

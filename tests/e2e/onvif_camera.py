@@ -4,12 +4,14 @@ of the specification (the server's own tests have that) but of what was seen."""
 import base64
 import datetime
 import hashlib
+import http.client
 import http.server
 import re
 import secrets
 import socket
 import threading
 import time
+import urllib.parse
 import xml.etree.ElementTree as xml
 
 NS = {"s": "http://www.w3.org/2003/05/soap-envelope", "tds": "http://www.onvif.org/ver10/device/wsdl",
@@ -36,9 +38,23 @@ class Fault(Exception):
 
 
 class Subscription:
-    def __init__(self, camera, seconds):
-        self.camera, self.queue, self.id = camera, [], secrets.token_hex(4)
+    """A pull point; or, with a consumer, one that delivers by itself."""
+
+    def __init__(self, camera, seconds, consumer=None):
+        self.camera, self.queue, self.id, self.consumer = camera, [], secrets.token_hex(4), consumer
         self.until = time.time() + seconds
+        if consumer:
+            threading.Thread(target=self.deliver, daemon=True).start()
+
+    def deliver(self):
+        c = self.camera
+        while True:
+            with c.changed:
+                c.changed.wait_for(lambda: self.queue or self.id not in c.subscriptions)
+                if self.id not in c.subscriptions:
+                    return
+                events, self.queue = [e for _, e in self.queue], []
+            c.deliveries.append(c.notify(self.consumer, "".join(events)))
 
 
 class Server(http.server.ThreadingHTTPServer):
@@ -60,6 +76,7 @@ class Camera:
         self.relays = {t: {"active": False, "mode": "Bistable", "delay": 0.0, "idle": "open"} for t in relays}
         self.orders, self.calls, self.refused, self.messages, self.told = [], [], 0, [], []
         self.subscriptions = {}
+        self.deliveries = []  # the status of each
         self.nonce = secrets.token_hex(8)
         self.server = Server((host, port), type("Handler", (Handler,), {"camera": self}))
         self.port = self.server.server_address[1]
@@ -97,6 +114,18 @@ class Camera:
         for s in self.subscriptions.values():
             s.queue.append((time.time(), event))
         self.changed.notify_all()
+
+    def notify(self, consumer, events):
+        """Delivers, and tells the status of the answer."""
+        to = urllib.parse.urlsplit(consumer)
+        body = f'<?xml version="1.0"?><s:Envelope {DECLARED}><s:Header><wsa:Action>http://docs.oasis-open.org/wsn/bw-2/NotificationConsumer/Notify' \
+               f'</wsa:Action></s:Header><s:Body><wsnt:Notify>{events}</wsnt:Notify></s:Body></s:Envelope>'
+        try:
+            connection = http.client.HTTPConnection(to.hostname, to.port, timeout=5)
+            connection.request("POST", to.path, body.encode(), {"Content-Type": "application/soap+xml; charset=utf-8"})
+            return connection.getresponse().status
+        except OSError:
+            return 0
 
     def forget_subscriptions(self):
         """As a reboot does."""
@@ -330,7 +359,21 @@ class Camera:
         m = re.fullmatch(r"PT([\d.]+)S", text or "")
         return float(m[1]) if m else default
 
+    def do_Subscribe(self, body, path):
+        if "push" not in self.quirks:
+            raise Fault("ter:ActionNotSupported", "Subscribe")
+        consumer = next(e.text for e in body.iter() if e.tag == "{%s}Address" % NS["wsa"])
+        with self.changed:
+            s = Subscription(self, self.seconds(body, "InitialTerminationTime", 60), consumer)
+            self.subscriptions[s.id] = s
+            s.queue = [(time.time(), e) for e in self.all_states()]
+            self.changed.notify_all()
+        return (f"<wsnt:SubscribeResponse><wsnt:SubscriptionReference><wsa:Address>{self.address(f'/onvif/sub/{s.id}')}</wsa:Address></wsnt:SubscriptionReference>"
+                f"<wsnt:CurrentTime>{iso(self.now())}</wsnt:CurrentTime><wsnt:TerminationTime>{iso(s.until + self.clock)}</wsnt:TerminationTime></wsnt:SubscribeResponse>")
+
     def do_CreatePullPointSubscription(self, body, path):
+        if "no-pull" in self.quirks:
+            raise Fault("ter:ActionNotSupported", "CreatePullPointSubscription")
         with self.changed:
             now = time.time()
             self.subscriptions = {k: s for k, s in self.subscriptions.items() if s.until > now}
@@ -360,6 +403,8 @@ class Camera:
         return s
 
     def do_PullMessages(self, body, path, header=None):
+        if "broken-pull" in self.quirks:
+            raise Fault("ter:Action", "internal error", 500)
         wait = self.seconds(body, "Timeout", 1)
         with self.changed:
             s = self.subscription(path, header)

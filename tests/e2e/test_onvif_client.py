@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The hub with ONVIF cameras as the field has them: whatever the quirk, it ends up with the right streams and states."""
+import http.client
 import socket
 import time
+import urllib.parse
 
 import pytest
 
 import hub
+import onvif_camera
 from hub import Farm, Hub, wait_for
 from onvif_camera import Camera
 
@@ -16,17 +19,19 @@ def farm():
         yield f
 
 
-def site(camera, extra="", login=True, **relay):
+def site(camera, extra="", login=True, keys="", tokens=("AlarmIn_1", "AlarmOut_1"), **relay):
     settings = "".join(f", {k.replace('_', '-')}: {v}" for k, v in relay.items())
-    return (f"cameras:\n  gate: {{ source: {camera.source}{', login: gate' if login else ''} }}\n"
-            "inputs:\n  door: { driver: onvif, camera: gate, token: AlarmIn_1, kind: door }\n"
-            f"relays:\n  flood: {{ driver: onvif, camera: gate, token: AlarmOut_1, kind: light{settings} }}\n" + extra)
+    return (f"cameras:\n  gate: {{ source: {camera.source}{', login: gate' if login else ''}{keys} }}\n"
+            f"inputs:\n  door: {{ driver: onvif, camera: gate, token: {tokens[0]}, kind: door }}\n"
+            f"relays:\n  flood: {{ driver: onvif, camera: gate, token: {tokens[1]}, kind: light{settings} }}\n" + extra)
 
 
 class OnvifHub(Hub):
-    def __init__(self, camera, extra="", user="admin", password="secret", **relay):
+    """`keys`: more of the camera's, as the site file has them; the rest is of the relay."""
+
+    def __init__(self, camera, extra="", user="admin", password="secret", **more):
         super().__init__(start=False)
-        self.write_site(site(camera, extra, user is not None, **relay))
+        self.write_site(site(camera, extra, user is not None, **more))
         if user is not None:
             secrets = self.dir / "secrets.yaml"
             secrets.write_text(f"logins: {{ gate: {{ user: {user}, password: {password} }} }}\n")
@@ -90,6 +95,98 @@ def test_clock_that_is_wrong(farm, hours):
     with Camera(farm.url(), clock=hours * 3600) as camera, OnvifHub(camera) as h:
         assert_all_works(h, camera)
         assert abs(h.onvif()["clock_offset_ms"] - hours * 3600e3) < 2000
+
+
+# ---- the way its events come ----
+
+@pytest.mark.parametrize("quirks, by, keys", [
+    (("no-pull", "push"), "push", ""), (("broken-pull", "push"), "push", ""), (("always-empty", "push"), "push", ""),
+    (("push",), "push", ", events: push"), (("no-pull", "push", "no-renew"), "push", ""), (("push",), "pull", ""),
+], ids=["no-pull", "broken-pull", "silent-pull", "chosen", "no-renew", "pull-goes-first"])
+def test_events_are_delivered(farm, quirks, by, keys):
+    """A camera without pull points that work sends its events to a door of the hub."""
+    with Camera(farm.url(), quirks=quirks) as camera, OnvifHub(camera, keys=keys) as h:
+        wait_for(f"events by {by}", lambda: h.onvif()["events_by"] == by, 25)
+        assert_all_works(h, camera)
+        assert h.onvif()["events_by"] == by and set(camera.deliveries) <= {202}
+        h.stop()
+        assert not camera.subscriptions, "it was not given back"
+
+
+def test_delivered_again_after_it_was_forgotten(farm):
+    """A camera that delivers and started anew: only its refusal to renew tells."""
+    with Camera(farm.url(), quirks=("no-pull", "push")) as camera, OnvifHub(camera) as h:
+        assert_ready(h)
+        camera.inputs["AlarmIn_1"] = True
+        wait_for("it was renewed", lambda: "Renew" in camera.calls, 25)
+        camera.forget_subscriptions()
+        h.wait_door("active", 25)
+
+
+def test_the_door_is_for_one_camera(farm):
+    """Strangers, wrong addresses, nonsense, too much: nothing of it is an event, and nothing is told."""
+    with Camera(farm.url(), quirks=("no-pull", "push")) as camera, OnvifHub(camera) as h:
+        assert_ready(h)
+        door = next(iter(camera.subscriptions.values())).consumer
+        place, secret = door.rsplit("/", 1)
+        assert len(secret) == 48 and secret not in str(h.state()) + h.stderr() + str(h.events())
+        opened = camera.event("tns1:Device/Trigger/DigitalInput", "Changed", [("InputToken", "AlarmIn_1")], [("LogicalState", "true")])
+        assert camera.notify(place + "/" + "0" * 48, opened) == 404
+        assert camera.notify(place + "/", opened) == 404
+        assert camera.notify(place, opened) == 404
+        to = urllib.parse.urlsplit(door)
+        for body, status in [(b"", 400), (b"<a/>", 400), (b"<!DOCTYPE a [<!ENTITY b SYSTEM 'file:///etc/passwd'>]><a>&b;</a>", 400), (b"x" * 300_000, 413)]:
+            connection = http.client.HTTPConnection(to.hostname, to.port, timeout=5)
+            connection.request("POST", to.path, body)
+            assert connection.getresponse().status == status, body[:20]
+        stranger = http.client.HTTPConnection(to.hostname, to.port, timeout=5, source_address=("127.0.0.9", 0))
+        body = f'<s:Envelope {onvif_camera.DECLARED}><s:Body><wsnt:Notify>{opened}</wsnt:Notify></s:Body></s:Envelope>'
+        stranger.request("POST", to.path, body)
+        assert stranger.getresponse().status == 404
+        assert h.door() == "inactive"
+        assert camera.notify(door, opened) == 202
+        h.wait_door("active")
+        h.stop()
+        assert camera.notify(door, opened) == 0, "nobody listens any more"
+
+
+class Node(Hub):
+    """Our own camera: a contact and a lamp, events delivered to whoever wants them and along with the picture."""
+
+    def __init__(self):
+        rtsp, onvif = hub.free_port(), hub.free_port()
+        super().__init__('cameras: { yard: { source: "test:clock?size=320x180&fps=5&bitrate=200k&audio=none", record: never } }\n'
+                         "inputs: { bell: { driver: virtual, channel: 1, kind: button, debounce: 0ms } }\n"
+                         "relays: { lamp: { driver: virtual, channel: 1, kind: light } }\n"
+                         f"serve: {{ rtsp: 127.0.0.1:{rtsp}, onvif: 127.0.0.1:{onvif} }}\n", start=False)
+        for name, text in (("secrets.yaml", "app-passwords: { hub: { user: boss, password: pw } }\n"), ("users.yaml", "boss: { role: admin }\n")):
+            (self.dir / name).write_text(text)
+            (self.dir / name).chmod(0o600)
+        self.source = f"onvif://127.0.0.1:{onvif}"
+        self.start()
+
+    def press(self, closed):
+        assert self.request("POST", "/api/board/board/inputs/1", {"closed": closed})[0] == 200
+
+
+@pytest.mark.parametrize("way", ["push", "metadata"])
+def test_a_node_tells_of_its_plugs(way):
+    """Our own server at the other end: delivered, and out of the metadata track of its stream."""
+    with Node() as node, OnvifHub(node, user="boss", password="pw", keys=f", events: {way}", tokens=("bell", "lamp")) as h:
+        wait_for(f"events by {way}", lambda: h.onvif()["events_by"] == way, 25)
+        h.wait_door("inactive", 20)
+        for state in ("active", "inactive"):
+            node.press(state == "active")
+            h.wait_door(state, 10)
+        assert h.request("POST", "/api/relays/flood", {"state": "on"})[0] == 200
+        h.wait_flood("on", 10)
+
+
+def test_no_events_are_wanted(farm):
+    with Camera(farm.url()) as camera, OnvifHub(camera, keys=", events: none") as h:
+        wait_for("the camera is ready", lambda: h.onvif()["state"] == "ready", 20)
+        assert not h.onvif()["events"] and h.door() == "unknown"
+        assert "CreatePullPointSubscription" not in camera.calls
 
 
 def test_clock_that_steps(farm):

@@ -15,7 +15,7 @@ static void read_all(const PtSoap *soap) {
 	pt_onvif_read_inputs(soap, f);
 	pt_onvif_read_relays(soap, f);
 	f->profiles = pt_onvif_read_profiles(soap);
-	pt_onvif_choose_profiles(f->profiles, &f->main, &f->sub);
+	pt_onvif_choose_profiles(f->profiles, NULL, &f->main, &f->sub);
 	pt_onvif_found_free(f);
 	g_autoptr(GPtrArray) masks = pt_onvif_masks_new(), presets = pt_onvif_presets_new();
 	g_autoptr(GPtrArray) lines = g_ptr_array_new_with_free_func(g_free);

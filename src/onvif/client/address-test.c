@@ -46,6 +46,8 @@ static void test_device(void) {
 	    {"https://cam.example/x", "https://cam.example/x"},
 	    {"onvif://[2001:db8::1]:81", "http://[2001:db8::1]:81/onvif/device_service"},
 	    {"rtsp://192.0.2.20", NULL},
+	    {"onvifs://192.0.2.20:8443", "https://192.0.2.20:8443/onvif/device_service"},
+	    {"https://cam/x", "https://cam/x"},
 	    {"onvif://u:p@192.0.2.20", NULL},
 	    {"onvif://", NULL},
 	};

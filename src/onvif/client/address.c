@@ -57,13 +57,15 @@ char *pt_onvif_device_url(const char *source, GError **error) {
 	g_autofree char *url = strstr(source, "://") ? g_strdup(source) : g_strconcat("onvif://", source, NULL);
 	g_auto(Parts) p = {0};
 	if (strchr(url, '@') || !take_apart(url, &p) || !p.host[0] ||
-	    (strcmp(p.scheme, "onvif") && strcmp(p.scheme, "http") && strcmp(p.scheme, "https"))) {
+	    (strcmp(p.scheme, "onvif") && strcmp(p.scheme, "onvifs") && strcmp(p.scheme, "http") &&
+	     strcmp(p.scheme, "https"))) {
 		pt_error_set(error, INVALID,
 		             "this is no address of an ONVIF device (write onvif://192.0.2.20 and the login as login:)");
 		return NULL;
 	}
 	const char *path = strcmp(p.path, "/") ? p.path : "/onvif/device_service";
-	return join(strcmp(p.scheme, "https") ? "http" : "https", p.host, p.port, path);
+	bool secure = !strcmp(p.scheme, "onvifs") || !strcmp(p.scheme, "https");
+	return join(secure ? "https" : "http", p.host, p.port, path);
 }
 
 char *pt_onvif_service_url(const char *known, const char *given) {

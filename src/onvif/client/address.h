@@ -4,8 +4,8 @@
 #pragma once
 #include <glib.h>
 
-/* "onvif://192.0.2.20", "192.0.2.20:8080", "http://h/onvif/device_service" → the address of its device service. NULL and
- * PT_ERROR_INVALID when it is none, or has a login in it. Caller frees. */
+/* "onvif://192.0.2.20", "onvifs://192.0.2.20" (https), "192.0.2.20:8080", "http://h/onvif/device_service" → the address of
+ * its device service. NULL and PT_ERROR_INVALID when it is none, or has a login in it. Caller frees. */
 char *pt_onvif_device_url(const char *source, GError **error);
 /* Another service of the device whose address `known` works. The host is known's; the port too, unless given names the same
  * host. Caller frees; a copy of known when given makes no sense at all. */

@@ -20,7 +20,10 @@ struct PtOnvifCamera {
 	PtOnvifCall *opening;
 	PtOnvifDescribe *describing;
 	PtOnvifFound *found;
-	PtOnvifEvents *events;
+	PtOnvifWays *events;
+	PtOnvifWay wish;
+	PtOnvifDoor door;
+	PtOnvifChoice choice;
 	bool events_live;
 	PtOnvifState state;
 	char *reason;
@@ -227,7 +230,7 @@ static void set_ready(PtOnvifCamera *c) {
 
 static void events_live(void *user) {
 	PtOnvifCamera *c = user;
-	c->events_live = true;
+	c->events_live = pt_onvif_ways_now(c->events) != PT_ONVIF_WAY_NONE;
 	set_ready(c);
 }
 
@@ -256,7 +259,7 @@ static void clear_source(GSource **source) {
 static void drop_all(PtOnvifCamera *c) {
 	g_clear_pointer(&c->opening, pt_onvif_cancel);
 	g_clear_pointer(&c->describing, pt_onvif_describe_free);
-	g_clear_pointer(&c->events, pt_onvif_events_free);
+	g_clear_pointer(&c->events, pt_onvif_ways_free);
 	c->events_live = false;
 	clear_source(&c->retry);
 	clear_source(&c->settle);
@@ -305,13 +308,10 @@ static void described(void *user, PtOnvifFound *found, const GError *error) {
 	set_modes(c);
 	if (c->host.found)
 		c->host.found(c->host.user, found);
-	if (!pt_onvif_device_has(c->device, PT_ONVIF_EVENTS)) {
-		set_ready(c);
-		return;
-	}
 	PtOnvifEventsHost host = events_host;
 	host.user = c;
-	c->events = pt_onvif_events_new(c->device, c->clock, &host);
+	PtOnvifWaysParams params = {.wish = c->wish, .metadata = found->main && found->main->metadata, .door = c->door};
+	c->events = pt_onvif_ways_new(c->device, c->clock, &params, &host);
 }
 
 static void opened(void *user, const PtSoap *answer, const GError *error) {
@@ -320,7 +320,8 @@ static void opened(void *user, const PtSoap *answer, const GError *error) {
 	if (error)
 		try_later(c, error->message);
 	else
-		c->describing = pt_onvif_describe_device(c->device, described, c);
+		c->describing =
+		    pt_onvif_describe_device(c->device, &(PtOnvifDescribeParams){.choice = &c->choice}, described, c);
 }
 
 static void reach(PtOnvifCamera *c) {
@@ -336,15 +337,27 @@ static gboolean retry_due(void *data) {
 	return G_SOURCE_REMOVE;
 }
 
-void pt_onvif_camera_start(PtOnvifCamera *c, PtHttp *http, PtClock *clock, const PtOnvifParams *params,
+void pt_onvif_camera_start(PtOnvifCamera *c, PtHttp *http, PtClock *clock, const PtOnvifCameraParams *params,
                            const PtOnvifCameraHost *host) {
 	g_assert(!c->device);
 	c->http = http;
 	c->clock = clock;
 	c->host = host ? *host : (PtOnvifCameraHost){0};
 	c->failures = 0;
-	c->device = pt_onvif_device_new(http, clock, params);
+	c->wish = params->events;
+	c->door = params->door;
+	c->choice = (PtOnvifChoice){g_strdup(params->main), g_strdup(params->sub)};
+	c->device = pt_onvif_device_new(http, clock, &params->device);
 	reach(c);
+}
+
+bool pt_onvif_camera_deliver(PtOnvifCamera *c, const void *message, size_t size) {
+	return c->events && pt_onvif_ways_deliver(c->events, message, size);
+}
+
+void pt_onvif_camera_metadata(PtOnvifCamera *c, const void *document, size_t size) {
+	if (c->events)
+		pt_onvif_ways_metadata(c->events, document, size);
 }
 
 /* ---- calls of others ---- */
@@ -382,17 +395,19 @@ static void gone(void *device) {
 void pt_onvif_camera_stop(PtOnvifCamera *c) {
 	if (!c->device)
 		return;
-	PtOnvifEvents *events = g_steal_pointer(&c->events);
+	PtOnvifWays *events = g_steal_pointer(&c->events);
 	g_ptr_array_set_size(c->orders, 0);
 	break_promises(c);
 	PtOnvifDevice *device = g_steal_pointer(&c->device);
 	drop_all(c);
 	c->host = (PtOnvifCameraHost){0};
+	g_clear_pointer(&c->choice.main, g_free);
+	g_clear_pointer(&c->choice.sub, g_free);
 	set_state(c, PT_ONVIF_STOPPED, "");
 	forget_levels(c);
 	if (events) {
 		leaving++;
-		pt_onvif_events_leave(events, gone, device);
+		pt_onvif_ways_leave(events, gone, device);
 	} else {
 		pt_onvif_device_free(device);
 	}
@@ -424,8 +439,10 @@ void pt_onvif_camera_view(const PtOnvifCamera *c, PtOnvifView *ret) {
 		v.offset_ns = pt_onvif_device_offset_ns(c->device);
 		v.clock_known = pt_onvif_device_clock_known(c->device);
 	}
-	if (c->events)
-		pt_onvif_events_get_stats(c->events, &v.stats);
+	if (c->events) {
+		pt_onvif_ways_get_stats(c->events, &v.stats);
+		v.way = pt_onvif_ways_now(c->events);
+	}
 	*ret = v;
 }
 

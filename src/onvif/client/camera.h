@@ -3,8 +3,8 @@
  * Everything runs on one thread, that of the context on which the first was made. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
-#include "onvif/client/events.h"
 #include "onvif/client/profiles.h"
+#include "onvif/client/ways.h"
 
 typedef struct PtOnvifCamera PtOnvifCamera;
 
@@ -33,6 +33,10 @@ typedef struct {
 	GPtrArray *plugs;                 /* of PtOnvifPlug * */
 	int audio_sources, audio_outputs; /* -1: not told */
 	GPtrArray *notes;                 /* of char *: what could not be read, and why */
+	GPtrArray *warnings;              /* of char *: what somebody should see to */
+	/* when it was asked thoroughly, and where it tells */
+	GPtrArray *users, *storage; /* of char *, as people read them */
+	char **auxiliary;           /* words for its lamps, "tt:IRLamp|On"; not NULL */
 } PtOnvifFound;
 
 typedef enum {
@@ -47,7 +51,8 @@ typedef struct {
 	const char *reason; /* "" when all is well; valid until the next change */
 	int64_t offset_ns;  /* its clock less ours */
 	bool clock_known;
-	bool events; /* a subscription is alive */
+	bool events; /* they come in */
+	PtOnvifWay way;
 	PtOnvifEventsStats stats;
 	const PtOnvifFound *found; /* NULL: never reached; valid until the next change */
 } PtOnvifView;
@@ -67,9 +72,20 @@ typedef struct {
 	void *user;
 } PtOnvifCameraHost;
 
+typedef struct {
+	PtOnvifParams device;
+	PtOnvifWay events;      /* the way they are to come */
+	PtOnvifDoor door;       /* for those that deliver; open NULL: there is none */
+	const char *main, *sub; /* token or name of the profile to take; NULL: chosen by size and codec */
+} PtOnvifCameraParams;
+
 /* Reaches it, and goes on for ever. http and clock outlive the camera; params are copied. host may be NULL. */
-void pt_onvif_camera_start(PtOnvifCamera *camera, PtHttp *http, PtClock *clock, const PtOnvifParams *params,
+void pt_onvif_camera_start(PtOnvifCamera *camera, PtHttp *http, PtClock *clock, const PtOnvifCameraParams *params,
                            const PtOnvifCameraHost *host);
+/* What it delivered, as its door got it. False: it is no delivery, or none is expected. */
+bool pt_onvif_camera_deliver(PtOnvifCamera *camera, const void *message, size_t size);
+/* A document of the metadata track of its main stream. */
+void pt_onvif_camera_metadata(PtOnvifCamera *camera, const void *document, size_t size);
 /* Its subscription is given back in the background. What it knew is unknown. */
 void pt_onvif_camera_stop(PtOnvifCamera *camera);
 /* At the end of the program, before the cameras are stopped: waits until all orders to relays are answered, two seconds at

@@ -39,6 +39,14 @@ static void plug_json(JsonBuilder *b, const PtOnvifPlug *p) {
 	json_builder_end_object(b);
 }
 
+static void lines(JsonBuilder *b, const char *name, const GPtrArray *list) {
+	json_builder_set_member_name(b, name);
+	json_builder_begin_array(b);
+	for (guint i = 0; i < list->len; i++)
+		json_builder_add_string_value(b, g_ptr_array_index(list, i));
+	json_builder_end_array(b);
+}
+
 void pt_onvif_candidate_json(const PtOnvifCandidate *c, const char *login, JsonBuilder *b) {
 	const PtOnvifFound *f = c->found;
 	json_builder_begin_object(b);
@@ -65,10 +73,14 @@ void pt_onvif_candidate_json(const PtOnvifCandidate *c, const char *login, JsonB
 		for (guint i = 0; i < f->plugs->len; i++)
 			plug_json(b, g_ptr_array_index(f->plugs, i));
 		json_builder_end_array(b);
-		json_builder_set_member_name(b, "notes");
+		lines(b, "notes", f->notes);
+		lines(b, "warnings", f->warnings);
+		lines(b, "storage", f->storage);
+		lines(b, "users", f->users);
+		json_builder_set_member_name(b, "auxiliary");
 		json_builder_begin_array(b);
-		for (guint i = 0; i < f->notes->len; i++)
-			json_builder_add_string_value(b, g_ptr_array_index(f->notes, i));
+		for (char **w = f->auxiliary; *w; w++)
+			json_builder_add_string_value(b, *w);
 		json_builder_end_array(b);
 	}
 	g_autofree char *fragment = pt_onvif_fragment(c, login);

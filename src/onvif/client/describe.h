@@ -6,7 +6,12 @@
 typedef struct PtOnvifDescribe PtOnvifDescribe; /* under way; gone once fn was called */
 /* found: taken by fn; NULL on error, which is one that stops everything (it is gone, the login is wrong). */
 typedef void (*PtOnvifFoundFn)(void *user, PtOnvifFound *found, const GError *error);
-PtOnvifDescribe *pt_onvif_describe_device(PtOnvifDevice *device, PtOnvifFoundFn fn, void *user);
+typedef struct {
+	const PtOnvifChoice *choice; /* outlives the describing; NULL: none */
+	bool thorough; /* somebody looks: also its users, its storage, its lamps, and whether it asks for a login at all */
+} PtOnvifDescribeParams;
+PtOnvifDescribe *pt_onvif_describe_device(PtOnvifDevice *device, const PtOnvifDescribeParams *params, PtOnvifFoundFn fn,
+                                          void *user);
 void pt_onvif_describe_free(PtOnvifDescribe *describe); /* fn is not called; takes NULL */
 
 void pt_onvif_found_free(PtOnvifFound *found); /* takes NULL */

@@ -19,6 +19,8 @@ struct PtOnvifDevice {
 	PtClock *clock;
 	char *url, *user, *password;
 	bool clear;
+	PtHttpTrust trust;
+	PtHttpPeer peer;
 	PtDigestClient *digest;
 	char *services[PT_ONVIF_N_SERVICES];
 	bool clock_known;
@@ -34,6 +36,8 @@ struct PtOnvifCall {
 	PtXml *body, *extra;
 	unsigned timeout_s, tries;
 	bool anonymous; /* without any login: the clock is asked so first */
+	bool stranger;  /* and never with one */
+	LoginWay way;   /* as it was before this call: what it tries in vain is nothing to go by */
 	PtHttpCall *http;
 	GSource *idle;
 	GError *late_error; /* said by it */
@@ -54,6 +58,7 @@ PtOnvifDevice *pt_onvif_device_new(PtHttp *http, PtClock *clock, const PtOnvifPa
 	d->user = g_strdup(params->user);
 	d->password = g_strdup(params->password ? params->password : "");
 	d->clear = params->clear;
+	d->trust = params->trust;
 	d->digest = pt_digest_client_new(d->user, d->user ? d->password : NULL);
 	pt_digest_client_allow_basic(d->digest, d->clear);
 	d->services[PT_ONVIF_DEVICE] = g_strdup(params->url);
@@ -80,8 +85,32 @@ void pt_onvif_device_free(PtOnvifDevice *d) {
 bool pt_onvif_device_has(const PtOnvifDevice *d, PtOnvifService service) { return d->services[service] != NULL; }
 const char *pt_onvif_device_url_of(const PtOnvifDevice *d, PtOnvifService service) { return d->services[service]; }
 const char *pt_onvif_device_host_url(const PtOnvifDevice *d) { return d->url; }
+const PtHttpPeer *pt_onvif_device_peer(const PtOnvifDevice *d) { return &d->peer; }
 int64_t pt_onvif_device_offset_ns(const PtOnvifDevice *d) { return d->offset_ns; }
 bool pt_onvif_device_clock_known(const PtOnvifDevice *d) { return d->clock_known; }
+
+/* As makers ship them, or did for years. */
+static const char *const well_known[][2] = {
+    {"admin", ""},          {"admin", "admin"},        {"admin", "12345"},
+    {"admin", "123456"},    {"admin", "1234"},         {"admin", "4321"},
+    {"admin", "9999"},      {"admin", "pass"},         {"admin", "password"},
+    {"admin", "888888"},    {"admin", "111111"},       {"admin", "camera"},
+    {"admin", "meinsm"},    {"root", "root"},          {"root", "pass"},
+    {"root", "admin"},      {"root", "camera"},        {"root", "system"},
+    {"root", ""},           {"user", "user"},          {"supervisor", "supervisor"},
+    {"service", "service"}, {"888888", "888888"},      {"666666", "666666"},
+    {"ubnt", "ubnt"},       {"administrator", "1234"},
+};
+
+const char *pt_onvif_device_login_warning(const PtOnvifDevice *d) {
+	if (!d->user)
+		return "it answers without any login: give it a password";
+	for (size_t i = 0; i < G_N_ELEMENTS(well_known); i++)
+		if (!g_ascii_strcasecmp(d->user, well_known[i][0]) && !strcmp(d->password, well_known[i][1]))
+			return "its login is one that makers ship: whoever knows the maker can log in; change the password "
+			       "in the camera";
+	return !g_ascii_strcasecmp(d->user, d->password) ? "its password is its user's name: change it in the camera" : NULL;
+}
 
 PtXml *pt_onvif_request(const char *name) {
 	PtXml *x = pt_xml_new();
@@ -98,6 +127,7 @@ static PtOnvifCall *call_new(PtOnvifDevice *d, const char *url, PtXml *body, PtO
 	c->url = g_strdup(url);
 	c->body = body;
 	c->timeout_s = PT_ONVIF_TIMEOUT_S;
+	c->way = d->way;
 	c->fn = fn;
 	c->user = user;
 	g_ptr_array_add(d->calls, c);
@@ -142,8 +172,12 @@ static void clock_again(void *user, const PtSoap *answer, const GError *error) {
 /* Refused although there is a login: its clock may have moved, or it takes but one of the two ways. */
 static bool try_again(PtOnvifCall *c) {
 	PtOnvifDevice *d = c->device;
-	if (!d->user || ++c->tries >= TRIES)
+	if (!d->user || c->stranger)
 		return false;
+	if (++c->tries >= TRIES) {
+		d->way = c->way;
+		return false;
+	}
 	pt_digest_client_reset(d->digest);
 	if (c->anonymous) {
 		c->anonymous = false;
@@ -225,6 +259,8 @@ static void send_it(PtOnvifCall *c) {
 	                                        .body_size = size,
 	                                        .login = c->anonymous ? NULL : d->digest,
 	                                        .timeout_s = c->timeout_s,
+	                                        .trust = d->trust,
+	                                        .peer = &d->peer,
 	                                        .body_max = ANSWER_MAX},
 	                       answered, c);
 }
@@ -236,8 +272,9 @@ static gboolean say_error(void *data) {
 	return G_SOURCE_REMOVE;
 }
 
-PtOnvifCall *pt_onvif_call(PtOnvifDevice *d, PtOnvifService service, PtXml *body, PtOnvifFn fn, void *user) {
+static PtOnvifCall *call(PtOnvifDevice *d, PtOnvifService service, PtXml *body, bool stranger, PtOnvifFn fn, void *user) {
 	PtOnvifCall *c = call_new(d, d->services[service], body, fn, user);
+	c->anonymous = c->stranger = stranger;
 	if (d->services[service]) {
 		send_it(c);
 	} else {
@@ -247,6 +284,14 @@ PtOnvifCall *pt_onvif_call(PtOnvifDevice *d, PtOnvifService service, PtXml *body
 		g_source_attach(c->idle, g_main_context_get_thread_default());
 	}
 	return c;
+}
+
+PtOnvifCall *pt_onvif_call(PtOnvifDevice *d, PtOnvifService service, PtXml *body, PtOnvifFn fn, void *user) {
+	return call(d, service, body, false, fn, user);
+}
+
+PtOnvifCall *pt_onvif_call_as_stranger(PtOnvifDevice *d, PtOnvifService service, PtXml *body, PtOnvifFn fn, void *user) {
+	return call(d, service, body, true, fn, user);
 }
 
 PtOnvifCall *pt_onvif_call_at(PtOnvifDevice *d, const char *url, const PtSoapHeader *header, PtXml *body, unsigned timeout_s,

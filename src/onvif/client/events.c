@@ -11,6 +11,7 @@
 #define MESSAGES 64        /* at most, of one pull */
 #define SLACK_S 10         /* what an answer may come later than the device's own time */
 #define EMPTY_PAUSE_MS 500 /* between pulls of a device that does not wait but answers "nothing" at once */
+#define PUSH_RENEW_S 15    /* nothing else tells that the device has forgotten us */
 #define EMPTY_FAST_NS (250 * PT_NS_PER_MS)
 
 #define EVENTS "http://www.onvif.org/ver10/events/wsdl/"
@@ -22,9 +23,10 @@ struct PtOnvifEvents {
 	PtOnvifEventsHost host;
 	PtOnvifEventsStats stats;
 
+	char *consumer;    /* NULL: a pull point */
 	char *url, *other; /* of the subscription; other: a second guess, NULL: none */
 	PtXml *reference;  /* what its messages have to carry in their header; NULL: nothing */
-	bool live;         /* it has been pulled from */
+	bool live;         /* it has been pulled from, or was granted */
 	bool again;        /* it was lost once and made anew, and has not been live since */
 	bool no_renew;     /* the device refuses to renew: it is made anew before it ends */
 	int64_t granted_ns, pulled_ns;
@@ -72,14 +74,18 @@ static void pull(PtOnvifEvents *e);
 
 static void nobody_listens(void *user, const PtSoap *answer, const GError *error) {}
 
-/* The old one is given back, if it can be: leaked ones fill the few slots that cameras have. */
-static void subscribe_anew(PtOnvifEvents *e) {
+/* If it can be: leaked ones fill the few slots that cameras have. Nobody waits for it. */
+static void give_back(PtOnvifEvents *e) {
 	if (e->url) {
 		PtSoapHeader header = {
 		    .action = WSN "UnsubscribeRequest", .to = e->url, .extra = g_steal_pointer(&e->reference)};
 		pt_onvif_call_at(e->device, e->url, &header, pt_onvif_request("wsnt:Unsubscribe"), 0, nobody_listens, NULL);
 	}
 	forget_subscription(e);
+}
+
+static void subscribe_anew(PtOnvifEvents *e) {
+	give_back(e);
 	subscribe(e);
 }
 
@@ -90,17 +96,38 @@ static void lost(PtOnvifEvents *e, const GError *error) {
 		subscribe_anew(e);
 		return;
 	}
-	forget_subscription(e);
+	give_back(e);
 	e->host.lost(e->host.user, reason);
 }
 
 /* ---- keeping it alive ---- */
 
 static gboolean renew_due(void *data);
+static void ask_renewal(PtOnvifEvents *e);
+
+static void plan_renewal(PtOnvifEvents *e, bool refused) {
+	int64_t ns = e->granted_ns / 2;
+	if (e->consumer && !e->no_renew)
+		ns = MIN(ns, PUSH_RENEW_S * PT_NS_PER_S);
+	set_timer(&e->timer, (unsigned)MAX(ns / PT_NS_PER_MS - (refused ? 2000 : 0), 2000), renew_due, e);
+}
 
 static void renewed(void *user, const PtSoap *answer, const GError *error) {
 	PtOnvifEvents *e = user;
 	e->renew = NULL;
+	if (!error)
+		e->again = false;
+	if (error && e->consumer && e->other && !e->stats.renewals) { /* it gave an address that leads nowhere */
+		g_free(e->url);
+		e->url = g_steal_pointer(&e->other);
+		ask_renewal(e);
+		return;
+	}
+	/* a device that has renewed before and does not now has forgotten the subscription, or is gone */
+	if (error && e->consumer && (e->stats.renewals || error->code == PT_ERROR_TIMEOUT)) {
+		lost(e, error);
+		return;
+	}
 	if (error) {
 		/* some refuse, and some that refuse live on by being pulled from: it is made anew only when it ends */
 		e->stats.refused_renewals++;
@@ -108,20 +135,23 @@ static void renewed(void *user, const PtSoap *answer, const GError *error) {
 	} else {
 		e->stats.renewals++;
 	}
-	set_timer(&e->timer, (unsigned)MAX(e->granted_ns / 2 / PT_NS_PER_MS - (error ? 2000 : 0), 2000), renew_due, e);
+	plan_renewal(e, error != NULL);
+}
+
+static void ask_renewal(PtOnvifEvents *e) {
+	PtXml *x = pt_xml_new();
+	pt_xml_open(x, "wsnt:Renew");
+	pt_xml_put_duration(x, "wsnt:TerminationTime", LIFETIME_S * PT_NS_PER_S);
+	e->renew = tell(e, WSN "RenewRequest", x, 0, renewed);
 }
 
 static gboolean renew_due(void *data) {
 	PtOnvifEvents *e = data;
 	clear_source(&e->timer);
-	if (e->no_renew) {
+	if (e->no_renew)
 		subscribe_anew(e);
-		return G_SOURCE_REMOVE;
-	}
-	PtXml *x = pt_xml_new();
-	pt_xml_open(x, "wsnt:Renew");
-	pt_xml_put_duration(x, "wsnt:TerminationTime", LIFETIME_S * PT_NS_PER_S);
-	e->renew = tell(e, WSN "RenewRequest", x, 0, renewed);
+	else
+		ask_renewal(e);
 	return G_SOURCE_REMOVE;
 }
 
@@ -132,6 +162,17 @@ static gboolean pause_over(void *data) {
 	clear_source(&e->pause);
 	pull(e);
 	return G_SOURCE_REMOVE;
+}
+
+static void said(void *user, const PtOnvifSaid *what) {
+	PtOnvifEvents *e = user;
+	e->stats.messages++;
+	e->host.said(e->host.user, what);
+}
+
+static void set_live(PtOnvifEvents *e) {
+	e->live = true;
+	e->host.live(e->host.user);
 }
 
 static void pulled(void *user, const PtSoap *answer, const GError *error) {
@@ -148,20 +189,10 @@ static void pulled(void *user, const PtSoap *answer, const GError *error) {
 		return;
 	}
 	if (!e->live) {
-		e->live = true;
 		e->again = false;
-		e->host.live(e->host.user);
+		set_live(e);
 	}
-	bool any = false;
-	for (const PtXmlNode *n = pt_xml_child(answer->body, "wsnt:NotificationMessage"); n;
-	     n = pt_xml_next(n, "wsnt:NotificationMessage")) {
-		PtOnvifSaid said;
-		any = true;
-		if (!pt_onvif_read_said(n, &said))
-			continue;
-		e->stats.messages++;
-		e->host.said(e->host.user, &said);
-	}
+	bool any = pt_onvif_read_all_said(answer->body, said, e) > 0;
 	if (!any && pt_mono_ns(e->clock) - e->pulled_ns < EMPTY_FAST_NS)
 		set_timer(&e->pause, EMPTY_PAUSE_MS, pause_over, e);
 	else
@@ -199,27 +230,47 @@ static void subscribed(void *user, const PtSoap *answer, const GError *error) {
 	}
 	e->granted_ns = pt_onvif_read_granted(answer, LIFETIME_S * PT_NS_PER_S);
 	e->stats.subscriptions++;
-	set_timer(&e->timer, (unsigned)(e->granted_ns / 2 / PT_NS_PER_MS), renew_due, e);
+	plan_renewal(e, false);
 	/* not all know it; those that do repeat all states */
 	tell(e, EVENTS "PullPointSubscription/SetSynchronizationPointRequest",
 	     pt_onvif_request("tev:SetSynchronizationPoint"), 0, nobody_listens);
-	pull(e);
+	if (e->consumer)
+		set_live(e);
+	else
+		pull(e);
 }
 
 static void subscribe(PtOnvifEvents *e) {
-	const char *url = pt_onvif_device_url_of(e->device, PT_ONVIF_EVENTS);
+	const char *url = pt_onvif_device_url_of(e->device, PT_ONVIF_EVENTS), *action;
 	PtXml *x = pt_xml_new();
-	pt_xml_open(x, "tev:CreatePullPointSubscription");
-	pt_xml_put_duration(x, "tev:InitialTerminationTime", LIFETIME_S * PT_NS_PER_S);
-	e->call = pt_onvif_call_at(
-	    e->device, url, &(PtSoapHeader){.action = EVENTS "EventPortType/CreatePullPointSubscriptionRequest", .to = url},
-	    x, 0, subscribed, e);
+	if (e->consumer) {
+		action = "http://docs.oasis-open.org/wsn/bw-2/NotificationProducer/SubscribeRequest";
+		pt_xml_open(x, "wsnt:Subscribe");
+		pt_xml_open(x, "wsnt:ConsumerReference");
+		pt_xml_put(x, "wsa:Address", e->consumer);
+		pt_xml_close(x);
+		pt_xml_put_duration(x, "wsnt:InitialTerminationTime", LIFETIME_S * PT_NS_PER_S);
+	} else {
+		action = EVENTS "EventPortType/CreatePullPointSubscriptionRequest";
+		pt_xml_open(x, "tev:CreatePullPointSubscription");
+		pt_xml_put_duration(x, "tev:InitialTerminationTime", LIFETIME_S * PT_NS_PER_S);
+	}
+	e->call = pt_onvif_call_at(e->device, url, &(PtSoapHeader){.action = action, .to = url}, x, 0, subscribed, e);
 }
 
-PtOnvifEvents *pt_onvif_events_new(PtOnvifDevice *device, PtClock *clock, const PtOnvifEventsHost *host) {
+bool pt_onvif_events_deliver(PtOnvifEvents *e, const PtXmlNode *notify) {
+	if (!pt_xml_is(notify, "wsnt:Notify"))
+		return false;
+	pt_onvif_read_all_said(notify, said, e);
+	return true;
+}
+
+PtOnvifEvents *pt_onvif_events_new(PtOnvifDevice *device, PtClock *clock, const char *consumer,
+                                   const PtOnvifEventsHost *host) {
 	PtOnvifEvents *e = g_new0(PtOnvifEvents, 1);
 	e->device = device;
 	e->clock = clock;
+	e->consumer = g_strdup(consumer);
 	e->host = *host;
 	subscribe(e);
 	return e;
@@ -254,5 +305,6 @@ void pt_onvif_events_free(PtOnvifEvents *e) {
 	if (!e)
 		return;
 	forget_subscription(e);
+	g_free(e->consumer);
 	g_free(e);
 }

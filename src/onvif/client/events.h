@@ -1,5 +1,6 @@
-/* One subscription to a device's events by pull point (ONVIF Core §9): made, kept alive, pulled with long polls, made anew
- * once when it is lost, given back at the end. Whoever owns it decides what to do when that does not help. */
+/* One subscription to a device's events (ONVIF Core §9), by pull point or by base notification: made, kept alive, pulled
+ * with long polls or delivered by the device, made anew once when it is lost, given back at the end. Whoever owns it decides
+ * what to do when that does not help. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 #include "onvif/client/device.h"
@@ -18,8 +19,12 @@ typedef struct {
 	uint64_t pulls, messages, subscriptions, renewals, refused_renewals;
 } PtOnvifEventsStats;
 
-/* device is open, has events, and outlives it. */
-PtOnvifEvents *pt_onvif_events_new(PtOnvifDevice *device, PtClock *clock, const PtOnvifEventsHost *host);
+/* device is open, has events, and outlives it. consumer: the address to which the device is to deliver (base notification;
+ * whoever listens there hands it to pt_onvif_events_deliver()); NULL: a pull point. */
+PtOnvifEvents *pt_onvif_events_new(PtOnvifDevice *device, PtClock *clock, const char *consumer,
+                                   const PtOnvifEventsHost *host);
+/* What came to consumer: a wsnt:Notify. False: it is none. */
+bool pt_onvif_events_deliver(PtOnvifEvents *events, const PtXmlNode *notify);
 void pt_onvif_events_get_stats(const PtOnvifEvents *events, PtOnvifEventsStats *ret);
 /* Gives the subscription back; gone (may be NULL) is called when the device has answered, or would not. Nothing else is said
  * any more. */

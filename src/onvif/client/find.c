@@ -72,12 +72,12 @@ static char *make_name(PtOnvifFind *f, const char *title) {
 /* As the site file has it: the path only where it is not the usual one. */
 static char *source_of(const char *url) {
 	static const char usual[] = "/onvif/device_service";
-	if (!g_str_has_prefix(url, "http://"))
+	bool secure = g_str_has_prefix(url, "https://");
+	if (!secure && !g_str_has_prefix(url, "http://"))
 		return g_strdup(url);
-	const char *rest = url + strlen("http://");
-	if (g_str_has_suffix(rest, usual))
-		return g_strdup_printf("onvif://%.*s", (int)(strlen(rest) - strlen(usual)), rest);
-	return g_strdup_printf("onvif://%s", rest);
+	const char *rest = strstr(url, "://") + 3;
+	size_t n = strlen(rest) - (g_str_has_suffix(rest, usual) ? strlen(usual) : 0);
+	return g_strdup_printf("%s://%.*s", secure ? "onvifs" : "onvif", (int)n, rest);
 }
 
 static void maybe_done(PtOnvifFind *f) {
@@ -96,6 +96,7 @@ static void finish(Asked *a) {
 	if (a->device) {
 		a->c.clock_known = pt_onvif_device_clock_known(a->device);
 		a->c.offset_ns = pt_onvif_device_offset_ns(a->device);
+		a->c.peer = *pt_onvif_device_peer(a->device);
 	}
 	f->found(f->user_data, &a->c);
 	g_ptr_array_remove_fast(f->asked, a);
@@ -116,7 +117,8 @@ static void opened(void *user, const PtSoap *answer, const GError *error) {
 	Asked *a = user;
 	a->opening = NULL;
 	if (!error) {
-		a->describing = pt_onvif_describe_device(a->device, described, a);
+		a->describing =
+		    pt_onvif_describe_device(a->device, &(PtOnvifDescribeParams){.thorough = true}, described, a);
 	} else if (error->code != PT_ERROR_AUTH && a->at + 1 < a->urls->len) {
 		a->at++; /* the address it gave leads nowhere */
 		ask(a);
@@ -129,9 +131,12 @@ static void opened(void *user, const PtSoap *answer, const GError *error) {
 static void ask(Asked *a) {
 	PtOnvifFind *f = a->find;
 	pt_onvif_device_free(a->device);
-	a->device = pt_onvif_device_new(
-	    f->http, f->clock,
-	    &(PtOnvifParams){.url = g_ptr_array_index(a->urls, a->at), .user = f->user, .password = f->password});
+	a->device = pt_onvif_device_new(f->http, f->clock,
+	                                /* whoever answers is shown with its certificate, so that it can be kept to */
+	                                &(PtOnvifParams){.url = g_ptr_array_index(a->urls, a->at),
+	                                                 .user = f->user,
+	                                                 .password = f->password,
+	                                                 .trust = {.kind = PT_HTTP_ANY}});
 	a->opening = pt_onvif_device_open(a->device, opened, a);
 }
 

@@ -15,6 +15,7 @@ typedef struct {
 	char *error;         /* NULL: none */
 	bool clock_known;
 	int64_t offset_ns; /* its clock less ours */
+	PtHttpPeer peer;
 } PtOnvifCandidate;
 
 typedef struct {

@@ -63,6 +63,13 @@ static void put_plugs(GString *out, const PtOnvifCandidate *c, PtOnvifPlugKind k
 	}
 }
 
+static void put_lines(GString *out, const char *what, const GPtrArray *lines) {
+	for (guint i = 0; i < lines->len; i++) {
+		g_autofree char *line = comment(g_ptr_array_index(lines, i));
+		g_string_append_printf(out, "# %s: %s\n", what, line);
+	}
+}
+
 char *pt_onvif_fragment(const PtOnvifCandidate *c, const char *login) {
 	GString *out = g_string_new(NULL);
 	const PtOnvifFound *f = c->found;
@@ -83,9 +90,13 @@ char *pt_onvif_fragment(const PtOnvifCandidate *c, const char *login) {
 	if (f->audio_sources > 0 || f->audio_outputs > 0)
 		g_string_append_printf(out, "# %d audio inputs, %d audio outputs\n", MAX(f->audio_sources, 0),
 		                       MAX(f->audio_outputs, 0));
-	for (guint i = 0; i < f->notes->len; i++) {
-		g_autofree char *note = comment(g_ptr_array_index(f->notes, i));
-		g_string_append_printf(out, "# could not be read: %s\n", note);
+	put_lines(out, "could not be read", f->notes);
+	put_lines(out, "warning", f->warnings);
+	put_lines(out, "it has", f->storage);
+	put_lines(out, "user", f->users);
+	if (f->auxiliary[0]) {
+		g_autofree char *words = g_strjoinv(" ", f->auxiliary), *safe = comment(words);
+		g_string_append_printf(out, "# lamps and such: %s\n", safe);
 	}
 	g_string_append_printf(out, "cameras:\n  %s:\n", c->name);
 	put_stream(out, "main", f->main);
@@ -93,6 +104,12 @@ char *pt_onvif_fragment(const PtOnvifCandidate *c, const char *login) {
 	g_string_append_printf(out, "    source: %s\n", source);
 	if (login)
 		g_string_append_printf(out, "    login: %s\n", login);
+	if (c->peer.tls) {
+		g_string_append(out, "    tls: \"sha256:");
+		for (size_t i = 0; i < sizeof c->peer.sha256; i++)
+			g_string_append_printf(out, "%02x", c->peer.sha256[i]);
+		g_string_append(out, "\"  # its certificate of today; is it the camera's?\n");
+	}
 	g_string_append(out, "    record: always\n");
 	put_plugs(out, c, PT_ONVIF_PLUG_INPUT);
 	put_plugs(out, c, PT_ONVIF_PLUG_RELAY);

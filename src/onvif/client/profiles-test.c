@@ -40,7 +40,7 @@ static void test_choice(void) {
 		g_assert_no_error(error);
 		g_autoptr(GPtrArray) list = pt_onvif_read_profiles(soap);
 		PtOnvifProfile *main, *sub;
-		pt_onvif_choose_profiles(list, &main, &sub);
+		pt_onvif_choose_profiles(list, NULL, &main, &sub);
 		g_assert_cmpstr(main ? main->token : NULL, ==, cases[i].main);
 		g_assert_cmpstr(sub ? sub->token : NULL, ==, cases[i].sub);
 		if (main) {
@@ -71,7 +71,7 @@ static void test_vendor(void) {
 		               p->sound);
 	}
 	PtOnvifProfile *main, *sub;
-	pt_onvif_choose_profiles(list, &main, &sub);
+	pt_onvif_choose_profiles(list, NULL, &main, &sub);
 	g_assert_nonnull(main);
 	g_assert_cmpint(main->width, ==, 1920);
 	g_assert_cmpstr(main->codec, ==, "H264");

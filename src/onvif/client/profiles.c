@@ -96,18 +96,34 @@ static bool better_sub(const PtOnvifProfile *a, const PtOnvifProfile *b) {
 	return easy_a != easy_b ? easy_a : area(a) > area(b);
 }
 
-void pt_onvif_choose_profiles(GPtrArray *profiles, PtOnvifProfile **ret_main, PtOnvifProfile **ret_sub) {
-	PtOnvifProfile *main = NULL, *sub = NULL;
-	const char *source = profiles->len ? ((PtOnvifProfile *)g_ptr_array_index(profiles, 0))->source : "";
-	for (guint i = 0; i < profiles->len; i++) {
+/* Tokens go before names: those are given by the camera alone. */
+static PtOnvifProfile *chosen(GPtrArray *profiles, const char *word) {
+	for (int by_name = 0; word && by_name < 2; by_name++)
+		for (guint i = 0; i < profiles->len; i++) {
+			PtOnvifProfile *p = g_ptr_array_index(profiles, i);
+			if (!strcmp(by_name ? p->name : p->token, word))
+				return p;
+		}
+	return NULL;
+}
+
+void pt_onvif_choose_profiles(GPtrArray *profiles, const PtOnvifChoice *choice, PtOnvifProfile **ret_main,
+                              PtOnvifProfile **ret_sub) {
+	static const PtOnvifChoice none;
+	const PtOnvifChoice *wish = choice ? choice : &none;
+	PtOnvifProfile *main = chosen(profiles, wish->main), *sub = chosen(profiles, wish->sub);
+	const char *source = main            ? main->source
+	                     : profiles->len ? ((PtOnvifProfile *)g_ptr_array_index(profiles, 0))->source
+	                                     : "";
+	for (guint i = 0; !wish->main && i < profiles->len; i++) {
 		PtOnvifProfile *p = g_ptr_array_index(profiles, i);
 		if (codec_rank(p) && !strcmp(p->source, source) && (!main || better_main(p, main)))
 			main = p;
 	}
-	for (guint i = 0; main && i < profiles->len; i++) {
+	for (guint i = 0; !wish->sub && main && i < profiles->len; i++) {
 		PtOnvifProfile *p = g_ptr_array_index(profiles, i);
 		bool small = area(p) > 0 && area(p) <= SUB_AREA && area(p) * 2 <= area(main);
-		if (codec_rank(p) && !strcmp(p->source, source) && small && (!sub || better_sub(p, sub)))
+		if (p != main && codec_rank(p) && !strcmp(p->source, source) && small && (!sub || better_sub(p, sub)))
 			sub = p;
 	}
 	*ret_main = main;

@@ -17,8 +17,15 @@ typedef struct {
 
 /* Of a GetProfilesResponse of either service; of PtOnvifProfile *, freed with it. Without a token or a picture: left out. */
 GPtrArray *pt_onvif_read_profiles(const PtSoap *answer);
+/* What somebody wants taken: the token or the name of a profile; NULL: whatever is best. */
+typedef struct {
+	char *main, *sub;
+} PtOnvifChoice;
+
 /* main: the largest picture of the first video source in a codec that is recorded; sub: another of the same source, the
- * largest up to 1280 × 720, at most half of main's area. NULL where there is none. */
-void pt_onvif_choose_profiles(GPtrArray *profiles, PtOnvifProfile **ret_main, PtOnvifProfile **ret_sub);
+ * largest up to 1280 × 720, at most half of main's area. NULL where there is none. choice (may be NULL) goes before both;
+ * what it names and is not there is NULL too. */
+void pt_onvif_choose_profiles(GPtrArray *profiles, const PtOnvifChoice *choice, PtOnvifProfile **ret_main,
+                              PtOnvifProfile **ret_sub);
 /* The address in a GetStreamUriResponse or GetSnapshotUriResponse; "" when there is none. */
 const char *pt_onvif_read_uri(const PtSoap *answer);

@@ -128,7 +128,7 @@ static void put_said(void *user, const PtOnvifSaid *s) {
 static void put_profiles(GString *out, const PtSoap *soap) {
 	g_autoptr(GPtrArray) list = pt_onvif_read_profiles(soap);
 	PtOnvifProfile *main, *sub;
-	pt_onvif_choose_profiles(list, &main, &sub);
+	pt_onvif_choose_profiles(list, NULL, &main, &sub);
 	for (guint i = 0; i < list->len; i++) {
 		const PtOnvifProfile *p = g_ptr_array_index(list, i);
 		g_string_append_printf(out, "; %s%s %s %d x %d %g fps %d kbit/s GOP %d%s%s", p->token,

@@ -71,7 +71,7 @@ export function controlsPanel(name) {
 		box.hidden = false;
 	}
 
-	if (mayOperate() && camera(name)?.source.startsWith("onvif:"))
+	if (mayOperate() && camera(name)?.source.startsWith("onvif"))
 		get(path).then(show).catch(error => {
 			fill(box, h("h2", null, "Controls"), problem(error));
 			box.hidden = false;
