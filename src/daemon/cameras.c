@@ -260,13 +260,21 @@ static void set_policies(PtCameras *c, const PtSite *site, const PtSiteCamera *s
 
 /* ---- cameras that tell their addresses themselves ---- */
 
+/* profile: what the site file wants; NULL: whatever is there. */
+static void no_stream(Feed *feed, const char *profile, const char *reason) {
+	if (feed->source) /* its address is known from an earlier time: it says itself how it is */
+		return;
+	g_autofree char *missing = profile ? g_strdup_printf("it offers no profile '%s' (profiles:)", profile) : NULL;
+	feed_lost(feed, missing ? missing : reason);
+}
+
 static void onvif_found(void *user, const char *main, const char *sub) {
 	Camera *camera = user;
 	PtCameras *c = camera->owner;
 	if (main)
 		feed_play(camera->main, camera, main, true);
-	else if (!camera->main->source)
-		feed_lost(camera->main, "it offers no stream that can be recorded");
+	else
+		no_stream(camera->main, camera->settings->profile_main, "it offers no stream that can be recorded");
 	if (camera->settings->sub || (!sub && !camera->sub)) {
 		watch_motion(camera);
 		return;
@@ -279,8 +287,8 @@ static void onvif_found(void *user, const char *main, const char *sub) {
 	}
 	if (sub)
 		feed_play(camera->sub, camera, sub, false);
-	else if (!camera->sub->source)
-		feed_lost(camera->sub, "it offers no second stream");
+	else
+		no_stream(camera->sub, camera->settings->profile_sub, "it offers no second stream");
 	watch_motion(camera);
 }
 

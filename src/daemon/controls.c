@@ -11,6 +11,40 @@ static PtOnvifCamera *onvif_of(const PtSiteCamera *c, PtRequest *r) {
 	return NULL;
 }
 
+static void put_masks(JsonBuilder *b, const PtOnvifControls *c) {
+	if (!c->has_masks)
+		return;
+	pt_json_array(b, "masks");
+	for (guint i = 0; i < c->masks->len; i++) {
+		const PtOnvifMask *m = g_ptr_array_index(c->masks, i);
+		pt_json_object(b, NULL);
+		pt_json_text(b, "token", m->token);
+		pt_json_text(b, "type", m->type);
+		pt_json_bool(b, "enabled", m->enabled);
+		pt_json_array(b, "points");
+		for (guint k = 0; k < m->points->len; k++) {
+			const PtOnvifPoint *p = &g_array_index(m->points, PtOnvifPoint, k);
+			json_builder_begin_array(b);
+			json_builder_add_double_value(b, p->x);
+			json_builder_add_double_value(b, p->y);
+			json_builder_end_array(b);
+		}
+		json_builder_end_array(b);
+		json_builder_end_object(b);
+	}
+	json_builder_end_array(b);
+}
+
+/* Who may log in to it, and where it has its time from: what its administrators see on its own pages. */
+static void put_for_admins(JsonBuilder *b, const PtOnvifControls *c) {
+	pt_json_text(b, "ntp", c->ntp);
+	pt_json_bool(b, "ntp_from_dhcp", c->ntp_from_dhcp);
+	pt_json_array(b, "users");
+	for (guint i = 0; i < c->users->len; i++)
+		json_builder_add_string_value(b, g_ptr_array_index(c->users, i));
+	json_builder_end_array(b);
+}
+
 static void controls_known(void *user, const PtOnvifControls *c, const GError *error) {
 	PtRequest *r = user;
 	if (error) {
@@ -37,6 +71,9 @@ static void controls_known(void *user, const PtOnvifControls *c, const GError *e
 		if (**w)
 			json_builder_add_string_value(b, *w);
 	json_builder_end_array(b);
+	put_masks(b, c);
+	if (pt_request_caller(r)->role >= PT_ROLE_ADMIN)
+		put_for_admins(b, c);
 	json_builder_end_object(b);
 	pt_api_reply(r, b);
 	pt_request_unref(r);
@@ -72,16 +109,70 @@ typedef struct {
 	JsonObject *move;
 	const char *text;
 	const char *ir_cut;
+	JsonObject *mask;
+	const char *mask_token;
+	bool mask_gone;
+	int mask_enabled;
+	GArray *mask_points; /* NULL: as they are */
 } Wish;
+
+#define MASK_POINTS_MAX 64
+
+static double coordinate(JsonArray *pair, guint i) {
+	JsonNode *n = json_array_get_element(pair, i);
+	bool number = n && JSON_NODE_HOLDS_VALUE(n) && json_node_get_value_type(n) != G_TYPE_STRING;
+	return number ? json_node_get_double(n) : 2;
+}
+
+/* [[x, y], …], each -1 to 1; NULL: it is none. */
+static GArray *read_points(JsonNode *node) {
+	JsonArray *list = node && JSON_NODE_HOLDS_ARRAY(node) ? json_node_get_array(node) : NULL;
+	guint n = list ? json_array_get_length(list) : 0;
+	if (n < 3 || n > MASK_POINTS_MAX)
+		return NULL;
+	g_autoptr(GArray) points = g_array_new(FALSE, FALSE, sizeof(PtOnvifPoint));
+	for (guint i = 0; i < n; i++) {
+		JsonNode *one = json_array_get_element(list, i);
+		JsonArray *pair = JSON_NODE_HOLDS_ARRAY(one) ? json_node_get_array(one) : NULL;
+		if (!pair || json_array_get_length(pair) != 2)
+			return NULL;
+		PtOnvifPoint p = {coordinate(pair, 0), coordinate(pair, 1)};
+		if (!(p.x >= -1 && p.x <= 1 && p.y >= -1 && p.y <= 1))
+			return NULL;
+		g_array_append_val(points, p);
+	}
+	return g_steal_pointer(&points);
+}
 
 static bool is_true(JsonObject *body, const char *name) {
 	JsonNode *n = json_object_get_member(body, name);
 	return n && JSON_NODE_HOLDS_VALUE(n) && json_node_get_value_type(n) == G_TYPE_BOOLEAN && json_node_get_boolean(n);
 }
 
+/* {"token": …, "enabled": bool, "points": …}, {"token": …, "remove": true}, or {"points": …} for a new one. */
+static bool read_mask(JsonObject *mask, Wish *w) {
+	JsonNode *points = json_object_get_member(mask, "points");
+	w->mask = mask;
+	w->mask_token = pt_api_text(mask, "token");
+	w->mask_gone = is_true(mask, "remove");
+	w->mask_enabled = json_object_has_member(mask, "enabled") ? is_true(mask, "enabled") : -1;
+	w->mask_points = read_points(points);
+	if ((points && !w->mask_points) || (!w->mask_token && (w->mask_gone || !w->mask_points)))
+		return false;
+	w->role = PT_ROLE_ADMIN; /* what nobody may see is not for whoever looks to say */
+	w->word = "mask";
+	w->detail = g_strdup_printf("%s %s%s", w->mask_token ? w->mask_token : "new",
+	                            w->mask_gone       ? "removed"
+	                            : !w->mask_enabled ? "off"
+	                            : w->mask_token    ? "on"
+	                                               : "made",
+	                            w->mask_token && w->mask_points ? ", moved" : "");
+	return true;
+}
+
 static bool read_wish(JsonObject *body, Wish *w) {
 	static const char *const modes[][2] = {{"on", "ON"}, {"off", "OFF"}, {"auto", "AUTO"}};
-	JsonNode *move = json_object_get_member(body, "move");
+	JsonNode *move = json_object_get_member(body, "move"), *mask = json_object_get_member(body, "mask");
 	const char *ir_cut = pt_api_text(body, "ir_cut");
 	*w = (Wish){.role = PT_ROLE_OPERATOR};
 	if (move && JSON_NODE_HOLDS_OBJECT(move)) {
@@ -93,6 +184,11 @@ static bool read_wish(JsonObject *body, Wish *w) {
 		w->word = "preset";
 	} else if ((w->text = pt_api_text(body, "auxiliary"))) {
 		w->word = "auxiliary";
+	} else if (mask && JSON_NODE_HOLDS_OBJECT(mask)) {
+		return read_mask(json_node_get_object(mask), w);
+	} else if ((w->text = pt_api_text(body, "ntp"))) {
+		w->word = "time servers";
+		w->role = PT_ROLE_ADMIN;
 	} else if (is_true(body, "set_clock") || is_true(body, "reboot")) {
 		w->word = is_true(body, "reboot") ? "reboot" : "set clock";
 		w->role = PT_ROLE_ADMIN;
@@ -115,6 +211,12 @@ static void carry_out(const PtControlsEnv *env, PtOnvifCamera *camera, const Wis
 		pt_onvif_move(camera, axis(w->move, "pan"), axis(w->move, "tilt"), axis(w->move, "zoom"), done, r);
 	else if (w->ir_cut)
 		pt_onvif_set_ir_cut(camera, w->ir_cut, done, r);
+	else if (w->mask_gone)
+		pt_onvif_remove_mask(camera, w->mask_token, done, r);
+	else if (w->mask)
+		pt_onvif_change_mask(camera, w->mask_token, w->mask_enabled, w->mask_points, done, r);
+	else if (!strcmp(w->word, "time servers"))
+		pt_onvif_set_ntp(camera, w->text, done, r);
 	else if (!strcmp(w->word, "preset"))
 		pt_onvif_goto_preset(camera, w->text, done, r);
 	else if (!strcmp(w->word, "auxiliary"))
@@ -134,7 +236,8 @@ void pt_controls_post(const PtControlsEnv *env, const PtSiteCamera *settings, Pt
 	Wish w;
 	if (!read_wish(body, &w)) {
 		pt_request_fail(r, 400,
-		                "one of move, preset, ir_cut (on, off, auto), auxiliary, set_clock, reboot is needed");
+		                "one of move, preset, ir_cut (on, off, auto), auxiliary, mask (token or points), ntp, "
+		                "set_clock, reboot is needed");
 	} else if (pt_request_caller(r)->role < w.role) {
 		pt_request_fail(r, 403, "this needs %s", pt_role_name(w.role));
 	} else {
@@ -149,6 +252,7 @@ void pt_controls_post(const PtControlsEnv *env, const PtSiteCamera *settings, Pt
 			pt_request_fail_error(r, error);
 		}
 	}
+	g_clear_pointer(&w.mask_points, g_array_unref);
 	g_free(w.detail);
 	pt_onvif_camera_unref(camera);
 }

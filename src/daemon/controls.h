@@ -1,4 +1,5 @@
-/* What a camera lets itself be told, over the API: turning, presets, IR cut filter, lamps, clock, a new start. Every order
+/* What a camera lets itself be told, over the API: turning, presets, IR cut filter, lamps, privacy masks, clock, a
+ * new start. Every order
  * is in the log, with who gave it, before it goes out. Main thread. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
@@ -14,5 +15,6 @@ typedef struct {
 
 void pt_controls_get(const PtSiteCamera *camera, PtRequest *request);
 /* One of: {"move": {"pan", "tilt", "zoom"}} (-1 to 1; all 0: stop), {"preset": TOKEN}, {"ir_cut": "on|off|auto"},
- * {"auxiliary": WORD}, {"set_clock": true}, {"reboot": true}; the last two for admins. */
+ * {"auxiliary": WORD}; and for admins {"mask": …} (see the reference), {"ntp": "SERVER SERVER"} ("": those of DHCP),
+ * {"set_clock": true}, {"reboot": true}. */
 void pt_controls_post(const PtControlsEnv *env, const PtSiteCamera *camera, PtRequest *request);

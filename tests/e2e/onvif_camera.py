@@ -18,6 +18,7 @@ NS = {"s": "http://www.w3.org/2003/05/soap-envelope", "tds": "http://www.onvif.o
       "trt": "http://www.onvif.org/ver10/media/wsdl", "tr2": "http://www.onvif.org/ver20/media/wsdl",
       "tev": "http://www.onvif.org/ver10/events/wsdl", "timg": "http://www.onvif.org/ver20/imaging/wsdl",
       "tptz": "http://www.onvif.org/ver20/ptz/wsdl", "tmd": "http://www.onvif.org/ver10/deviceIO/wsdl",
+      "trc": "http://www.onvif.org/ver10/recording/wsdl",
       "tt": "http://www.onvif.org/ver10/schema", "wsnt": "http://docs.oasis-open.org/wsn/b-2",
       "wsa": "http://www.w3.org/2005/08/addressing", "tns1": "http://www.onvif.org/ver10/topics",
       "ter": "http://www.onvif.org/ver10/error",
@@ -75,6 +76,7 @@ class Camera:
         self.inputs = {t: False for t in inputs}
         self.relays = {t: {"active": False, "mode": "Bistable", "delay": 0.0, "idle": "open"} for t in relays}
         self.orders, self.calls, self.refused, self.messages, self.told = [], [], 0, [], []
+        self.masks, self.made = {}, 0  # token → {enabled, points}
         self.subscriptions = {}
         self.deliveries = []  # the status of each
         self.nonce = secrets.token_hex(8)
@@ -233,6 +235,7 @@ class Camera:
             raise Fault("ter:ActionNotSupported", "GetServices")
         services = [("tr2", "/onvif/media2")] if "media2" in self.quirks else []
         services += [("tds", "/onvif/device_service"), ("trt", "/onvif/media"), ("tev", "/onvif/events"), ("tmd", "/onvif/deviceio"), ("timg", "/onvif/imaging"), ("tptz", "/onvif/ptz")]
+        services += [("trc", "/onvif/recording")] if "storage" in self.quirks else []
         return "<tds:GetServicesResponse>" + "".join(
             f"<tds:Service><tds:Namespace>{NS[p]}</tds:Namespace><tds:XAddr>{self.address(a)}</tds:XAddr><tds:Version><tt:Major>2</tt:Major>"
             "<tt:Minor>0</tt:Minor></tds:Version></tds:Service>" for p, a in services) + "</tds:GetServicesResponse>"
@@ -345,6 +348,65 @@ class Camera:
 
     def do_SendAuxiliaryCommand(self, body, path):
         return self.tell(body, "<tds:SendAuxiliaryCommandResponse/>")
+
+    # ---- who may log in, storage, time servers ----
+
+    def do_GetUsers(self, body, path):
+        return ("<tds:GetUsersResponse>" + "".join(f"<tds:User><tt:Username>{n}</tt:Username><tt:UserLevel>{level}</tt:UserLevel></tds:User>"
+                                                   for n, level in [(self.user or "admin", "Administrator"), ("guest", "User")]) + "</tds:GetUsersResponse>")
+
+    def do_GetStorageConfigurations(self, body, path):
+        if "storage" not in self.quirks:
+            raise Fault("ter:ActionNotSupported", "GetStorageConfigurations")
+        return ('<tds:GetStorageConfigurationsResponse><tds:StorageConfigurations token="SD"><tds:Data type="LocalStorage"><tds:LocalPath>/mnt/sd</tds:LocalPath>'
+                "</tds:Data></tds:StorageConfigurations></tds:GetStorageConfigurationsResponse>")
+
+    def do_GetRecordings(self, body, path):
+        return ("<trc:GetRecordingsResponse><trc:RecordingItem><tt:RecordingToken>R1</tt:RecordingToken><tt:Configuration><tt:Content>yard</tt:Content></tt:Configuration>"
+                "<tt:Tracks><tt:Track><tt:Configuration><tt:TrackType>Video</tt:TrackType></tt:Configuration></tt:Track></tt:Tracks></trc:RecordingItem></trc:GetRecordingsResponse>")
+
+    def do_GetNTP(self, body, path):
+        return ("<tds:GetNTPResponse><tds:NTPInformation><tt:FromDHCP>false</tt:FromDHCP><tt:NTPManual><tt:Type>DNS</tt:Type><tt:DNSname>time.example</tt:DNSname>"
+                "</tt:NTPManual></tds:NTPInformation></tds:GetNTPResponse>")
+
+    def do_SetNTP(self, body, path):
+        return self.tell(body, "<tds:SetNTPResponse/>")
+
+    # ---- privacy masks ----
+
+    def mask(self, token):
+        m = self.masks[token]
+        points = "".join(f'<tt:Point x="{x}" y="{y}"/>' for x, y in m["points"])
+        return (f'<tr2:Masks token="{token}"><tr2:ConfigurationToken>v</tr2:ConfigurationToken><tr2:Polygon>{points}</tr2:Polygon><tr2:Type>Color</tr2:Type>'
+                f'<tr2:Color X="90" Y="54" Z="240" Colorspace="http://www.onvif.org/ver10/colorspace/YCbCr"/><tr2:Enabled>{str(m["enabled"]).lower()}</tr2:Enabled></tr2:Masks>')
+
+    def do_GetMasks(self, body, path):
+        asked = next((e.text for e in body if e.tag.endswith("}Token")), None)
+        return "<tr2:GetMasksResponse>" + "".join(self.mask(t) for t in self.masks if asked in (None, t)) + "</tr2:GetMasksResponse>"
+
+    def read_mask(self, body):
+        mask = next(e for e in body.iter() if e.tag == "{%s}Mask" % NS["tr2"])
+        points = [(float(p.get("x")), float(p.get("y"))) for p in mask.iter("{%s}Point" % NS["tt"])]
+        color = mask.find("tr2:Color", NS)
+        return mask.get("token"), {"enabled": mask.findtext("tr2:Enabled", "", NS) == "true", "points": points, "color": color.get("X") if color is not None else None,
+                                   "of": mask.findtext("tr2:ConfigurationToken", "", NS)}
+
+    def do_SetMask(self, body, path):
+        token, mask = self.read_mask(body)
+        if token not in self.masks:
+            raise Fault("ter:InvalidArgVal", f"no mask {token}")
+        self.masks[token] = mask
+        return "<tr2:SetMaskResponse/>"
+
+    def do_CreateMask(self, body, path):
+        self.made += 1
+        self.masks[f"m{self.made}"] = self.read_mask(body)[1]
+        return f"<tr2:CreateMaskResponse><tr2:Token>m{self.made}</tr2:Token></tr2:CreateMaskResponse>"
+
+    def do_DeleteMask(self, body, path):
+        if self.masks.pop(next(e.text for e in body if e.tag.endswith("}Token")), None) is None:
+            raise Fault("ter:InvalidArgVal", "no such mask")
+        return "<tr2:DeleteMaskResponse/>"
 
     def do_SetSystemDateAndTime(self, body, path):
         return self.tell(body, "<tds:SetSystemDateAndTimeResponse/>")
@@ -499,7 +561,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             pass
 
     def logged_in(self, c, name, header):
-        if not c.user or (name in OPEN and "time-needs-login" not in c.quirks):
+        if not c.user or "no-login" in c.quirks or (name in OPEN and "time-needs-login" not in c.quirks):
             return True
         if "digest-only" in c.quirks:
             if any(c.digest_ok(self.headers.get("Authorization"), "POST", a) for a in c.algorithms()):

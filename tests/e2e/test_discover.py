@@ -37,6 +37,23 @@ def test_a_camera_that_is_named(tmp_path):
         assert found[0]["profiles"][0]["url"] == "rtsp://127.0.0.1:9/main"
 
 
+def test_storage_lamps_and_users():
+    with Camera("rtsp://127.0.0.1:9/main", quirks=("storage",)) as camera:
+        asked = discover("--only-hosts", "--host", f"127.0.0.1:{camera.port}", "--user", "admin", password="secret\n").stdout
+        for line in ("# it has: storage SD: LocalStorage at /mnt/sd", "# it has: recording R1 'yard' (video)", "# user: admin (Administrator)",
+                     "# lamps and such: tt:IRLamp|On tt:IRLamp|Off"):
+            assert line in asked.splitlines(), asked
+        assert "warning" not in asked
+
+
+@pytest.mark.parametrize("quirks, login, says", [(("no-login",), ["--user", "admin"], "without any login"), (("no-login",), [], "without any login"),
+                                                 ((), ["--user", "admin"], "makers ship")])
+def test_doors_that_stand_open(quirks, login, says):
+    with Camera("rtsp://127.0.0.1:9/main", password="admin", quirks=quirks) as camera:
+        asked = discover("--only-hosts", "--host", f"127.0.0.1:{camera.port}", *login, password="admin\n").stdout
+        assert any(line.startswith("# warning:") and says in line for line in asked.splitlines()), asked
+
+
 @pytest.mark.parametrize("login, says", [(None, "wants a login"), ("wrong", "401 wrong login")])
 def test_what_could_not_be_asked_and_why(login, says):
     with Camera("rtsp://127.0.0.1:9/0") as camera:

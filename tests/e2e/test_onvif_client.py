@@ -365,6 +365,8 @@ def test_what_it_lets_itself_be_told(farm):
     with Camera(farm.url()) as camera, OnvifHub(camera) as h:
         assert_ready(h)
         controls = h.get("/api/cameras/gate/controls")
+        assert controls.pop("ntp") == "time.example" and not controls.pop("ntp_from_dhcp")
+        assert controls.pop("users") == ["admin (Administrator)", "guest (User)"]
         assert controls == {"ptz": True, "presets": [{"token": "1", "name": "Gate & yard"}], "ir_cut": "auto", "auxiliary": ["tt:IRLamp|On", "tt:IRLamp|Off"]}
         wishes = [({"move": {"pan": 0.5, "zoom": -1}}, "ContinuousMove"), ({"move": {}}, "Stop"), ({"preset": "1"}, "GotoPreset"),
                   ({"ir_cut": "off"}, "SetImagingSettings"), ({"auxiliary": "tt:IRLamp|On"}, "SendAuxiliaryCommand"), ({"set_clock": True}, "SetSystemDateAndTime"),
@@ -379,3 +381,61 @@ def test_what_it_lets_itself_be_told(farm):
         assert len(logged) == len(wishes) and all(e["actor"].startswith("user/") for e in logged)
         for wrong in ({}, {"ir_cut": "maybe"}, {"reboot": "yes"}):
             assert h.request("POST", "/api/cameras/gate/controls", wrong)[0] == 400
+
+
+def test_masks(farm):
+    """Listed, made, switched, moved, removed; what the camera has besides (a colour) is left alone."""
+    with Camera(farm.url(), quirks=("media2",)) as camera, OnvifHub(camera) as h:
+        assert_ready(h)
+        controls = "/api/cameras/gate/controls"
+        square = [[-1, 1], [0, 1], [0, 0.5], [-1, 0.5]]
+        assert h.get(controls)["masks"] == []
+        assert h.request("POST", controls, {"mask": {"points": square}})[0] == 200
+        assert h.get(controls)["masks"] == [{"token": "m1", "type": "Color", "enabled": True, "points": square}]
+        assert camera.masks["m1"]["of"] == "v"
+        camera.masks["m1"]["color"] = None
+        assert h.request("POST", controls, {"mask": {"token": "m1", "enabled": False}})[0] == 200
+        assert camera.masks["m1"] == {"enabled": False, "points": [tuple(p) for p in square], "color": "90", "of": "v"}
+        moved = [[0, 0], [1, 0], [1, -1]]
+        assert h.request("POST", controls, {"mask": {"token": "m1", "points": moved}})[0] == 200
+        assert h.get(controls)["masks"] == [{"token": "m1", "type": "Color", "enabled": False, "points": moved}]
+        assert h.request("POST", controls, {"mask": {"token": "m7", "enabled": True}})[0] == 404
+        assert h.request("POST", controls, {"mask": {"token": "m1", "remove": True}})[0] == 200
+        assert h.get(controls)["masks"] == [] and not camera.masks
+        for wrong in ({}, {"remove": True}, {"points": [[0, 0], [1, 1]]}, {"points": [[0, 0], [1, 2], [1, 1]]}, {"points": [["a", 0], [1, 0], [1, 1]]}, {"points": 7}):
+            assert h.request("POST", controls, {"mask": wrong})[0] == 400, wrong
+        said = [e["detail"] for e in h.events(topic="command", source="camera/gate")]
+        assert sorted(said) == sorted(["new made", "m1 off", "m1 on, moved", "m7 on", "m1 removed"]), said
+
+
+def test_time_servers(farm):
+    with Camera(farm.url()) as camera, OnvifHub(camera) as h:
+        assert_ready(h)
+        for servers in ("pool.example 192.0.2.1 2001:db8::1", ""):
+            assert h.request("POST", "/api/cameras/gate/controls", {"ntp": servers})[0] == 200
+        assert [(n, v.get("FromDHCP"), v.get("DateTimeType")) for n, v in camera.told] == [
+            ("SetNTP", "false", None), ("SetSystemDateAndTime", None, "NTP"), ("SetNTP", "true", None), ("SetSystemDateAndTime", None, "NTP")]
+        first = camera.told[0][1]
+        assert (first["DNSname"], first["IPv4Address"], first["IPv6Address"]) == ("pool.example", "192.0.2.1", "2001:db8::1")
+
+
+@pytest.mark.parametrize("user, password, warned", [("admin", "12345", "makers ship"), ("Root", "pass", "makers ship"), ("bob", "bob", "user's name"), ("admin", "Tr0ub4dor", None)])
+def test_a_login_that_everybody_knows(farm, user, password, warned):
+    with Camera(farm.url(), user=user, password=password) as camera, OnvifHub(camera, user=user, password=password) as h:
+        assert_ready(h)
+        warnings = h.onvif()["warnings"]
+        assert (len(warnings) == 1 and warned in warnings[0]) if warned else not warnings
+        assert camera.refused == 0, "nothing is tried"
+
+
+def test_profiles_are_chosen(farm):
+    """By token or by name, and what is not there is said."""
+    with Camera(farm.url(), farm.url(1)) as camera:
+        with OnvifHub(camera, keys=", profiles: { main: sub, sub: main }") as h:
+            assert_ready(h)
+            wait_for("they play", lambda: all(h.camera("gate", s)["state"] == "live" for s in ("main", "sub")), 10)
+            asked = [m for m, name in zip(camera.messages, camera.calls) if name == "GetStreamUri"]
+            assert b"ProfileToken>sub<" in asked[0] and b"ProfileToken>main<" in asked[1]
+        with OnvifHub(camera, keys=", profiles: { main: big }") as h:
+            wait_for("the reason is shown", lambda: any("no profile 'big'" in n and "main 'main', sub 'sub'" in n for n in h.onvif().get("notes", [])), 15)
+            assert h.camera("gate")["state"] == "lost" and "profile" in h.camera("gate")["reason"], h.camera("gate")

@@ -10,6 +10,7 @@ static void profile_free(void *data) {
 	g_free(p->token);
 	g_free(p->name);
 	g_free(p->source);
+	g_free(p->view);
 	g_free(p->encoder);
 	g_free(p->codec);
 	g_free(p->url);
@@ -63,6 +64,7 @@ GPtrArray *pt_onvif_read_profiles(const PtSoap *answer) {
 		p->token = g_strdup(token);
 		p->name = g_strdup(pt_xml_value_at(n, "Name"));
 		p->source = g_strdup(pt_xml_value_at(source, "SourceToken"));
+		p->view = token_of(source);
 		p->media2 = media2;
 		read_encoder(p, encoder);
 		p->sound = pt_xml_child(all, media2 ? "AudioEncoder" : "AudioEncoderConfiguration") != NULL;

@@ -6,6 +6,7 @@
 typedef struct {
 	char *token, *name;
 	char *source;  /* of the video source: cameras with several lenses have several; "" when it does not say */
+	char *view;    /* token of the video source configuration: what of the source is seen, and where its masks are */
 	char *encoder; /* token of the video encoder configuration; "": the profile has no picture */
 	char *codec;   /* "H264", "H265", "JPEG", "MPV4-ES"; as Media2 names them */
 	int width, height, bitrate_kbps, gop; /* 0: it does not say */

@@ -1,4 +1,5 @@
-// What a camera lets itself be told: a pad to turn it, presets, its IR cut filter and lamps; for admins its clock and a new start.
+// What a camera lets itself be told: a pad to turn it, presets, its IR cut filter and lamps; its privacy masks are drawn over the
+// picture; for admins its masks, its clock, a new start, and who may log in to it.
 // SPDX-License-Identifier: Apache-2.0
 import {get, post} from "../api.js";
 import {fill, h, problem, say} from "../dom.js";
@@ -12,11 +13,32 @@ const ways = [
 	["zoom in", "+", {zoom: .6}], ["zoom out", "−", {zoom: -.6}],
 ];
 
-/** An element that fills itself when the camera has anything to offer. leave() when the page goes. */
-export function controlsPanel(name) {
+const SVG = "http://www.w3.org/2000/svg";
+
+/** Width by height of what is seen within the box. */
+const shape = picture => {
+	const video = picture.querySelector("video");
+	return video?.videoWidth ? video.videoWidth / video.videoHeight : 16 / 9;
+};
+
+/** Masks as outlines over the picture, in the camera's own coordinates: -1 to 1, up is more. Fits into the box as the video does. */
+function outlines(masks, ratio) {
+	const svg = document.createElementNS(SVG, "svg");
+	svg.setAttribute("viewBox", `0 0 ${ratio} 1`);
+	svg.setAttribute("class", "masks");
+	for (const mask of masks.filter(m => m.points.length > 2)) {
+		const line = svg.appendChild(document.createElementNS(SVG, "polygon"));
+		line.setAttribute("points", mask.points.map(([x, y]) => `${(x + 1) / 2 * ratio},${(1 - y) / 2}`).join(" "));
+		line.setAttribute("class", mask.enabled ? "on" : "off");
+	}
+	return svg;
+}
+
+/** An element that fills itself when the camera has anything to offer. picture: where masks are drawn. leave() when the page goes. */
+export function controlsPanel(name, picture) {
 	const box = h("section.controls", {hidden: true, "aria-label": `Controls of ${name}`}), trouble = h("p.why", {role: "status"});
 	const path = `/api/cameras/${encodeURIComponent(name)}/controls`;
-	let held = 0;
+	let held = 0, drawn = null, shown = [];
 
 	async function tell(wish, done) {
 		try {
@@ -51,8 +73,52 @@ export function controlsPanel(name) {
 		return button;
 	}
 
+	function draw(masks = shown) {
+		shown = masks;
+		drawn?.remove();
+		drawn = masks.length ? picture.appendChild(outlines(masks, shape(picture))) : null;
+	}
+	picture.querySelector("video")?.addEventListener("resize", () => draw());
+
+	/** Tells, and shows what became of it. */
+	const change = (wish, done) => tell(wish, done).then(() => get(path)).then(show, () => {});
+
+	/** A corner on each side of two that are dragged over the picture. */
+	function cover() {
+		say(trouble, "drag over what nobody is to see");
+		const at = event => {
+			const box = picture.getBoundingClientRect(), ratio = shape(picture);
+			const width = Math.min(box.width, box.height * ratio), height = width / ratio; // the video stands in the middle of the box
+			const part = (v, size) => Math.max(-1, Math.min(1, v / size * 2));
+			return [part(event.clientX - box.left - box.width / 2, width), -part(event.clientY - box.top - box.height / 2, height)];
+		};
+		picture.style.touchAction = "none";
+		picture.addEventListener("pointerdown", down => {
+			const [x1, y1] = at(down);
+			down.preventDefault();
+			picture.setPointerCapture(down.pointerId);
+			picture.addEventListener("pointerup", up => {
+				const [x2, y2] = at(up);
+				picture.style.touchAction = "";
+				if (Math.abs(x1 - x2) < .02 || Math.abs(y1 - y2) < .02)
+					say(trouble, "that was too small");
+				else
+					change({mask: {points: [[x1, y1], [x2, y1], [x2, y2], [x1, y2]]}}, "it is covered");
+			}, {once: true});
+		}, {once: true});
+	}
+
+	function maskRow(m, admin) {
+		const what = `${m.token}${m.type ? ` (${m.type.toLowerCase()})` : ""}`;
+		const on = h("input", {type: "checkbox", disabled: !admin, onchange: () => change({mask: {token: m.token, enabled: on.checked}}, "told")});
+		on.checked = m.enabled;
+		return h("div.mask", {data: {token: m.token}}, h("label", null, on, " ", what),
+			admin ? actButton("Remove", () => change({mask: {token: m.token, remove: true}}, "it is gone"), {held: true, about: "press and hold"}) : null);
+	}
+
 	function show(c) {
-		const parts = [];
+		const parts = [], admin = site.me.role === "admin", warnings = camera(name)?.onvif?.warnings || [];
+		draw(c.masks || []);
 		if (c.ptz)
 			parts.push(h("div.pad", null, ways.map(way)));
 		if (c.presets.length)
@@ -64,10 +130,20 @@ export function controlsPanel(name) {
 		}
 		if (c.auxiliary.length)
 			parts.push(h("div.presets", null, c.auxiliary.map(w => actButton(w.replace(/^tt:/, "").replace("|", " "), () => tell({auxiliary: w}, "told")))));
-		if (site.me.role === "admin")
+		if (c.masks && (c.masks.length || admin))
+			parts.push(h("div.mask-list", null, h("span.field", null, "Privacy masks"), c.masks.map(m => maskRow(m, admin)),
+				admin ? h("button", {type: "button", data: {act: "cover"}, onclick: cover}, "Cover a part …") : null));
+		if (admin && c.ntp !== undefined && c.ntp !== null) {
+			const servers = h("input", {name: "ntp", value: c.ntp, placeholder: c.ntp_from_dhcp ? "named by DHCP" : "pool.ntp.org", autocomplete: "off"});
+			parts.push(h("form.field", {onsubmit: event => { event.preventDefault(); change({ntp: servers.value.trim()}, "it keeps its time by them from now on"); }},
+				h("label.field", null, "Time servers (empty: as DHCP says)", servers), h("button", null, "Set")));
+		}
+		if (c.users?.length)
+			parts.push(h("p.facts", null, `May log in to it: ${c.users.join(", ")}`));
+		if (admin)
 			parts.push(h("div.presets", null, actButton("Set its clock", () => tell({set_clock: true}, "its clock was set"), {about: "to the time of this Pigtail"}),
 				actButton("Restart it", () => tell({reboot: true}, "it restarts; this takes a minute or two"), {held: true, about: "press and hold"})));
-		fill(box, h("h2", null, "Controls"), h("div.control-row", null, parts), trouble);
+		fill(box, h("h2", null, "Controls"), warnings.map(w => h("p.why.warning", null, `Warning: ${w}`)), h("div.control-row", null, parts), trouble);
 		box.hidden = false;
 	}
 
@@ -76,5 +152,5 @@ export function controlsPanel(name) {
 			fill(box, h("h2", null, "Controls"), problem(error));
 			box.hidden = false;
 		});
-	return {element: box, leave: stop};
+	return {element: box, leave() { stop(); draw([]); }};
 }

@@ -132,7 +132,7 @@ function single(root, name) {
 			tile.element.append(zones);
 	}
 
-	const controls = controlsPanel(name);
+	const controls = controlsPanel(name, tile.element);
 	fill(root,
 		h("div.bar", null, h("a.button.quiet", {href: "#/live", "aria-label": "All cameras"}, icon("back")), h("h1", null, name), tile.badge),
 		tile.element,
