@@ -216,7 +216,8 @@ void pt_add_camera_save(PtAddCamera *a, PtRequest *r) {
 	JsonObject *body = pt_api_body(r, &parser);
 	if (!body)
 		return;
-	const char *name = pt_api_text(body, "name"), *source = pt_api_text(body, "source"), *sub = pt_api_text(body, "sub");
+	const char *name = pt_api_text(body, "name"), *source = pt_api_text(body, "source"), *sub = pt_api_text(body, "sub"),
+	           *tls = pt_api_text(body, "tls");
 	const char *user = pt_api_text(body, "user"), *password = pt_api_text(body, "password"),
 	           *record = pt_api_text(body, "record");
 	bool login = user && *user;
@@ -236,6 +237,7 @@ void pt_add_camera_save(PtAddCamera *a, PtRequest *r) {
 	PtSiteNewCamera c = {.name = name,
 	                     .source = source,
 	                     .sub = sub && *sub ? sub : NULL,
+	                     .tls = tls && *tls ? tls : NULL,
 	                     .login = login ? name : NULL,
 	                     .record = (PtRecordMode)mode};
 	if (!pt_site_add_camera(site, &c, &error)) {

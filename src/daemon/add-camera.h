@@ -25,7 +25,7 @@ void pt_add_camera_free(PtAddCamera *add); /* ends what is under way; takes NULL
 void pt_add_camera_discover(PtAddCamera *add, PtRequest *request);
 /* {"source": "rtsp://…", "user", "password"} → a JPEG of what it shows now. */
 void pt_add_camera_preview(PtAddCamera *add, PtRequest *request);
-/* {"name", "source", "sub", "user", "password", "record"}: written to cameras.d and the secrets file, and running. */
+/* {"name", "source", "sub", "tls", "user", "password", "record"}: written to cameras.d and the secrets file, and running. */
 void pt_add_camera_save(PtAddCamera *add, PtRequest *request);
 /* The one whose name is in the path; its footage stays. */
 void pt_add_camera_remove(PtAddCamera *add, PtRequest *request);

@@ -56,17 +56,22 @@ static void test_login(void) {
 	}
 }
 
+#define PIN "sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
 static void test_camera(void) {
 	g_autoptr(PtSite) site = site_with("logins: { l: { user: a, password: b } }");
 	g_autoptr(GError) error = NULL;
-	PtSiteNewCamera c = {.name = "yard", .source = "onvif://192.0.2.9", .login = "l", .record = PT_RECORD_EVENTS};
+	PtSiteNewCamera c = {
+	    .name = "yard", .source = "onvifs://192.0.2.9", .login = "l", .tls = PIN, .record = PT_RECORD_EVENTS};
 	pt_site_add_camera(site, &c, &error);
 	g_assert_no_error(error);
 	g_autoptr(PtSite) again = NULL;
 	g_autoptr(GPtrArray) problems = pt_problems_new();
 	g_assert_true(pt_site_load(site->path, &again, problems));
 	const PtSiteCamera *read = pt_site_camera(again, "yard");
-	g_assert_cmpstr(read->source, ==, "onvif://192.0.2.9");
+	g_assert_cmpstr(read->source, ==, "onvifs://192.0.2.9");
+	g_assert_cmpint(read->tls, ==, PT_SITE_TLS_PINNED);
+	g_assert_cmpint(read->tls_pin[31], ==, 0xef);
 	g_assert_cmpstr(read->login->name, ==, "l");
 	g_assert_cmpint(read->record_main, ==, PT_RECORD_EVENTS);
 	static const char *const bad[] = {"yard", "gate", "../x", "", "A"};

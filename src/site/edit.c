@@ -51,6 +51,8 @@ gboolean pt_site_add_camera(const PtSite *site, const PtSiteNewCamera *c, GError
 		put(text, "sub", c->sub);
 	if (c->login)
 		put(text, "login", c->login);
+	if (c->tls)
+		put(text, "tls", c->tls);
 	put(text, "record", pt_record_words[c->record]);
 	return write_file(path, text->str, 0640, error);
 }

@@ -8,6 +8,7 @@ typedef struct {
 	const char *name, *source;
 	const char *sub;   /* NULL: none of its own */
 	const char *login; /* name of a login of the secrets file; NULL: none */
+	const char *tls;   /* "sha256:…", as the site file has it; NULL: none */
 	PtRecordMode record;
 } PtSiteNewCamera;
 

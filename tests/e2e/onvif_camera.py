@@ -9,6 +9,7 @@ import http.server
 import re
 import secrets
 import socket
+import ssl
 import threading
 import time
 import urllib.parse
@@ -69,7 +70,7 @@ class Camera:
     """`quirks`: words, see where they are asked for. All state is guarded by `self.changed`."""
 
     def __init__(self, stream, sub=None, user="admin", password="secret", quirks=(), inputs=("AlarmIn_1",), relays=("AlarmOut_1",), slots=10,
-                 clock=0.0, host="127.0.0.1", port=0):
+                 clock=0.0, host="127.0.0.1", port=0, tls=None):
         self.stream, self.sub, self.user, self.password = stream, sub, user, password
         self.quirks, self.slots, self.clock = set(quirks), slots, clock
         self.changed = threading.Condition()
@@ -82,12 +83,17 @@ class Camera:
         self.nonce = secrets.token_hex(8)
         self.server = Server((host, port), type("Handler", (Handler,), {"camera": self}))
         self.port = self.server.server_address[1]
-        self.url = f"http://{host}:{self.port}"
+        self.tls = tls  # the files of its certificate and key; None: plain HTTP
+        if tls:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*tls)
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True)
+        self.url = f"http{'s' if tls else ''}://{host}:{self.port}"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     @property
     def source(self):
-        return f"onvif://127.0.0.1:{self.port}"
+        return f"onvif{'s' if self.tls else ''}://127.0.0.1:{self.port}"
 
     def close(self):
         self.server.shutdown()
@@ -260,7 +266,7 @@ class Camera:
                      "<tt:BitrateLimit>4096</tt:BitrateLimit></tt:RateControl>")
             if media2:
                 made.append(f'<tr2:Profiles token="{token}" fixed="true"><tr2:Name>{token}</tr2:Name><tr2:Configurations><tr2:VideoSource token="v">'
-                            f'<tt:SourceToken>0</tt:SourceToken></tr2:VideoSource><tr2:VideoEncoder token="e{token}">{inner}</tr2:VideoEncoder>'
+                            f'<tt:SourceToken>0</tt:SourceToken></tr2:VideoSource><tr2:VideoEncoder token="e{token}">{inner}</tr2:VideoEncoder><tr2:PTZ token="p"/>'
                             "</tr2:Configurations></tr2:Profiles>")
             else:
                 made.append(f'<trt:Profiles token="{token}" fixed="true"><tt:Name>{token}</tt:Name><tt:VideoSourceConfiguration token="v">'

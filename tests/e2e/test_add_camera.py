@@ -65,7 +65,8 @@ def test_in_the_browser(farm, tmp_path):
     pages = pages_hub.Hub(users=("ada admin",), site=pages_hub.SITE)
     browser = pages_hub.chromium(390, 844, touch=True)
     try:
-        with Camera(farm.url(), farm.url(1), password="sesame", clock=100) as camera:
+        with Camera(farm.url(), farm.url(1), password="sesame", clock=100, quirks=("media2",)) as camera:
+            camera.masks["m1"] = {"enabled": True, "points": [(-1, 1), (0, 1), (0, 0.5)]}
             browser.get(pages.link)
             wait_for("the pages", lambda: browser.find_elements(By.CSS_SELECTOR, ".bar h1"), 20)
             browser.get(pages.url + "/#/add")
@@ -92,6 +93,14 @@ def test_in_the_browser(farm, tmp_path):
             ActionChains(browser).click_and_hold(find(".pad .way[data-way=left]")).pause(1.5).release().perform()
             wait_for("it was turned and stopped", lambda: [n for n, _ in camera.told][-1:] == ["Stop"], 5)
             assert [n for n, _ in camera.told].count("ContinuousMove") == 2, camera.told
+            # what it hides is drawn over the picture, and can be switched
+            find(".picture .masks polygon.on")
+            browser.execute_script("arguments[0].click()", find(".mask[data-token=m1] input"))
+            find(".picture .masks polygon.off")
+            assert camera.masks["m1"]["enabled"] is False
+            find("[data-act=cover]")
+            assert "admin (Administrator)" in browser.find_element(By.CSS_SELECTOR, ".controls").text
+            browser.execute_script("document.querySelector('.mask-list').scrollIntoView()")
             browser.save_screenshot(str(OUTPUT / "phone-controls.png"))
     finally:
         pages_hub.close_chromium(browser)

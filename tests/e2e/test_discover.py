@@ -37,6 +37,17 @@ def test_a_camera_that_is_named(tmp_path):
         assert found[0]["profiles"][0]["url"] == "rtsp://127.0.0.1:9/main"
 
 
+def test_the_certificate_is_named(tmp_path):
+    cert, key = tmp_path / "cert", tmp_path / "key"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", key, "-out", cert, "-days", "2", "-subj", "/CN=camera"],
+                   check=True, capture_output=True)
+    with Camera("rtsp://127.0.0.1:9/main", tls=(cert, key)) as camera:
+        asked = discover("--only-hosts", "--host", f"https://127.0.0.1:{camera.port}/onvif/device_service", "--user", "admin", password="secret\n").stdout
+        assert f'source: "onvifs://127.0.0.1:{camera.port}"' in asked
+        want = subprocess.run(["openssl", "x509", "-in", cert, "-noout", "-fingerprint", "-sha256"], check=True, capture_output=True, text=True).stdout.strip().split("=")[1]
+        assert f'tls: "sha256:{want.replace(":", "").lower()}"' in asked
+
+
 def test_storage_lamps_and_users():
     with Camera("rtsp://127.0.0.1:9/main", quirks=("storage",)) as camera:
         asked = discover("--only-hosts", "--host", f"127.0.0.1:{camera.port}", "--user", "admin", password="secret\n").stdout

@@ -2,6 +2,7 @@
 """The hub with ONVIF cameras as the field has them: whatever the quirk, it ends up with the right streams and states."""
 import http.client
 import socket
+import subprocess
 import time
 import urllib.parse
 
@@ -381,6 +382,34 @@ def test_what_it_lets_itself_be_told(farm):
         assert len(logged) == len(wishes) and all(e["actor"].startswith("user/") for e in logged)
         for wrong in ({}, {"ir_cut": "maybe"}, {"reboot": "yes"}):
             assert h.request("POST", "/api/cameras/gate/controls", wrong)[0] == 400
+
+
+# ---- https ----
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory):
+    """Two that cameras made themselves: (certificate, key, fingerprint)."""
+    made = []
+    for name in ("one", "two"):
+        d = tmp_path_factory.mktemp(name)
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", d / "key", "-out", d / "cert", "-days", "2",
+                        "-subj", "/CN=camera"], check=True, capture_output=True)
+        shown = subprocess.run(["openssl", "x509", "-in", d / "cert", "-noout", "-fingerprint", "-sha256"], check=True, capture_output=True, text=True).stdout
+        made.append((d / "cert", d / "key", shown.strip().split("=")[1]))
+    return made
+
+
+@pytest.mark.parametrize("policy, says", [("any", None), ("right", None), ("wrong", "not the one that the site file names"), ("verify", "certificate is not accepted")])
+def test_https(farm, certificates, policy, says):
+    """A camera with a certificate of its own making: by its fingerprint, or whoever it is; nothing is sent to another."""
+    (cert, key, mine), (_, _, other) = certificates
+    tls = {"right": f'"sha256:{mine}"', "wrong": f'"sha256:{other}"'}.get(policy, policy)
+    with Camera(farm.url(), tls=(cert, key)) as camera, OnvifHub(camera, keys=f", tls: {tls}") as h:
+        if says:
+            wait_for("the reason is shown", lambda: says in (h.onvif()["reason"] or ""), 15)
+            assert not camera.calls and h.door() == "unknown"
+        else:
+            assert_all_works(h, camera)
 
 
 def test_masks(farm):

@@ -55,6 +55,8 @@ void pt_onvif_candidate_json(const PtOnvifCandidate *c, const char *login, JsonB
 	member(b, "title", c->title);
 	member(b, "endpoint", c->endpoint);
 	member(b, "error", c->error);
+	g_autofree char *pin = pt_onvif_candidate_pin(c);
+	member(b, "tls", pin);
 	if (c->clock_known)
 		number(b, "clock_offset_ms", c->offset_ns / PT_NS_PER_MS);
 	if (f) {

@@ -34,5 +34,7 @@ void pt_onvif_find_free(PtOnvifFind *find); /* also before it is done, and from 
 /* A piece of a site file that records this camera and names all its plugs; what could not be read stands in comments. login:
  * the name under logins: of the secrets file, NULL: none. Caller frees. */
 char *pt_onvif_fragment(const PtOnvifCandidate *candidate, const char *login);
+/* "sha256:…" of the certificate that it showed, as the site file has it; NULL: it showed none. Caller frees. */
+char *pt_onvif_candidate_pin(const PtOnvifCandidate *candidate);
 /* An object with all of it, the piece of a site file too. */
 void pt_onvif_candidate_json(const PtOnvifCandidate *candidate, const char *login, JsonBuilder *builder);

@@ -70,6 +70,15 @@ static void put_lines(GString *out, const char *what, const GPtrArray *lines) {
 	}
 }
 
+char *pt_onvif_candidate_pin(const PtOnvifCandidate *c) {
+	if (!c->peer.tls)
+		return NULL;
+	GString *pin = g_string_new("sha256:");
+	for (size_t i = 0; i < sizeof c->peer.sha256; i++)
+		g_string_append_printf(pin, "%02x", c->peer.sha256[i]);
+	return g_string_free(pin, FALSE);
+}
+
 char *pt_onvif_fragment(const PtOnvifCandidate *c, const char *login) {
 	GString *out = g_string_new(NULL);
 	const PtOnvifFound *f = c->found;
@@ -104,12 +113,9 @@ char *pt_onvif_fragment(const PtOnvifCandidate *c, const char *login) {
 	g_string_append_printf(out, "    source: %s\n", source);
 	if (login)
 		g_string_append_printf(out, "    login: %s\n", login);
-	if (c->peer.tls) {
-		g_string_append(out, "    tls: \"sha256:");
-		for (size_t i = 0; i < sizeof c->peer.sha256; i++)
-			g_string_append_printf(out, "%02x", c->peer.sha256[i]);
-		g_string_append(out, "\"  # its certificate of today; is it the camera's?\n");
-	}
+	g_autofree char *pin = pt_onvif_candidate_pin(c);
+	if (pin)
+		g_string_append_printf(out, "    tls: \"%s\"  # its certificate of today; is it the camera's?\n", pin);
 	g_string_append(out, "    record: always\n");
 	put_plugs(out, c, PT_ONVIF_PLUG_INPUT);
 	put_plugs(out, c, PT_ONVIF_PLUG_RELAY);

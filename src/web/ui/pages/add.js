@@ -82,6 +82,8 @@ class Card {
 			h("div.words", null, h("h2", null, title), h("p.dim", null, c.source, c.model ? ` · ${c.maker} ${c.model}` : ""),
 				c.error ? problem(c.error) : [h("p", null, this.streams()), h("p", null, plugWords(c)),
 					Math.abs(c.clock_offset_ms) > 2000 && h("p", null, `Its clock is ${Math.round(Math.abs(c.clock_offset_ms) / 1000)} s ${c.clock_offset_ms > 0 ? "ahead" : "behind"}; that is allowed for.`),
+					c.warnings.map(w => h("p.why.warning", null, `Warning: ${w}`)),
+					c.tls && h("p.dim", null, `By https; kept to the certificate that it shows today (${c.tls.slice(0, 23)}…).`),
 					c.notes.length > 0 && h("details", null, h("summary", null, "What could not be read"), h("ul", null, c.notes.map(n => h("li", null, n)))),
 					c.plugs.length > 0 && h("details", null, h("summary", null, "Its plugs for the site file"), h("pre", null, c.fragment.split("\n").filter(l => /^(inputs|relays):|driver: onvif/.test(l)).join("\n")))],
 				known ? h("p", null, "This camera is here already: ", h("a", {href: link("live", known.name)}, known.name)) : !c.error && this.form, this.trouble));
@@ -125,7 +127,7 @@ class Card {
 		event.preventDefault();
 		this.save.disabled = true;
 		try {
-			await post("/api/cameras", {name: this.name.value, source: this.camera.source, record: this.record.value, ...this.login});
+			await post("/api/cameras", {name: this.name.value, source: this.camera.source, record: this.record.value, ...this.camera.tls && {tls: this.camera.tls}, ...this.login});
 			this.stop();
 			await refresh();
 			fill(this.form, h("p", null, icon("live"), " Added: ", h("a", {href: link("live", this.name.value)}, this.name.value)));
