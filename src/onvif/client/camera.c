@@ -23,7 +23,8 @@ struct PtOnvifCamera {
 	PtOnvifWays *events;
 	PtOnvifWay wish;
 	PtOnvifDoor door;
-	PtOnvifChoice choice;
+	char *profile_main, *profile_sub; /* as the site file wants them */
+	PtOnvifChoice choice;             /* the same */
 	bool events_live;
 	PtOnvifState state;
 	char *reason;
@@ -346,7 +347,9 @@ void pt_onvif_camera_start(PtOnvifCamera *c, PtHttp *http, PtClock *clock, const
 	c->failures = 0;
 	c->wish = params->events;
 	c->door = params->door;
-	c->choice = (PtOnvifChoice){g_strdup(params->main), g_strdup(params->sub)};
+	c->profile_main = g_strdup(params->main);
+	c->profile_sub = g_strdup(params->sub);
+	c->choice = (PtOnvifChoice){c->profile_main, c->profile_sub};
 	c->device = pt_onvif_device_new(http, clock, &params->device);
 	reach(c);
 }
@@ -401,8 +404,9 @@ void pt_onvif_camera_stop(PtOnvifCamera *c) {
 	PtOnvifDevice *device = g_steal_pointer(&c->device);
 	drop_all(c);
 	c->host = (PtOnvifCameraHost){0};
-	g_clear_pointer(&c->choice.main, g_free);
-	g_clear_pointer(&c->choice.sub, g_free);
+	g_clear_pointer(&c->profile_main, g_free);
+	g_clear_pointer(&c->profile_sub, g_free);
+	c->choice = (PtOnvifChoice){0};
 	set_state(c, PT_ONVIF_STOPPED, "");
 	forget_levels(c);
 	if (events) {

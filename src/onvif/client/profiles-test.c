@@ -51,6 +51,31 @@ static void test_choice(void) {
 	}
 }
 
+/* By token before by name, of any lens; what is not there is nothing. */
+static void test_wishes(void) {
+	static const struct {
+		PtOnvifChoice wish;
+		const char *main, *sub;
+	} cases[] = {
+	    {{"b", NULL}, "b", NULL},     {{"b", "a"}, "b", "a"},      {{NULL, "c"}, "a", "c"},  {{"n", NULL}, "a", "b"},
+	    {{"gone", NULL}, NULL, NULL}, {{NULL, "gone"}, "a", NULL}, {{"c", NULL}, "c", NULL},
+	};
+	static const char text[] =
+	    "<s:Envelope xmlns:s='http://www.w3.org/2003/05/soap-envelope' "
+	    "xmlns:tt='http://www.onvif.org/ver10/schema' xmlns:tr2='http://www.onvif.org/ver20/media/wsdl'>"
+	    "<s:Body><tr2:GetProfilesResponse>" PROFILE("a", "0", "H264", "1920", "1080")
+	        PROFILE("b", "0", "H264", "640", "360")
+	            PROFILE("c", "1", "H264", "640", "360") "</tr2:GetProfilesResponse></s:Body></s:Envelope>";
+	g_autoptr(PtSoap) soap = pt_soap_parse(text, strlen(text), true, NULL);
+	g_autoptr(GPtrArray) list = pt_onvif_read_profiles(soap);
+	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+		PtOnvifProfile *main, *sub;
+		pt_onvif_choose_profiles(list, &cases[i].wish, &main, &sub);
+		g_assert_cmpstr(main ? main->token : NULL, ==, cases[i].main);
+		g_assert_cmpstr(sub ? sub->token : NULL, ==, cases[i].sub);
+	}
+}
+
 static void test_vendor(void) {
 	g_autofree char *path = g_build_filename(SOURCE_ROOT, "..", "shared", "vendor", "onvif", "bosch_flexidome_5100i",
 	                                         "capture_005_response.xml", NULL);
@@ -80,6 +105,7 @@ static void test_vendor(void) {
 int main(int argc, char **argv) {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/onvif-profiles/choice", test_choice);
+	g_test_add_func("/onvif-profiles/wishes", test_wishes);
 	g_test_add_func("/onvif-profiles/vendor", test_vendor);
 	return g_test_run();
 }

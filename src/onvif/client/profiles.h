@@ -20,7 +20,7 @@ typedef struct {
 GPtrArray *pt_onvif_read_profiles(const PtSoap *answer);
 /* What somebody wants taken: the token or the name of a profile; NULL: whatever is best. */
 typedef struct {
-	char *main, *sub;
+	const char *main, *sub;
 } PtOnvifChoice;
 
 /* main: the largest picture of the first video source in a codec that is recorded; sub: another of the same source, the
