@@ -259,7 +259,7 @@ class Camera:
                 "</tds:FirmwareVersion><tds:SerialNumber>0815</tds:SerialNumber><tds:HardwareId>7</tds:HardwareId></tds:GetDeviceInformationResponse>")
 
     def profiles(self, media2):
-        made = []
+        made, metadata = [], '<tt:MetadataConfiguration token="md"/>' if "metadata" in self.quirks else ""
         for token, w, h in [("main", 1920, 1080)] + ([("sub", 640, 360)] if self.sub else []):
             inner = (f"<tt:Encoding>H264</tt:Encoding><tt:Resolution><tt:Width>{w}</tt:Width><tt:Height>{h}</tt:Height></tt:Resolution>"
                      "<tt:RateControl><tt:FrameRateLimit>25</tt:FrameRateLimit><tt:EncodingInterval>1</tt:EncodingInterval>"
@@ -271,7 +271,7 @@ class Camera:
             else:
                 made.append(f'<trt:Profiles token="{token}" fixed="true"><tt:Name>{token}</tt:Name><tt:VideoSourceConfiguration token="v">'
                             f'<tt:SourceToken>0</tt:SourceToken></tt:VideoSourceConfiguration><tt:VideoEncoderConfiguration token="e{token}">{inner}'
-                            '</tt:VideoEncoderConfiguration><tt:PTZConfiguration token="p"/></trt:Profiles>')
+                            f'</tt:VideoEncoderConfiguration><tt:PTZConfiguration token="p"/>{metadata}</trt:Profiles>')
         return "".join(made)
 
     def do_GetProfiles(self, body, path):
@@ -432,7 +432,7 @@ class Camera:
             raise Fault("ter:ActionNotSupported", "Subscribe")
         consumer = next(e.text for e in body.iter() if e.tag == "{%s}Address" % NS["wsa"])
         with self.changed:
-            s = Subscription(self, self.seconds(body, "InitialTerminationTime", 60), consumer)
+            s = Subscription(self, 8 if "short-lived" in self.quirks else self.seconds(body, "InitialTerminationTime", 60), consumer)
             self.subscriptions[s.id] = s
             s.queue = [(time.time(), e) for e in self.all_states()]
             self.changed.notify_all()
