@@ -6,7 +6,7 @@
 #include <sys/random.h>
 
 #define MESSAGE_MAX (256 * 1024)
-#define CONNECTIONS 64
+#define CONNECTIONS 512 /* one for each camera that keeps its own open */
 
 typedef struct {
 	char *address; /* as the camera has it */

@@ -57,9 +57,11 @@ static void read_source(PtSite *site, const PtNode *node, char **ret, GPtrArray 
 	}
 }
 
-static bool is_secure(const char *source) {
-	return source && (!g_ascii_strncasecmp(source, "rtsps:", 6) || !g_ascii_strncasecmp(source, "onvifs:", 7));
+static bool has_scheme(const char *source, const char *scheme) {
+	return source && !g_ascii_strncasecmp(source, scheme, strlen(scheme));
 }
+
+static bool is_secure(const char *source) { return has_scheme(source, "rtsps:") || has_scheme(source, "onvifs:"); }
 
 /* tls: any, tls: verify, or tls: sha256:AB:CD:… of the camera's own certificate */
 static void read_tls(PtSite *site, const PtNode *camera, PtSiteCamera *c, GPtrArray *problems) {
@@ -69,7 +71,7 @@ static void read_tls(PtSite *site, const PtNode *camera, PtSiteCamera *c, GPtrAr
 	bool secure = is_secure(c->source) || is_secure(c->sub);
 	if (node && !pt_node_read_text(node, &text, problems))
 		return;
-	if (secure && c->transport == PT_SITE_TRANSPORT_UDP)
+	if ((has_scheme(c->source, "rtsps:") || has_scheme(c->sub, "rtsps:")) && c->transport == PT_SITE_TRANSPORT_UDP)
 		pt_problem(problems, pt_node_get(camera, "transport"),
 		           "over udp the pictures of rtsps:// would not be encrypted: leave it at tcp");
 	if (!text || !strcmp(text, "any")) {

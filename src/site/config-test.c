@@ -75,6 +75,7 @@ static const struct {
     {"cameras: { gate: { source: onvif://192.0.2.1, sub: rtsp://192.0.2.1/2, profiles: { sub: x } } }\n",
      "sub is given twice"},
     {"cameras: { gate: { source: onvif://192.0.2.1, tls: verify } }\n", "is for a source of rtsps:// or onvifs://"},
+    {"cameras: { gate: { source: onvifs://192.0.2.1, transport: udp } }\n", NULL},
     {"serve: { events: nowhere }\n", "is not ADDRESS:PORT"},
     {"cameras: { gate: { source: test:clock, backfill: { rate: 20Mbit/s, hours: any, order: newest } } }\n", NULL},
     {"cameras: { gate: { source: test:clock, backfill: { hours: 22:00-6 } } }\n", "is neither any nor a span"},

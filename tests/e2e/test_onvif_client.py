@@ -10,6 +10,7 @@ import pytest
 
 import hub
 import onvif_camera
+import onvif_zeep
 from hub import Farm, Hub, wait_for
 from onvif_camera import Camera
 
@@ -490,3 +491,32 @@ def test_profiles_are_chosen(farm):
         with OnvifHub(camera, keys=", profiles: { main: big }") as h:
             wait_for("the reason is shown", lambda: any("no profile 'big'" in n and "main 'main', sub 'sub'" in n for n in h.onvif().get("notes", [])), 15)
             assert h.camera("gate")["state"] == "lost" and "profile" in h.camera("gate")["reason"], h.camera("gate")
+
+
+@pytest.mark.skipif(not onvif_zeep.WSDL.is_dir(), reason="the published ONVIF schemas are not beside this checkout")
+def test_all_that_it_sends_is_valid(farm, tmp_path):
+    """Each kind of question and order once, by the published schemas: Media and Media2, pulled and delivered."""
+    square = [[-1, 1], [0, 1], [0, 0.5], [-1, 0.5]]
+    wishes = [{"move": {"pan": 0.5, "zoom": -1}}, {"move": {}}, {"preset": "1"}, {"ir_cut": "off"}, {"auxiliary": "tt:IRLamp|On"}, {"set_clock": True},
+              {"ntp": "pool.example 192.0.2.1 2001:db8::1"}, {"ntp": ""}, {"mask": {"points": square}}, {"mask": {"token": "m1", "enabled": False}},
+              {"mask": {"token": "m1", "points": square}}, {"mask": {"token": "m1", "remove": True}}, {"reboot": True}]
+    sent = []
+    for quirks in (("media2", "push", "no-pull", "short-lived"), ("reference-parameters", "expires-at-once")):
+        with Camera(farm.url(), farm.url(1), quirks=quirks) as camera:
+            with OnvifHub(camera, mode="monostable", pulse="1s") as h:
+                assert_ready(h)
+                h.get("/api/cameras/gate/controls")
+                for wish in wishes:
+                    status = h.request("POST", "/api/cameras/gate/controls", wish)[0]
+                    assert status == 200 or "mask" in wish and "media2" not in quirks, wish
+                assert h.request("POST", "/api/relays/flood", {"state": "pulse"})[0] == 200
+                wait_for("it was renewed", lambda: "Renew" in camera.calls, 10)
+                h.stop()
+            subprocess.run([hub.PIGTAIL, "discover", "--only-hosts", "--host", f"127.0.0.1:{camera.port}", "--user", "admin"], input="secret\n", text=True,
+                           capture_output=True, timeout=30)
+            assert {"GetUsers", "GetStorageConfigurations", "Unsubscribe", "SetRelayOutputSettings", "SetNTP"} <= set(camera.calls)
+            sent += camera.messages
+    names = {onvif_zeep.etree.fromstring(m).find("{*}Body")[0].tag.split("}")[1] for m in sent}
+    assert {"Subscribe", "CreatePullPointSubscription", "PullMessages", "SetMask", "CreateMask", "DeleteMask", "ContinuousMove", "GetProfiles"} <= names, names
+    onvif_zeep.kept.extend(sent)
+    onvif_zeep.assert_kept_are_valid(tmp_path)
