@@ -43,6 +43,20 @@ static void print_microphone(const char *camera, JsonObject *microphone) {
 		printf("%-14s       %s\n", "", pt_cli_member(microphone, "reason"));
 }
 
+static void print_lines(const char *what, JsonObject *o, const char *name) {
+	JsonArray *lines = json_object_has_member(o, name) ? json_object_get_array_member(o, name) : NULL;
+	for (guint i = 0; lines && i < json_array_get_length(lines); i++)
+		printf("%-14s       %s%s\n", "", what, json_array_get_string_element(lines, i));
+}
+
+/* The camera by ONVIF: the way its events come, why they do not, and what somebody should see to. */
+static void print_onvif(JsonObject *onvif) {
+	const char *way = pt_cli_member(onvif, "events_by"), *reason = pt_cli_member(onvif, "reason");
+	printf("%-14s onvif %-11s %s%s%s\n", "", pt_cli_member(onvif, "state"), *way ? "events by " : "", way, reason);
+	print_lines("", onvif, "notes");
+	print_lines("warning: ", onvif, "warnings");
+}
+
 int pt_cli_state(int argc, char **argv) {
 	bool json = pt_cli_flag(&argc, argv, "--json");
 	if (!pt_cli_connect(&argc, argv))
@@ -70,6 +84,8 @@ int pt_cli_state(int argc, char **argv) {
 				             json_object_get_object_member(streams, names[k]));
 		if (json_object_has_member(c, "microphone"))
 			print_microphone(pt_cli_member(c, "name"), json_object_get_object_member(c, "microphone"));
+		if (json_object_has_member(c, "onvif"))
+			print_onvif(json_object_get_object_member(c, "onvif"));
 	}
 	JsonObject *archive = json_object_get_object_member(o, "archive"),
 	           *daemon = json_object_get_object_member(o, "daemon");

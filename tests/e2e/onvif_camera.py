@@ -240,7 +240,8 @@ class Camera:
         if "no-getservices" in self.quirks:
             raise Fault("ter:ActionNotSupported", "GetServices")
         services = [("tr2", "/onvif/media2")] if "media2" in self.quirks else []
-        services += [("tds", "/onvif/device_service"), ("trt", "/onvif/media"), ("tev", "/onvif/events"), ("tmd", "/onvif/deviceio"), ("timg", "/onvif/imaging"), ("tptz", "/onvif/ptz")]
+        services += [("tds", "/onvif/device_service"), ("trt", "/onvif/media"), ("tmd", "/onvif/deviceio"), ("timg", "/onvif/imaging"), ("tptz", "/onvif/ptz")]
+        services += [("tev", "/onvif/events")] if "no-events" not in self.quirks else []
         services += [("trc", "/onvif/recording")] if "storage" in self.quirks else []
         return "<tds:GetServicesResponse>" + "".join(
             f"<tds:Service><tds:Namespace>{NS[p]}</tds:Namespace><tds:XAddr>{self.address(a)}</tds:XAddr><tds:Version><tt:Major>2</tt:Major>"

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """`pigtail discover`: a camera that is named, and cameras that are not, by multicast in a network of the test's own."""
+import http.server
 import json
 import os
+import pathlib
 import re
 import subprocess
+import threading
 
 import pytest
 
@@ -35,6 +38,45 @@ def test_a_camera_that_is_named(tmp_path):
         assert [p["use"] for p in found[0]["profiles"]] == ["main", "sub"]
         assert {(p["kind"], p["token"]) for p in found[0]["plugs"]} == {("input", "AlarmIn_1"), ("relay", "out 1"), ("relay", "B")}
         assert found[0]["profiles"][0]["url"] == "rtsp://127.0.0.1:9/main"
+
+
+RECORDED = pathlib.Path(__file__).resolve().parents[3] / "shared/vendor/onvif/bosch_flexidome_5100i"
+
+
+class Recorded(http.server.BaseHTTPRequestHandler):
+    """A camera that answers what a real one has answered once, and nothing else."""
+
+    def do_POST(self):
+        asked = re.search(rb"Body>\s*<\w+:(\w+)", self.rfile.read(int(self.headers["Content-Length"])))[1].decode()
+        known = self.server.answers.get(asked)
+        body = known or b'<s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope" xmlns:ter="http://www.onvif.org/ver10/error"><s:Body><s:Fault><s:Code><s:Value>' \
+                        b"s:Receiver</s:Value><s:Subcode><s:Value>ter:ActionNotSupported</s:Value></s:Subcode></s:Code></s:Fault></s:Body></s:Envelope>"
+        self.send_response(200 if known else 500)
+        self.send_header("Content-Type", "application/soap+xml")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *what):
+        pass
+
+
+@pytest.mark.skipif(not RECORDED.is_dir(), reason="the recordings of real cameras are not beside this checkout")
+def test_a_recorded_camera():
+    """Bosch FLEXIDOME 5100i: no GetServices, a clock years behind, addresses of its own network, no login."""
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Recorded) as server:
+        files = [f.read_bytes() for f in sorted(RECORDED.glob("*_response.xml"))]
+        server.answers = {re.search(rb"<(\w+)Response", f)[1].decode(): f for f in reversed(files)}  # the first of each kind
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        found = json.loads(discover("--only-hosts", "--host", f"127.0.0.1:{server.server_port}", "--json").stdout)[0]
+        server.shutdown()
+    assert not found["error"] and (found["maker"], found["model"]) == ("Bosch", "FLEXIDOME indoor 5100i IR"), found
+    used = {p["use"]: p for p in found["profiles"] if p["use"]}
+    assert [(used[u]["token"], used[u]["codec"], used[u]["width"], used[u]["height"]) for u in ("main", "sub")] == [("0", "H264", 1920, 1080), ("2", "H264", 1280, 720)]
+    assert used["main"]["url"] == "rtsp://127.0.0.1/rtsp_tunnel?p=0&line=1&inst=1&vcd=2"
+    assert found["snapshot"] == f"http://127.0.0.1:{server.server_port}/snap.jpg?JpegCam=1"
+    assert found["clock_offset_ms"] < -365 * 86400e3
+    assert any("relays" in n and "ActionNotSupported" in n for n in found["notes"]), found["notes"]
 
 
 def test_the_certificate_is_named(tmp_path):

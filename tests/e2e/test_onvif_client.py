@@ -206,6 +206,19 @@ def test_silent_ways_end_where_they_began(farm):
         h.wait_door("active")
 
 
+def test_a_camera_without_events(farm):
+    """What it accepts is what is known of its relay; and when it is gone that is noticed all the same."""
+    with Camera(farm.url(), quirks=("no-events",)) as camera, OnvifHub(camera) as h:
+        wait_for("the camera is ready", lambda: h.onvif()["state"] == "ready", 20)
+        h.wait_flood("off")
+        assert h.request("POST", "/api/relays/flood", {"state": "on"})[0] == 200
+        h.wait_flood("on")
+        wait_for("it is asked whether it is there", lambda: camera.calls.count("GetSystemDateAndTime") > 1, 25)
+        assert h.onvif()["state"] == "ready" and h.onvif()["events_by"] is None
+        camera.close()
+        h.wait_flood("unknown", 30)
+
+
 def test_no_events_are_wanted(farm):
     with Camera(farm.url()) as camera, OnvifHub(camera, keys=", events: none") as h:
         wait_for("the camera is ready", lambda: h.onvif()["state"] == "ready", 20)
@@ -476,6 +489,8 @@ def test_a_login_that_everybody_knows(farm, user, password, warned):
     with Camera(farm.url(), user=user, password=password) as camera, OnvifHub(camera, user=user, password=password) as h:
         assert_ready(h)
         warnings = h.onvif()["warnings"]
+        shown = h.cli("state").stdout
+        assert "onvif ready       events by pull" in shown and (f"warning: {warnings[0]}" in shown if warned else "warning" not in shown), shown
         assert (len(warnings) == 1 and warned in warnings[0]) if warned else not warnings
         assert camera.refused == 0, "nothing is tried"
 

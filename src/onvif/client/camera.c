@@ -239,8 +239,9 @@ static void events_lost(void *user, const GError *error) {
 	PtOnvifCamera *c = user;
 	bool slots = error->code == PT_ERROR_AUTH || strstr(error->message, "MaxPullPoints") ||
 	             strstr(error->message, "ResourceUnknown");
+	bool any = c->events && pt_onvif_ways_now(c->events) != PT_ONVIF_WAY_NONE;
 	g_autofree char *reason =
-	    g_strdup_printf("events: %s%s", error->message,
+	    g_strdup_printf("%s%s%s", any ? "events: " : "", error->message,
 	                    slots ? " (all its subscriptions may be taken; those that leaked end by themselves)" : "");
 	try_later(c, reason);
 }

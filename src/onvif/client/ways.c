@@ -4,7 +4,7 @@
 #include <string.h>
 
 #define QUIET_MS 10000 /* whoever keeps states tells them at once; a way that is silent so long brings nothing */
-#define BEAT_MS 15000  /* where nothing else shows that it is there */
+#define BEAT_MS 10000  /* where nothing else shows that it is there */
 #define BEATS_MISSED 2
 #define HEARD_MAX 64
 
@@ -144,7 +144,7 @@ static gboolean too_quiet(void *data) {
 
 static void live(void *user) {
 	PtOnvifWays *w = user;
-	if (w->params.wish == PT_ONVIF_WAY_ANY && !w->proven && !w->settled && !w->quiet)
+	if (w->params.wish == PT_ONVIF_WAY_ANY && w->now != PT_ONVIF_WAY_NONE && !w->proven && !w->settled && !w->quiet)
 		set_timer(&w->quiet, QUIET_MS, too_quiet, w);
 	w->host.live(w->host.user);
 }
@@ -171,9 +171,10 @@ static void lost(void *user, const GError *error) {
 }
 
 static bool can(const PtOnvifWays *w, PtOnvifWay way) {
-	return way == PT_ONVIF_WAY_PUSH       ? w->params.door.open != NULL
-	       : way == PT_ONVIF_WAY_METADATA ? w->params.metadata || w->heard->len
-	                                      : true;
+	bool service = pt_onvif_device_has(w->device, PT_ONVIF_EVENTS);
+	return way == PT_ONVIF_WAY_METADATA ? w->params.metadata || w->heard->len
+	       : way == PT_ONVIF_WAY_PUSH   ? service && w->params.door.open
+	                                    : service;
 }
 
 static void try_next(PtOnvifWays *w) {
@@ -216,16 +217,14 @@ static gboolean beat_due(void *data) {
 
 static void begin_subscription(PtOnvifWays *w) {
 	g_autoptr(GError) error = NULL;
-	if (w->now == PT_ONVIF_WAY_PUSH) {
-		const PtOnvifDoor *d = &w->params.door;
-		if (d->open)
-			w->door = d->open(d->user, pt_onvif_device_peer(w->device)->address, &error);
-		else
-			pt_error_set(&error, UNSUPPORTED, "there is nowhere for it to deliver to");
-		if (!w->door) {
-			lost(w, error);
-			return;
-		}
+	const PtOnvifDoor *d = &w->params.door;
+	if (!can(w, w->now))
+		pt_error_set(&error, UNSUPPORTED, "it has no event service");
+	else if (w->now == PT_ONVIF_WAY_PUSH)
+		w->door = d->open(d->user, pt_onvif_device_peer(w->device)->address, &error);
+	if (error) {
+		lost(w, error);
+		return;
 	}
 	PtOnvifEventsHost host = {said, live, lost, w};
 	w->events = pt_onvif_events_new(w->device, w->clock, w->door, &host);
