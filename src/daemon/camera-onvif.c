@@ -207,6 +207,17 @@ static void describe_found(const PtOnvifFound *f, JsonBuilder *b) {
 	put_lines(b, "warnings", f->warnings);
 }
 
+/* Of all cameras that deliver: what came in vain has no address that would say whose it is. */
+static void describe_door(const PtNotifyDoor *door, JsonBuilder *b) {
+	PtNotifyDoorStats s;
+	pt_notify_door_get_stats(door, &s);
+	pt_json_object(b, "door");
+	pt_json_int(b, "delivered", (int64_t)s.delivered);
+	pt_json_int(b, "strangers", (int64_t)s.strangers);
+	pt_json_int(b, "nonsense", (int64_t)s.nonsense);
+	json_builder_end_object(b);
+}
+
 void pt_camera_onvif_describe(PtCameraOnvif *c, JsonBuilder *b) {
 	static const char *const words[] = {"stopped", "connecting", "ready", "lost"};
 	PtOnvifView v;
@@ -220,6 +231,8 @@ void pt_camera_onvif_describe(PtCameraOnvif *c, JsonBuilder *b) {
 		pt_json_int(b, "clock_offset_ms", v.offset_ns / PT_NS_PER_MS);
 	pt_json_int(b, "messages", (int64_t)v.stats.messages);
 	pt_json_int(b, "subscriptions", (int64_t)v.stats.subscriptions);
+	if (v.way == PT_ONVIF_WAY_PUSH)
+		describe_door(c->env.door, b);
 	if (v.found)
 		describe_found(v.found, b);
 	json_builder_end_object(b);

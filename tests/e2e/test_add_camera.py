@@ -66,7 +66,7 @@ def test_in_the_browser(farm, tmp_path):
     browser = pages_hub.chromium(390, 844, touch=True)
     try:
         with Camera(farm.url(), farm.url(1), password="sesame", clock=100, quirks=("media2",)) as camera:
-            camera.masks["m1"] = {"enabled": True, "points": [(-1, 1), (0, 1), (0, 0.5)]}
+            camera.masks["old"] = {"enabled": True, "points": [(-1, 1), (0, 1), (0, 0.5)]}
             browser.get(pages.link)
             wait_for("the pages", lambda: browser.find_elements(By.CSS_SELECTOR, ".bar h1"), 20)
             browser.get(pages.url + "/#/add")
@@ -95,10 +95,17 @@ def test_in_the_browser(farm, tmp_path):
             assert [n for n, _ in camera.told].count("ContinuousMove") == 2, camera.told
             # what it hides is drawn over the picture, and can be switched
             find(".picture .masks polygon.on")
-            browser.execute_script("arguments[0].click()", find(".mask[data-token=m1] input"))
+            browser.execute_script("arguments[0].click()", find(".mask[data-token=old] input"))
             find(".picture .masks polygon.off")
-            assert camera.masks["m1"]["enabled"] is False
-            find("[data-act=cover]")
+            assert camera.masks["old"]["enabled"] is False
+            # and a part is covered by dragging over it, as far as the picture goes
+            browser.execute_script("arguments[0].click(); window.scrollTo(0, 0)", find("[data-act=cover]"))
+            picture = find(".picture.single")
+            w, ht = picture.size["width"], picture.size["height"]
+            ActionChains(browser).move_to_element_with_offset(picture, -w // 4, -ht // 4).click_and_hold().move_by_offset(w // 2, ht // 2).release().perform()
+            wait_for("it is covered", lambda: "m1" in camera.masks, 5)
+            assert all(abs(abs(v) - 0.5) < 0.05 for p in camera.masks["m1"]["points"] for v in p), camera.masks
+            find(".picture .masks polygon.on")
             assert "admin (Administrator)" in browser.find_element(By.CSS_SELECTOR, ".controls").text
             browser.execute_script("document.querySelector('.mask-list').scrollIntoView()")
             browser.save_screenshot(str(OUTPUT / "phone-controls.png"))

@@ -146,6 +146,7 @@ def test_the_door_is_for_one_camera(farm):
         stranger.request("POST", to.path, body)
         assert stranger.getresponse().status == 404
         assert h.door() == "inactive"
+        assert (h.onvif()["door"]["strangers"], h.onvif()["door"]["nonsense"]) == (2, 4)
         assert camera.notify(door, opened) == 202
         h.wait_door("active")
         h.stop()
