@@ -22,6 +22,7 @@ struct PtCameraOnvif {
 	GSource *arrival;
 	GMutex lock;
 	GQueue documents; /* of PtSample *; under lock */
+	uint64_t dropped; /* for which there was no room; under lock */
 };
 
 /* ---- the metadata track ---- */
@@ -37,6 +38,8 @@ static void on_sample(PtSink *sink, PtSample *sample) {
 	bool room = c->documents.length < DOCUMENTS_WAITING;
 	if (room)
 		g_queue_push_tail(&c->documents, pt_sample_ref(sample));
+	else
+		c->dropped++;
 	g_mutex_unlock(&c->lock);
 	if (room)
 		g_source_set_ready_time(c->arrival, 0);
@@ -231,6 +234,11 @@ void pt_camera_onvif_describe(PtCameraOnvif *c, JsonBuilder *b) {
 		pt_json_int(b, "clock_offset_ms", v.offset_ns / PT_NS_PER_MS);
 	pt_json_int(b, "messages", (int64_t)v.stats.messages);
 	pt_json_int(b, "subscriptions", (int64_t)v.stats.subscriptions);
+	g_mutex_lock(&c->lock);
+	uint64_t dropped = c->dropped;
+	g_mutex_unlock(&c->lock);
+	if (dropped)
+		pt_json_int(b, "metadata_dropped", (int64_t)dropped);
 	if (v.way == PT_ONVIF_WAY_PUSH)
 		describe_door(c->env.door, b);
 	if (v.found)
