@@ -13,9 +13,10 @@ struct PtCameraOnvif {
 	PtCameraOnvifEnv env;
 	const PtCameraOnvifOps *ops;
 	void *user;
-	char *source;    /* "camera/gate" */
-	bool own_motion; /* motion is looked for here: what the camera tells of it is left aside */
-	uint64_t others; /* events that are nobody's business */
+	char *source;     /* "camera/gate" */
+	bool own_motion;  /* motion is looked for here: what the camera tells of it is left aside */
+	bool push_chosen; /* its events are to be delivered, the site file says */
+	uint64_t others;  /* events that are nobody's business */
 
 	/* documents of the metadata track on their way from the stream's thread to ours */
 	PtSink metadata;
@@ -90,7 +91,7 @@ static bool delivered(void *user, const void *message, size_t size) {
 
 static char *open_door(void *user, const char *remote, GError **error) {
 	PtCameraOnvif *c = user;
-	return pt_notify_door_open(c->env.door, remote, delivered, c, error);
+	return pt_notify_door_open(c->env.door, remote, c->push_chosen, delivered, c, error);
 }
 
 static void close_door(void *user, const char *address) { pt_notify_door_close(((PtCameraOnvif *)user)->env.door, address); }
@@ -157,6 +158,7 @@ PtCameraOnvif *pt_camera_onvif_new(const PtSiteCamera *s, PtStream *main, const 
 	c->user = user;
 	c->source = g_strconcat("camera/", s->name, NULL);
 	c->own_motion = s->motion;
+	c->push_chosen = s->events == PT_SITE_EVENTS_PUSH;
 	c->camera = pt_onvif_camera_get(s->name);
 	listen_to_metadata(c, main);
 	g_autoptr(GError) error = NULL;

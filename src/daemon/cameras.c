@@ -373,7 +373,7 @@ void pt_cameras_apply(PtCameras *c, PtSite *site) {
 			camera_stop(c, camera, "its settings were changed");
 		}
 	}
-	pt_notify_door_set_listen(c->door, site->serve_events);
+	pt_notify_door_set_listen(c->door, site->serve_events, site->serve_plain);
 	if (c->env.archive)
 		pt_archive_set_fallback_policy(c->env.archive, &(PtKeepPolicy){.age_ns = site->archive_keep_ns});
 	for (guint i = 0; i < site->cameras->len; i++) {

@@ -21,6 +21,7 @@ struct PtNotifyDoor {
 	GHashTable *ports; /* where it listens → port */
 	GPtrArray *open;   /* of Opening * */
 	char *listen;
+	bool plain;
 	GSource *closing; /* the last was closed, maybe from within a delivery */
 	PtNotifyDoorStats stats;
 };
@@ -58,9 +59,10 @@ void pt_notify_door_free(PtNotifyDoor *d) {
 	g_free(d);
 }
 
-void pt_notify_door_set_listen(PtNotifyDoor *d, const char *listen) {
+void pt_notify_door_set_listen(PtNotifyDoor *d, const char *listen, bool plain) {
 	g_free(d->listen);
 	d->listen = g_strdup(listen);
+	d->plain = plain;
 }
 
 /* ---- deliveries ---- */
@@ -148,10 +150,17 @@ static char *new_secret(void) {
 	return g_string_free(text, FALSE);
 }
 
-char *pt_notify_door_open(PtNotifyDoor *d, const char *remote, PtDeliveryFn fn, void *user, GError **error) {
+char *pt_notify_door_open(PtNotifyDoor *d, const char *remote, bool chosen, PtDeliveryFn fn, void *user, GError **error) {
 	g_autoptr(GInetAddress) from = g_inet_address_new_from_string(remote);
 	if (!from) {
 		pt_error_set(error, UNSUPPORTED, "it cannot be told where to deliver: its own address is not known");
+		return NULL;
+	}
+	if (!chosen && !d->plain && !d->listen && !g_inet_address_get_is_loopback(from)) {
+		pt_error_set(error, DENIED,
+		             "it could deliver its events, which would not be encrypted on their way: write 'events: push' "
+		             "for it, or "
+		             "'plain: lan' under serve if the network can be trusted");
 		return NULL;
 	}
 	g_autoptr(GError) why = NULL;

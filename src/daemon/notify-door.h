@@ -9,15 +9,16 @@ typedef struct PtNotifyDoor PtNotifyDoor;
 PtNotifyDoor *pt_notify_door_new(void);
 void pt_notify_door_free(PtNotifyDoor *door); /* takes NULL */
 
-/* "ADDRESS:PORT" to listen on; NULL: any free port of the address by which the camera is reached. For doors that are opened
- * later. */
-void pt_notify_door_set_listen(PtNotifyDoor *door, const char *listen);
+/* "ADDRESS:PORT" to listen on; NULL: any free port of the address by which the camera is reached. plain: the network is
+ * trusted (serve.plain). Both for doors that are opened later. */
+void pt_notify_door_set_listen(PtNotifyDoor *door, const char *listen, bool plain);
 
 /* False: this is no delivery. */
 typedef bool (*PtDeliveryFn)(void *user, const void *message, size_t size);
-/* For the device at this numeric address. Returns what it is told to deliver to; NULL: nobody can be reached there. Caller
- * frees. */
-char *pt_notify_door_open(PtNotifyDoor *door, const char *remote, PtDeliveryFn fn, void *user, GError **error);
+/* For the device at this numeric address. Returns what it is told to deliver to; NULL: nobody can be reached there, or it is
+ * beyond this machine (deliveries are not encrypted) and nobody has said that this may be: neither chosen for this device,
+ * nor by an address to listen on, nor by a network that is trusted. Caller frees. */
+char *pt_notify_door_open(PtNotifyDoor *door, const char *remote, bool chosen, PtDeliveryFn fn, void *user, GError **error);
 void pt_notify_door_close(PtNotifyDoor *door, const char *address);
 
 typedef struct {
