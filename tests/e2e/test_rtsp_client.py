@@ -175,7 +175,7 @@ def test_audio(kind, transport):
     with Server(f"( {launch} )") as server:
         result = dump(server.url, *(["--udp"] if transport == "udp" else []), seconds=3)
         samples = result["tracks"][0]
-        assert len(samples) > (3 if codec == "G.726" else 30)
+        assert len(samples) > (1 if codec == "G.726" else 30)  # its packets are long
         assert (samples[0]["codec"], samples[0]["timescale"]) == (codec, rate)
         check_content(server, 0, samples)
         check_times(samples, rate)
