@@ -8,6 +8,7 @@
 
 #define TRACKS 2                       /* pictures and sound */
 #define HOLE_NS (PT_NS_PER_S / 2)      /* between two samples: a gap */
+#define DAMAGED_MAX 100                /* then it is the disk */
 #define LOOK_NS (PT_NS_PER_S * 3 / 10) /* between two looks for what was recorded meanwhile */
 
 typedef struct {
@@ -30,10 +31,13 @@ typedef struct {
 	bool recorded;             /* dry: and more is to come */
 	bool over;                 /* the span ends here */
 	bool begun;
-	int64_t given; /* intra: decode time of the last one */
+	int64_t given;    /* intra: decode time of the last one */
+	int64_t read_end; /* forward: of the last one that was read, left out or not; 0: none */
+	bool apart;       /* and a gap was passed since the last one that was given */
+	unsigned damaged; /* samples in a row that the disk does not give */
 
 	PtSample *held; /* read ahead, so that the one before it is known to be a last one or not */
-	int64_t held_decode, held_end;
+	int64_t held_decode;
 	bool held_apart;   /* a gap lies before it */
 	bool held_jump;    /* it does not follow the one before in time */
 	int64_t last_look; /* monotonic */
@@ -225,10 +229,32 @@ static bool beyond(const PtReplayRun *run, const Cursor *c) {
 	return c->index == c->gop_first && end_time(c, c->gop_end - 1) <= run->span.to_ns;
 }
 
+/* Forward: looks whether a gap lies before the sample that is next. */
+static void look_for_gap(Cursor *c) {
+	c->apart |= c->read_end && decode_time(c, c->index) - c->read_end > HOLE_NS;
+	c->read_end = end_time(c, c->index);
+}
+
+/* Reads the next sample. A damaged one costs what hangs on it, and no more: NULL, go on. */
+static PtSample *load(PtReplayRun *run, Cursor *c, GError **error) {
+	PtSample *s = pt_mp4_load(c->mp4, c->fd, 0, c->index, error);
+	c->damaged = s ? 0 : c->damaged + 1;
+	if (s)
+		return s;
+	c->index++;
+	if (c != run->cursors)
+		return NULL;
+	if (run->span.reverse)
+		c->index = c->gop_end;
+	while (!run->span.reverse && c->index < n_samples(c) && !track_of(c)->samples[c->index].key)
+		c->index++;
+	return NULL;
+}
+
 /* Reads the next sample of a track ahead. False and an error when the disk or the index fails. */
 static bool fill(PtReplayRun *run, Cursor *c, GError **error) {
 	bool first = !c->begun;
-	int64_t end_before = c->held_end, start_before = c->gop_start;
+	int64_t start_before = c->gop_start;
 	c->dry = false;
 	for (;;) {
 		int there = position(run, c, error);
@@ -244,17 +270,24 @@ static bool fill(PtReplayRun *run, Cursor *c, GError **error) {
 			c->over = true;
 			return true;
 		}
-		if (!leave_out(run, c))
+		if (!run->span.reverse)
+			look_for_gap(c);
+		if (leave_out(run, c)) {
+			c->index++;
+			continue;
+		}
+		g_autoptr(GError) why = NULL;
+		c->held = load(run, c, &why);
+		if (c->held)
 			break;
-		c->index++;
+		if (c->damaged >= DAMAGED_MAX) {
+			g_propagate_error(error, g_steal_pointer(&why));
+			return false;
+		}
 	}
 	size_t i = c->index;
-	c->held = pt_mp4_load(c->mp4, c->fd, 0, i, error);
-	if (!c->held)
-		return false;
 	c->held->track = (uint8_t)(c - run->cursors);
 	c->held_decode = c->given = decode_time(c, i);
-	c->held_end = end_time(c, i);
 	bool group = run->span.reverse && i == c->gop_first;
 	if (group)
 		c->gop_start = c->held_decode;
@@ -262,7 +295,8 @@ static bool fill(PtReplayRun *run, Cursor *c, GError **error) {
 	if (run->span.reverse)
 		c->held_apart = group && !first && start_before - end_time(c, c->gop_end - 1) > HOLE_NS;
 	else
-		c->held_apart = !first && !run->span.intra && c->held_decode - end_before > HOLE_NS;
+		c->held_apart = c->apart;
+	c->apart = false;
 	c->index++;
 	return true;
 }

@@ -101,20 +101,34 @@ class Client:
             body = self._take(int(headers.get("content-length", 0)))
             return int(lines[0].split()[1]), headers, body.decode()
 
+    def request(self, method, url=None, **headers):
+        """Its bytes; underscores in names of headers stand for dashes."""
+        url = url or self.url
+        self.cseq += 1
+        lines = [f"{method} {url} RTSP/1.0", f"CSeq: {self.cseq}"]
+        if self.challenge:
+            realm, nonce = self.challenge
+            response = md5(f"{md5(f'{self.user}:{realm}:{self.password}')}:{nonce}:{md5(f'{method}:{url}')}")
+            lines.append(f'Authorization: Digest username="{self.user}", realm="{realm}", nonce="{nonce}", uri="{url}", response="{response}"')
+        if self.session:
+            lines.append(f"Session: {self.session}")
+        lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
+        return ("\r\n".join(lines) + "\r\n\r\n").encode()
+
+    def at_once(self, *requests):
+        """Requests that do not wait for one another; the answers by CSeq, as ask() gives them."""
+        self.socket.sendall(b"".join(requests))
+        answers = {}
+        for _ in requests:
+            status, headers, body = self._answer()
+            answers[int(headers["cseq"])] = status, headers, body
+        return [answers[n] for n in sorted(answers)]
+
     def ask(self, method, url=None, **headers):
-        """(status, headers, body); underscores in names of headers stand for dashes."""
+        """(status, headers, body)"""
         url = url or self.url
         for _ in range(2):
-            self.cseq += 1
-            lines = [f"{method} {url} RTSP/1.0", f"CSeq: {self.cseq}"]
-            if self.challenge:
-                realm, nonce = self.challenge
-                response = md5(f"{md5(f'{self.user}:{realm}:{self.password}')}:{nonce}:{md5(f'{method}:{url}')}")
-                lines.append(f'Authorization: Digest username="{self.user}", realm="{realm}", nonce="{nonce}", uri="{url}", response="{response}"')
-            if self.session:
-                lines.append(f"Session: {self.session}")
-            lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
-            self.socket.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())
+            self.socket.sendall(self.request(method, url, **headers))
             status, got, body = self._answer()
             assert got["cseq"] == str(self.cseq)
             if status == 401 and not self.challenge:

@@ -76,7 +76,7 @@ def frames(client, count, channel=0):
             break
         if p.channel != channel:
             continue
-        if begins:
+        if begins and (found or p.ntp is not None):  # it may begin within one
             assert p.ntp is not None, "a frame begins without the replay extension"
             found.append(p)
         else:
@@ -179,7 +179,10 @@ def test_key_frames_alone(kept, frames_header, apart):
             keys.append(t)
     with kept.client() as c:
         play(c, Range=f"clock={clock(kept.times[0])}-", Frames=frames_header)
-        same_times(frames(c, 1000), keys)
+        got = frames(c, 1000)
+        same_times(got, keys)
+        before = max(t for t in keys if t < kept.times[kept.hole])
+        assert [p.ntp for p in got if p.e] == [p.ntp for p in got if near(p.ntp, before) or p is got[-1]], "the last ones before a gap"
 
 
 def test_another_place_at_once(kept):
@@ -233,6 +236,42 @@ def test_pause_and_on(kept):
         assert len(more) == 5 and more[0].ntp > got[-1].ntp - 0.001
 
 
+def test_a_pause_before_play_is_answered(kept):
+    with kept.client() as c:
+        assert c.ask("DESCRIBE")[0] == 200
+        c.set_up(0)
+        where = {"Range": f"clock={clock(kept.times[0])}-", **NO_WAIT}
+        c.socket.settimeout(5)
+        first, second = c.at_once(c.request("PLAY", **where), c.request("PAUSE"))
+        assert first[0] == 200 and second[0] in (200, 455)
+        assert c.ask("PAUSE")[0] == 200
+        assert c.ask("PLAY", **where)[0] == 200
+        cseq = c.cseq & 255
+        same_times([p for p in frames(c, 1000) if p.cseq == cseq], kept.times)
+
+
+def test_play_without_a_place(kept):
+    """While it plays it changes nothing (RFC 2326, 10.5) but what is stated; the place is where it stands."""
+    with kept.client() as c:
+        play(c, Range=f"clock={clock(kept.times[20])}-", Rate_Control="yes", Scale="0.25")
+        begin = frames(c, 2)
+        assert c.ask("PLAY")[0] == 200
+        got = [*begin, *frames(c, 3)]
+        assert all(0 < b.ntp - a.ntp < 0.2 for a, b in zip(got, got[1:])), [p.ntp for p in got]
+        assert c.ask("PAUSE")[0] == 200
+        status, answer, _ = c.ask("PLAY", Scale="-1.0", Rate_Control="no")
+        assert status == 200 and float(answer["scale"]) == -1 and answer["rate-control"] == "no", answer
+        cseq = c.cseq & 255
+        back = [p for p in frames(c, 1000) if p.cseq == cseq]
+        assert back and back[0].ntp <= got[-1].ntp + 0.2 and near(min(p.ntp for p in back), kept.times[0])
+
+
+def test_the_scale_is_told_as_it_is(kept):
+    with kept.client() as c:
+        _, answer = play(c, Range=f"clock={clock(kept.times[0])}-", Rate_Control="yes", Scale="0.25")
+        assert float(answer["scale"]) == 0.25
+
+
 def test_what_is_being_recorded_goes_on_coming(kept):
     with kept.client("replay/yard/main") as c:
         now = time.time()
@@ -266,6 +305,24 @@ def test_what_cannot_be_is_refused(kept, headers, status):
         assert got == status, (got, answer, why)
         assert why or status == 551
         assert c.ask("PLAY", Range=f"clock={clock(kept.times[0])}-", **NO_WAIT)[0] == 200
+
+
+def test_footage_that_is_damaged_costs_itself_alone(kept):
+    """A file that loses its end while it is being played: what follows it comes all the same."""
+    with kept.client() as c:
+        play(c, Range=f"clock={clock(kept.times[0])}-", Rate_Control="yes", Scale="2.0")
+        begin = frames(c, 1)
+        files = kept.h.segments("gate")
+        whole = files[0].read_bytes()
+        os.truncate(files[0], len(whole) // 2)
+        try:
+            got = [*begin, *frames(c, 1000)]
+        finally:
+            files[0].write_bytes(whole)
+        assert near(got[-1].ntp, kept.times[-1]) and got[-1].t, "it broke off"
+        before = [p.ntp for p in got if p.ntp < kept.times[kept.hole] - 0.01]
+        same_times(got[len(before):], kept.times[kept.hole:])
+        assert len(before) < kept.hole and got[len(before) - 1].e
 
 
 def test_what_is_not_there(kept):

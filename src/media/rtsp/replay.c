@@ -5,7 +5,6 @@
 #include "media/rtp/rtcp.h"
 #include "media/rtsp/range.h"
 #include "media/rtsp/server-internal.h"
-#include <stdlib.h>
 #include <string.h>
 
 #define AHEAD_MAX (1u * 1024 * 1024)     /* bytes that are read and not yet sent */
@@ -35,7 +34,8 @@ struct Replay {
 
 	/* under lock */
 	bool quit, ask_describe, ask_play, paused;
-	Order order;
+	bool over;           /* the last run came to its end */
+	Order order;         /* of the last PLAY; written on the loop */
 	unsigned generation; /* of PLAY: what is older is not sent any more */
 	size_t posted, queued;
 	int64_t first_ns, last_ns;
@@ -44,6 +44,8 @@ struct Replay {
 	/* loop's thread only */
 	Peer *peer;       /* NULL: gone */
 	char *cseq, *uri; /* of the request that waits for its answer */
+	bool stands;      /* a PLAY was answered, and none refused since */
+	int64_t sent_ns;  /* wall time of the last sample that was given to the connection; 0: none */
 
 	/* the replay's thread only */
 	PtReplayRun *run;
@@ -113,6 +115,7 @@ static void take_block(Word *w, Peer *p) {
 	SessionTrack *t = &p->tracks[w->block->track];
 	if (p->state == SESSION_NONE || !t->set)
 		return;
+	w->replay->sent_ns = w->block->wall_ns;
 	t->packets += w->block->n_packets;
 	p->server->stats.packets += w->block->n_packets;
 	p->server->stats.octets += w->block->octets;
@@ -133,9 +136,16 @@ static void tell_playing(Word *w, Peer *p, const char *cseq, const char *uri) {
 static void take_answer(Word *w, Peer *p) {
 	Replay *r = w->replay;
 	g_autofree char *cseq = g_steal_pointer(&r->cseq), *uri = g_steal_pointer(&r->uri);
-	if (!cseq) /* it broke off after it had been answered */
+	if (!cseq) { /* it broke off after it had been answered */
 		pt_peer_kill(p);
-	else if (w->status != 200)
+		return;
+	}
+	if (!w->described) {
+		r->stands = w->status == 200;
+		if (!r->stands)
+			p->state = SESSION_READY; /* nothing plays any more, whatever did before */
+	}
+	if (w->status != 200)
 		pt_session_refuse(p, w->status, cseq, w->reason);
 	else if (w->described)
 		pt_session_described(p, cseq, uri, w->range);
@@ -196,8 +206,9 @@ static void look_at_recording(Replay *r) {
 	for (unsigned i = 0; i < PT_STREAM_TRACKS; i++) {
 		pt_format_unref(r->formats[i]);
 		r->formats[i] = formats[i];
-		if (!formats[i] || r->packed[i])
+		if (!formats[i] || (r->packed[i] && r->packed[i]->codec == formats[i]->codec))
 			continue;
+		pt_format_unref(r->packed[i]);
 		pt_rtp_packer_init(&r->packers[i], formats[i], i);
 		r->packed[i] = pt_format_ref(formats[i]);
 	}
@@ -209,6 +220,13 @@ static void end_run(Replay *r) {
 	if (r->run)
 		r->recording->ops->close(r->run);
 	r->run = NULL;
+}
+
+static void run_over(Replay *r) {
+	end_run(r);
+	g_mutex_lock(&r->lock);
+	r->over = r->run_generation == r->generation;
+	g_mutex_unlock(&r->lock);
 }
 
 /* The span in wall time. */
@@ -348,11 +366,11 @@ static void go_on(Replay *r) {
 	case PT_REPLAY_OVER:
 		if (!r->begun)
 			say_error(r, 457, "there is no footage in this range");
-		end_run(r);
+		run_over(r);
 		break;
 	case PT_REPLAY_FAILED:
 		say_error(r, 500, error->message);
-		end_run(r);
+		run_over(r);
 		break;
 	}
 }
@@ -457,7 +475,7 @@ const char *pt_replay_track_name(const Replay *r, unsigned track) { return r->re
 PtFormat *pt_replay_format(const Replay *r, unsigned track) {
 	Replay *own = (Replay *)r;
 	g_mutex_lock(&own->lock);
-	PtFormat *format = r->formats[track];
+	PtFormat *format = r->formats[track] ? pt_format_ref(r->formats[track]) : NULL;
 	g_mutex_unlock(&own->lock);
 	return format;
 }
@@ -477,7 +495,11 @@ void pt_replay_describe(Replay *r, const PtRtspMessage *m, const char *cseq) {
 
 /* "all", "predicted" (which may be all), "intra", "intra/4000" */
 static bool read_frames(const char *text, PtReplaySpan *span) {
-	if (!text || !g_ascii_strcasecmp(text, "all") || !g_ascii_strcasecmp(text, "predicted"))
+	if (!text)
+		return true;
+	span->intra = false;
+	span->interval = 0;
+	if (!g_ascii_strcasecmp(text, "all") || !g_ascii_strcasecmp(text, "predicted"))
 		return true;
 	if (g_ascii_strncasecmp(text, "intra", 5))
 		return false;
@@ -492,13 +514,15 @@ static bool read_frames(const char *text, PtReplaySpan *span) {
 	return true;
 }
 
-static bool read_order(const PtRtspMessage *m, bool udp, Order *o, GError **error) {
+/* o: what holds where nothing is stated; standing: its range as well. */
+static bool read_order(const PtRtspMessage *m, bool udp, bool standing, Order *o, GError **error) {
 	const char *range = pt_rtsp_message_get(m, "Range"), *control = pt_rtsp_message_get(m, "Rate-Control"),
 	           *scale = pt_rtsp_message_get(m, "Scale");
 	PtRtspRange span = {0};
 	char *rest = NULL;
-	double factor = scale ? g_ascii_strtod(scale, &rest) : 1;
-	bool no = control && !g_ascii_strcasecmp(control, "no");
+	bool reversed = o->span.reverse;
+	double factor = scale ? g_ascii_strtod(scale, &rest) : reversed ? -o->scale : o->scale;
+	bool no = control ? !g_ascii_strcasecmp(control, "no") : !o->paced;
 	o->paced = !no || udp; /* over UDP nothing else would hold it back */
 	o->scale = ABS(factor);
 	if (control && !no && g_ascii_strcasecmp(control, "yes")) {
@@ -511,6 +535,11 @@ static bool read_order(const PtRtspMessage *m, bool udp, Order *o, GError **erro
 		pt_error_set(error, INVALID, "Frames is all, predicted, intra or intra/MILLISECONDS");
 	} else if (range && !pt_rtsp_range_parse(range, &span)) {
 		pt_error_set(error, UNSUPPORTED, "Range is clock=20261125T120000Z- (UTC, either end may be open) or npt=0-");
+	} else if (!range && standing) {
+		o->span.reverse = factor < 0;
+		if (o->span.reverse != reversed)
+			o->span.to_ns = o->span.reverse ? INT64_MIN : INT64_MAX;
+		return true;
 	} else {
 		o->span.reverse = factor < 0;
 		o->relative = !span.clock;
@@ -525,43 +554,69 @@ static bool read_order(const PtRtspMessage *m, bool udp, Order *o, GError **erro
 	return false;
 }
 
-bool pt_replay_play(Replay *r, const PtRtspMessage *m, const char *cseq, GError **error) {
-	Order order = {.cseq = (uint8_t)g_ascii_strtoull(cseq, NULL, 10)};
-	bool udp = false;
+static bool same(const Order *a, const Order *b) {
+	return a->paced == b->paced && ABS(a->scale - b->scale) < 1e-6 && a->span.reverse == b->span.reverse &&
+	       a->span.intra == b->span.intra && a->span.interval == b->span.interval && a->span.tracks == b->span.tracks;
+}
+
+/* Whether there is a place to go on from. */
+static bool stands(Replay *r) {
+	g_mutex_lock(&r->lock);
+	bool ended = r->over && !r->paused && !r->posted;
+	g_mutex_unlock(&r->lock);
+	return r->stands && (!ended || r->peer->queue_bytes);
+}
+
+/* What comes next: what waits for the connection, or else what follows the last that it was given. */
+static void go_on_from(const Replay *r, Order *o, int64_t first_ns) {
+	const PtRtpBlock *waiting = r->peer->queue.head ? r->peer->queue.head->data : NULL;
+	int64_t at = waiting ? waiting->wall_ns : r->sent_ns;
+	if (!at)
+		return;
+	o->span.from_ns = at - (o->relative ? first_ns : 0);
+	o->from_begin = o->from_end = false;
+}
+
+PtReplayPlay pt_replay_play(Replay *r, const PtRtspMessage *m, const char *cseq, GError **error) {
+	Order order = {.paced = true, .scale = 1};
+	bool udp = false, standing = !pt_rtsp_message_get(m, "Range") && stands(r);
+	if (standing)
+		order = r->order;
+	order.cseq = (uint8_t)g_ascii_strtoull(cseq, NULL, 10);
+	order.span.tracks = 0;
 	for (unsigned i = 0; i < PT_STREAM_TRACKS; i++) {
 		order.span.tracks |= (unsigned)r->peer->tracks[i].set << i;
 		udp |= r->peer->tracks[i].set && !r->peer->tracks[i].tcp;
 	}
-	if (!read_order(m, udp, &order, error))
-		return false;
-	remember(r, m, cseq);
-	pt_peer_drop_queue(r->peer);
+	if (!read_order(m, udp, standing, &order, error))
+		return PT_REPLAY_PLAY_REFUSED;
+	bool on = standing && same(&order, &r->order);
+	if (!on)
+		remember(r, m, cseq);
 	g_mutex_lock(&r->lock);
-	r->order = order;
-	r->generation++;
-	r->ask_play = true;
+	if (standing && !on)
+		go_on_from(r, &order, r->first_ns);
+	if (!on) {
+		r->order = order;
+		r->generation++;
+		r->ask_play = true;
+		r->over = false;
+	}
 	r->paused = false;
 	g_cond_signal(&r->changed);
 	g_mutex_unlock(&r->lock);
-	return true;
+	if (!on) {
+		pt_peer_drop_queue(r->peer);
+		r->sent_ns = 0;
+	}
+	return on ? PT_REPLAY_PLAY_ON : PT_REPLAY_PLAY_ASKED;
 }
 
-static void set_paused(Replay *r, bool paused) {
+void pt_replay_pause(Replay *r) {
 	g_mutex_lock(&r->lock);
-	r->paused = paused;
+	r->paused = true;
 	g_cond_signal(&r->changed);
 	g_mutex_unlock(&r->lock);
-}
-
-void pt_replay_pause(Replay *r) { set_paused(r, true); }
-
-bool pt_replay_resume(Replay *r) {
-	g_mutex_lock(&r->lock);
-	bool stands = r->paused && r->generation;
-	g_mutex_unlock(&r->lock);
-	if (stands)
-		set_paused(r, false);
-	return stands;
 }
 
 void pt_replay_drained(Replay *r, size_t queue_bytes) {

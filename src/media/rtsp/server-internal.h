@@ -169,13 +169,16 @@ const char *pt_replay_path(const Replay *replay);
 /* A reply is still to be written. */
 bool pt_replay_busy(const Replay *replay);
 /* Both are answered once the disk has: with pt_session_described(), pt_session_playing() or pt_session_refuse(). The message
- * is read at once. False: it cannot be, and why. */
+ * is read at once. */
 void pt_replay_describe(Replay *replay, const PtRtspMessage *message, const char *cseq);
-bool pt_replay_play(Replay *replay, const PtRtspMessage *message, const char *cseq, GError **error);
-/* Goes on where it stood; false when it stands nowhere yet. */
-bool pt_replay_resume(Replay *replay);
+typedef enum {
+	PT_REPLAY_PLAY_ASKED,
+	PT_REPLAY_PLAY_ON,      /* no place is stated and nothing new: it goes on where it stands, and the caller answers */
+	PT_REPLAY_PLAY_REFUSED, /* it cannot be, and why */
+} PtReplayPlay;
+PtReplayPlay pt_replay_play(Replay *replay, const PtRtspMessage *message, const char *cseq, GError **error);
 void pt_replay_pause(Replay *replay);
-/* Of the last DESCRIBE; borrowed, NULL: no such track. */
+/* Of the last DESCRIBE; a reference, NULL: no such track. */
 PtFormat *pt_replay_format(const Replay *replay, unsigned track);
 const char *pt_replay_track_name(const Replay *replay, unsigned track);
 /* So many bytes wait to be sent: the thread goes on when they are few. */

@@ -173,6 +173,7 @@ void pt_session_described(Peer *p, const char *cseq, const char *uri, const char
 		if (!format)
 			continue;
 		describe_track(sdp, format, i);
+		pt_format_unref(format);
 		g_string_append_printf(sdp, "a=x-onvif-track:%s\r\n", pt_replay_track_name(p->replay, i));
 	}
 	send_description(p, cseq, uri, sdp);
@@ -218,18 +219,26 @@ static void describe_replay(Peer *p, const PtRtspMessage *m, const char *path, c
 		refuse_error(p, cseq, error);
 }
 
+/* "replay/gate/main"; "replay/main" is a stream of a camera of that name. */
 static bool is_replay(const Peer *p, const char *path) {
-	return path && p->server->ops->replay && g_str_has_prefix(path, PT_RTSP_REPLAY);
+	return path && p->server->ops->replay && g_str_has_prefix(path, PT_RTSP_REPLAY) &&
+	       strchr(path + strlen(PT_RTSP_REPLAY), '/');
+}
+
+/* One answer at a time: what would change what is being answered is refused. */
+static bool still_busy(Peer *p, const char *cseq) {
+	if (!p->describe.stream && !(p->replay && pt_replay_busy(p->replay)))
+		return false;
+	pt_session_refuse(p, 455, cseq, "the request before is still being answered");
+	return true;
 }
 
 static void do_describe(Peer *p, const PtRtspMessage *m, const char *cseq) {
 	int track;
 	g_autofree char *path = split_uri(m->uri, &track);
 	g_autoptr(GError) error = NULL;
-	if (p->describe.stream || (p->replay && pt_replay_busy(p->replay))) {
-		pt_session_refuse(p, 455, cseq, "the request before is still being answered");
+	if (still_busy(p, cseq))
 		return;
-	}
 	if (is_replay(p, path)) {
 		describe_replay(p, m, path, cseq);
 		return;
@@ -351,10 +360,8 @@ static bool open_session(Peer *p, char **path, const char *cseq) {
 
 /* A reference to a track's format, or NULL when it is not offered. */
 static PtFormat *offered_format(const Peer *p, unsigned track) {
-	if (p->replay) {
-		PtFormat *format = pt_replay_format(p->replay, track);
-		return format ? pt_format_ref(format) : NULL;
-	}
+	if (p->replay)
+		return pt_replay_format(p->replay, track);
 	PtFormat *format = pt_stream_get_format(p->stream, track);
 	if (offers(p, p->stream, format))
 		return format;
@@ -423,23 +430,27 @@ void pt_session_playing(Peer *p, const char *cseq, const char *range, const char
 	if (*rtp_info)
 		pt_rtsp_write_header(&p->out, "RTP-Info", "%s", rtp_info);
 	pt_rtsp_write_header(&p->out, "Rate-Control", paced ? "yes" : "no");
-	pt_rtsp_write_header(&p->out, "Scale", "%.1f", scale);
+	char text[G_ASCII_DTOSTR_BUF_SIZE];
+	pt_rtsp_write_header(&p->out, "Scale", "%s", g_ascii_formatd(text, sizeof text, "%g", scale));
 	end(p);
 }
 
 static void play_replay(Peer *p, const PtRtspMessage *m, const char *cseq) {
 	g_autoptr(GError) error = NULL;
-	if (pt_replay_busy(p->replay)) {
-		pt_session_refuse(p, 455, cseq, "the request before is still being answered");
-	} else if (!pt_rtsp_message_get(m, "Range") && pt_replay_resume(p->replay)) {
-		p->state = SESSION_PLAYING;
-		reply(p, 200, cseq);
-	} else if (pt_replay_play(p->replay, m, cseq, &error)) {
-		p->state = SESSION_PLAYING;
-	} else {
+	if (still_busy(p, cseq))
+		return;
+	switch (pt_replay_play(p->replay, m, cseq, &error)) {
+	case PT_REPLAY_PLAY_REFUSED:
 		pt_session_refuse(p, g_error_matches(error, PT_ERROR, PT_ERROR_UNSUPPORTED) ? 457 : 400, cseq,
 		                  error->message);
+		return;
+	case PT_REPLAY_PLAY_ON:
+		reply(p, 200, cseq);
+		break;
+	case PT_REPLAY_PLAY_ASKED:
+		break;
 	}
+	p->state = SESSION_PLAYING;
 }
 
 static void do_play(Peer *p, const PtRtspMessage *m, const char *cseq) {
@@ -472,7 +483,7 @@ static void do_play(Peer *p, const PtRtspMessage *m, const char *cseq) {
 }
 
 static void do_pause(Peer *p, const PtRtspMessage *m, const char *cseq) {
-	if (!own_session(p, m, cseq))
+	if (!own_session(p, m, cseq) || (p->replay && still_busy(p, cseq)))
 		return;
 	p->state = SESSION_READY;
 	if (p->replay)
