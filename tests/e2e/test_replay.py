@@ -3,6 +3,7 @@
 replay extension, ffmpeg as a client that knows nothing of it. What comes is compared with what lies on the disk."""
 import datetime
 import os
+import signal
 import struct
 import subprocess
 import time
@@ -305,6 +306,30 @@ def test_what_cannot_be_is_refused(kept, headers, status):
         assert got == status, (got, answer, why)
         assert why or status == 551
         assert c.ask("PLAY", Range=f"clock={clock(kept.times[0])}-", **NO_WAIT)[0] == 200
+
+
+def reload(kept, users):
+    def reloads():
+        return sum(e["state"] == "reloaded" for e in kept.h.events(topic="system"))
+    before = reloads()
+    (kept.h.dir / "users.yaml").write_text(users)
+    kept.h.process.send_signal(signal.SIGHUP)
+    wait_for("the reload", lambda: reloads() > before)
+
+
+def test_rights_that_are_taken_hold_for_what_is_open(kept):
+    """A client that logged in and described a recording when its user could see the camera, and says no password again."""
+    where = {"Range": f"clock={clock(kept.times[0])}-", **NO_WAIT}
+    with kept.client() as playing, kept.client() as looking:
+        play(playing, **where)
+        assert looking.ask("DESCRIBE")[0] == 200
+        try:
+            reload(kept, "recorder: { role: viewer, cameras: [yard] }\n")
+            playing.challenge = looking.challenge = None
+            assert playing.ask("PLAY", **where)[0] == 403
+            assert looking.ask("DESCRIBE")[0] == 403
+        finally:
+            reload(kept, "recorder: { role: viewer }\n")
 
 
 def test_footage_that_is_damaged_costs_itself_alone(kept):

@@ -44,16 +44,17 @@ def test_sound_goes_where_the_site_file_lets_it(restream, camera, user, sound):
 
 
 def test_clients_of_a_stream_that_is_replaced_are_let_go():
+    # a camera of this name is not taken for recordings, which are at replay/CAMERA/STREAM
     port = free_port()
-    site = f"cameras:\n  one: {{{{ source: 'test:clock?size={{}}', record: never }}}}\nserve: {{{{ rtsp: 127.0.0.1:{port} }}}}\n"
+    site = f"cameras:\n  replay: {{{{ source: 'test:clock?size={{}}', record: never }}}}\nserve: {{{{ rtsp: 127.0.0.1:{port} }}}}\n"
     with Hub(site.format("320x180"), start=False) as h:
         (h.dir / "users.yaml").write_text("recorder: { role: viewer }\n")
         (h.dir / "users.yaml").chmod(0o600)
         (h.dir / "secrets.yaml").write_text(f"app-passwords: {{ recorder: {{ user: recorder, password: {SECRET} }} }}\n")
         os.chmod(h.dir / "secrets.yaml", 0o600)
         h.start()
-        wait_for("a live camera", lambda: h.camera("one")["state"] == "live")
-        client = subprocess.Popen(["ffmpeg", "-v", "error", "-rtsp_transport", "tcp", "-i", f"rtsp://recorder:{SECRET}@127.0.0.1:{port}/one/main",
+        wait_for("a live camera", lambda: h.camera("replay")["state"] == "live")
+        client = subprocess.Popen(["ffmpeg", "-v", "error", "-rtsp_transport", "tcp", "-i", f"rtsp://recorder:{SECRET}@127.0.0.1:{port}/replay/main",
                                    "-f", "null", "-"])
         try:
             wait_for("a client that plays", lambda: h.state()["daemon"]["rtsp"]["playing"] == 1)

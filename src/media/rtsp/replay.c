@@ -468,6 +468,20 @@ void pt_replay_free(Replay *r) {
 	replay_unref(r);
 }
 
+bool pt_replay_is_allowed(const Replay *r, GError **error) {
+	PtRtspServer *server = r->peer->server;
+	PtReplay *now = server->ops->replay(server->data, r->path, r->peer->user, error);
+	if (!now)
+		return false;
+	bool all = true;
+	for (unsigned i = 0; i < PT_STREAM_TRACKS; i++)
+		all &= now->tracks[i] || !r->recording->tracks[i];
+	now->ops->free(now);
+	if (!all)
+		pt_error_set(error, DENIED, "the sound of %s is not for everybody any more: describe it anew", r->path);
+	return all;
+}
+
 const char *pt_replay_path(const Replay *r) { return r->path; }
 bool pt_replay_busy(const Replay *r) { return r->cseq != NULL; }
 const char *pt_replay_track_name(const Replay *r, unsigned track) { return r->recording->tracks[track]; }

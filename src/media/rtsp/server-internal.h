@@ -165,6 +165,8 @@ void pt_peer_drop_queue(Peer *peer);
 /* The recording at a path, looked at for this connection; its thread begins to read. NULL and an error. */
 Replay *pt_replay_new(Peer *peer, const char *path, GError **error);
 void pt_replay_free(Replay *replay); /* from the connection; the thread ends when the disk lets it */
+/* Whether the connection's user may still have all of it: rights change while it is looked at. False: and why not. */
+bool pt_replay_is_allowed(const Replay *replay, GError **error);
 const char *pt_replay_path(const Replay *replay);
 /* A reply is still to be written. */
 bool pt_replay_busy(const Replay *replay);

@@ -209,7 +209,7 @@ static void describe_replay(Peer *p, const PtRtspMessage *m, const char *path, c
 		pt_session_refuse(p, 455, cseq, "a recording is being replayed on this connection: TEARDOWN ends that");
 		return;
 	}
-	if (!p->replay || strcmp(pt_replay_path(p->replay), path)) {
+	if (!p->replay || strcmp(pt_replay_path(p->replay), path) || !pt_replay_is_allowed(p->replay, NULL)) {
 		pt_session_clear(p);
 		p->replay = pt_replay_new(p, path, &error);
 	}
@@ -439,6 +439,11 @@ static void play_replay(Peer *p, const PtRtspMessage *m, const char *cseq) {
 	g_autoptr(GError) error = NULL;
 	if (still_busy(p, cseq))
 		return;
+	if (!pt_replay_is_allowed(p->replay, &error)) {
+		pt_session_clear(p);
+		refuse_error(p, cseq, error);
+		return;
+	}
 	switch (pt_replay_play(p->replay, m, cseq, &error)) {
 	case PT_REPLAY_PLAY_REFUSED:
 		pt_session_refuse(p, g_error_matches(error, PT_ERROR, PT_ERROR_UNSUPPORTED) ? 457 : 400, cseq,
