@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "media/rtsp/message.h"
 #include "media/rtsp/range.h"
+#include "media/rtsp/replay-order.h"
 #include "media/rtsp/transport.h"
 #include <string.h>
 
@@ -25,7 +26,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 		for (unsigned i = 0; i < m->n_headers; i++)
 			g_assert(strlen(m->headers[i].name) + strlen(m->headers[i].value) < PT_RTSP_MAX_HEAD);
 		char id[64];
-		unsigned timeout;
+		unsigned timeout = 0;
 		pt_rtsp_message_session(m, id, sizeof id, &timeout);
 		const char *transport = pt_rtsp_message_get(m, "Transport");
 		PtRtspTransport t;
@@ -35,6 +36,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 		const char *text = pt_rtsp_message_get(m, "Range");
 		if (text && pt_rtsp_range_parse(text, &range) && range.clock && range.has_from)
 			g_free(pt_rtsp_clock_format(range.from_ns));
+		PtReplayOrder order = {.paced = true, .scale = 1};
+		if (pt_replay_order_read(m, timeout & 1, timeout & 2, &order, NULL))
+			g_assert(order.scale > 0 && order.scale <= 16);
 	}
 	pt_rtsp_parser_free(p);
 	return 0;

@@ -4,24 +4,15 @@
 #include "media/replay.h"
 #include "media/rtp/rtcp.h"
 #include "media/rtsp/range.h"
+#include "media/rtsp/replay-order.h"
 #include "media/rtsp/server-internal.h"
 #include <string.h>
 
 #define AHEAD_MAX (1u * 1024 * 1024)     /* bytes that are read and not yet sent */
 #define LOOK_NS (PT_NS_PER_S * 3 / 10)   /* between two looks for what is being recorded */
 #define GAP_PLAYED_NS (PT_NS_PER_S / 25) /* what a gap takes when the server keeps the time */
-#define SCALE_MAX 16.0
 
 enum { CLEAN = 0x80, END = 0x40, DISCONTINUITY = 0x20, TERMINAL = 0x10 };
-
-typedef struct {
-	PtReplaySpan span;
-	bool from_begin, from_end; /* no first point was stated */
-	bool relative;             /* the span is of play time */
-	bool paced;                /* Rate-Control: the server's */
-	double scale;              /* > 0 */
-	uint8_t cseq;
-} Order;
 
 struct Replay {
 	int refs;             /* atomic: the connection, the thread, each posted answer and block */
@@ -35,7 +26,7 @@ struct Replay {
 	/* under lock */
 	bool quit, ask_describe, ask_play, paused;
 	bool over;           /* the last run came to its end */
-	Order order;         /* of the last PLAY; written on the loop */
+	PtReplayOrder order; /* of the last PLAY; written on the loop */
 	unsigned generation; /* of PLAY: what is older is not sent any more */
 	size_t posted, queued;
 	int64_t first_ns, last_ns;
@@ -49,7 +40,7 @@ struct Replay {
 
 	/* the replay's thread only */
 	PtReplayRun *run;
-	Order now;
+	PtReplayOrder now;
 	unsigned run_generation;
 	bool begun; /* the PLAY was answered */
 	PtRtpPacker packers[PT_STREAM_TRACKS];
@@ -230,7 +221,7 @@ static void run_over(Replay *r) {
 }
 
 /* The span in wall time. */
-static void resolve(Replay *r, Order *o) {
+static void resolve(Replay *r, PtReplayOrder *o) {
 	g_mutex_lock(&r->lock);
 	int64_t first = r->first_ns, last = r->last_ns;
 	g_mutex_unlock(&r->lock);
@@ -507,72 +498,6 @@ void pt_replay_describe(Replay *r, const PtRtspMessage *m, const char *cseq) {
 	g_mutex_unlock(&r->lock);
 }
 
-/* "all", "predicted" (which may be all), "intra", "intra/4000" */
-static bool read_frames(const char *text, PtReplaySpan *span) {
-	if (!text)
-		return true;
-	span->intra = false;
-	span->interval = 0;
-	if (!g_ascii_strcasecmp(text, "all") || !g_ascii_strcasecmp(text, "predicted"))
-		return true;
-	if (g_ascii_strncasecmp(text, "intra", 5))
-		return false;
-	span->intra = true;
-	if (!text[5])
-		return true;
-	char *rest;
-	guint64 ms = text[5] == '/' && g_ascii_isdigit(text[6]) ? g_ascii_strtoull(text + 6, &rest, 10) : G_MAXUINT64;
-	if (ms > 3600 * 1000 || *rest)
-		return false;
-	span->interval = (int64_t)ms * PT_NS_PER_MS;
-	return true;
-}
-
-/* o: what holds where nothing is stated; standing: its range as well. */
-static bool read_order(const PtRtspMessage *m, bool udp, bool standing, Order *o, GError **error) {
-	const char *range = pt_rtsp_message_get(m, "Range"), *control = pt_rtsp_message_get(m, "Rate-Control"),
-	           *scale = pt_rtsp_message_get(m, "Scale");
-	PtRtspRange span = {0};
-	char *rest = NULL;
-	bool reversed = o->span.reverse;
-	double factor = scale ? g_ascii_strtod(scale, &rest) : reversed ? -o->scale : o->scale;
-	bool no = control ? !g_ascii_strcasecmp(control, "no") : !o->paced;
-	o->paced = !no || udp; /* over UDP nothing else would hold it back */
-	o->scale = ABS(factor);
-	if (control && !no && g_ascii_strcasecmp(control, "yes")) {
-		pt_error_set(error, INVALID, "Rate-Control is yes or no");
-	} else if ((scale && *rest) || !(o->scale > 0.01 && o->scale <= SCALE_MAX)) {
-		pt_error_set(error, INVALID, "Scale is a number from -%.1f to %.1f, not 0", SCALE_MAX, SCALE_MAX);
-	} else if (no && o->scale != 1.0) {
-		pt_error_set(error, INVALID, "with Rate-Control: no, Scale is 1.0 or -1.0: the client sets the pace");
-	} else if (!read_frames(pt_rtsp_message_get(m, "Frames"), &o->span)) {
-		pt_error_set(error, INVALID, "Frames is all, predicted, intra or intra/MILLISECONDS");
-	} else if (range && !pt_rtsp_range_parse(range, &span)) {
-		pt_error_set(error, UNSUPPORTED, "Range is clock=20261125T120000Z- (UTC, either end may be open) or npt=0-");
-	} else if (!range && standing) {
-		o->span.reverse = factor < 0;
-		if (o->span.reverse != reversed)
-			o->span.to_ns = o->span.reverse ? INT64_MIN : INT64_MAX;
-		return true;
-	} else {
-		o->span.reverse = factor < 0;
-		o->relative = !span.clock;
-		o->span.from_ns = span.from_ns;
-		o->from_begin = !span.has_from && !o->span.reverse;
-		o->from_end = !span.has_from && o->span.reverse;
-		o->span.to_ns = span.has_to ? span.to_ns : o->span.reverse ? INT64_MIN : INT64_MAX;
-		if (!span.has_from || !span.has_to || o->span.reverse == (span.to_ns < span.from_ns))
-			return true;
-		pt_error_set(error, UNSUPPORTED, "the range runs against the direction of Scale");
-	}
-	return false;
-}
-
-static bool same(const Order *a, const Order *b) {
-	return a->paced == b->paced && ABS(a->scale - b->scale) < 1e-6 && a->span.reverse == b->span.reverse &&
-	       a->span.intra == b->span.intra && a->span.interval == b->span.interval && a->span.tracks == b->span.tracks;
-}
-
 /* Whether there is a place to go on from. */
 static bool stands(Replay *r) {
 	g_mutex_lock(&r->lock);
@@ -582,7 +507,7 @@ static bool stands(Replay *r) {
 }
 
 /* What comes next: what waits for the connection, or else what follows the last that it was given. */
-static void go_on_from(const Replay *r, Order *o, int64_t first_ns) {
+static void go_on_from(const Replay *r, PtReplayOrder *o, int64_t first_ns) {
 	const PtRtpBlock *waiting = r->peer->queue.head ? r->peer->queue.head->data : NULL;
 	int64_t at = waiting ? waiting->wall_ns : r->sent_ns;
 	if (!at)
@@ -592,7 +517,7 @@ static void go_on_from(const Replay *r, Order *o, int64_t first_ns) {
 }
 
 PtReplayPlay pt_replay_play(Replay *r, const PtRtspMessage *m, const char *cseq, GError **error) {
-	Order order = {.paced = true, .scale = 1};
+	PtReplayOrder order = {.paced = true, .scale = 1};
 	bool udp = false, standing = !pt_rtsp_message_get(m, "Range") && stands(r);
 	if (standing)
 		order = r->order;
@@ -602,9 +527,9 @@ PtReplayPlay pt_replay_play(Replay *r, const PtRtspMessage *m, const char *cseq,
 		order.span.tracks |= (unsigned)r->peer->tracks[i].set << i;
 		udp |= r->peer->tracks[i].set && !r->peer->tracks[i].tcp;
 	}
-	if (!read_order(m, udp, standing, &order, error))
+	if (!pt_replay_order_read(m, udp, standing, &order, error))
 		return PT_REPLAY_PLAY_REFUSED;
-	bool on = standing && same(&order, &r->order);
+	bool on = standing && pt_replay_order_same(&order, &r->order);
 	if (!on)
 		remember(r, m, cseq);
 	g_mutex_lock(&r->lock);
