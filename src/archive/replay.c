@@ -4,6 +4,7 @@
 #include "media/fmp4/read.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <unistd.h>
 
 #define TRACKS 2                       /* pictures and sound */
@@ -50,6 +51,17 @@ struct PtReplayRun {
 };
 
 static const char *series_name(const Recording *r, unsigned track) { return track ? "audio" : r->stream; }
+
+/* 0 when nothing of it was ever recorded, -1: error. */
+static int64_t series_of(const Recording *r, unsigned track, GError **error) {
+	g_autoptr(GArray) all = pt_store_all_series(pt_archive_store(r->archive), false, error);
+	for (guint i = 0; all && i < all->len; i++) {
+		const PtSeriesRow *row = &g_array_index(all, PtSeriesRow, i);
+		if (!strcmp(row->camera, r->camera) && !strcmp(row->stream, series_name(r, track)))
+			return row->id;
+	}
+	return all ? 0 : -1;
+}
 
 /* ---- files ---- */
 
@@ -322,8 +334,11 @@ static PtReplayRun *run_open(PtReplay *replay, const PtReplaySpan *span, GError 
 		/* sound run backwards is of no use to anybody */
 		if (!(span->tracks >> i & 1) || (i && (span->reverse || !r->sound)))
 			continue;
-		c->series = pt_store_series(store_of(run), r->camera, series_name(r, i), error);
-		if (!c->series || !fill(run, c, error)) {
+		int64_t series = series_of(r, i, error);
+		if (!series)
+			continue;
+		c->series = series;
+		if (series < 0 || !fill(run, c, error)) {
 			run_close(run);
 			return NULL;
 		}
@@ -376,8 +391,8 @@ static bool describe(PtReplay *replay, PtFormat *formats[PT_STREAM_TRACKS], int6
 	for (unsigned i = 0; i < (r->sound ? TRACKS : 1u); i++) {
 		Cursor c = {.fd = -1, .row.start_ns = INT64_MAX};
 		PtSegmentRow first;
-		c.series = pt_store_series(store_of(&run), r->camera, series_name(r, i), error);
-		int there = c.series ? step_file(&run, &c, false, error) : -1;
+		c.series = series_of(r, i, error);
+		int there = c.series > 0 ? step_file(&run, &c, false, error) : (int)c.series;
 		if (there > 0) {
 			formats[i] = pt_format_ref(track_of(&c)->format);
 			*ret_last_ns = MAX(*ret_last_ns, c.row.end_ns);

@@ -354,6 +354,7 @@ def test_what_is_not_there(kept):
     for path, status in (("replay/none/main", 404), ("replay/yard/sub", 404), ("replay/gate/audio", 404), ("replay/", 404), ("replay/../gate/main", 404)):
         with kept.client(path) as c:
             assert c.ask("DESCRIBE")[0] == status, path
+    assert not [r for r in kept.h.get("/api/archive")["series"] if (r["camera"], r["stream"]) == ("yard", "sub")], "asking makes nothing"
     with kept.client() as c:
         assert c.ask("SETUP", f"{c.url}/track0", Transport="RTP/AVP/TCP;interleaved=0-1")[0] == 455
 
