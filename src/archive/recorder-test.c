@@ -29,8 +29,8 @@ static void open_archive(Fixture *f) {
 	f->archive = pt_archive_open(&(PtArchiveParams){.path = f->dir, .sync_ns = 2 * S}, NULL, &error);
 	g_assert_no_error(error);
 	f->stream = pt_stream_new("gate/main");
-	f->recorder =
-	    pt_archive_record(f->archive, f->stream, &(PtRecorderParams){.camera = "gate", .video = "main"}, &error);
+	f->recorder = pt_archive_record(
+	    f->archive, f->stream, &(PtRecorderParams){.camera = "gate", .video = "main", .metadata = "metadata"}, &error);
 	g_assert_no_error(error);
 }
 
@@ -168,6 +168,30 @@ static void test_gaps(Fixture *f, gconstpointer unused) {
 	assert_gap(all, 3, "pigtail was stopped", -1);
 	assert_gap(all, 4, "waiting for the first picture", -1);
 	g_assert_cmpint(g_array_index(all, PtGapRow, 4).end_ns, ==, 0);
+}
+
+/* A document of events every five seconds for some minutes: a segment a minute, and no gap but the two at the ends. */
+static void test_metadata_is_sparse(Fixture *f, gconstpointer unused) {
+	PtFormat *video = f->format;
+	f->format = pt_format_new(&(PtFormat){.codec = PT_CODEC_ONVIF_METADATA, .timescale = 90000}, NULL, 0);
+	for (int i = 0; i < 40; i++) {
+		f->counter = 0; /* a key */
+		f->dts = i * 5 * 90000;
+		push_one(f, 0);
+		f->wall += 5 * S - S / FPS;
+	}
+	close_archive(f);
+	pt_format_unref(f->format);
+	f->format = video;
+	open_archive(f);
+	PtStore *store = pt_archive_store(f->archive);
+	int64_t series = pt_store_series(store, "gate", "metadata", NULL);
+	g_autoptr(GArray) rows = pt_store_segments(store, series, 0, INT64_MAX, NULL);
+	g_autoptr(GArray) all = pt_store_gaps(store, series, 0, INT64_MAX, NULL);
+	g_assert_cmpuint(rows->len, ==, 4);
+	for (guint i = 0; i < all->len; i++)
+		g_assert_null(strstr(g_array_index(all, PtGapRow, i).reason, "sent nothing"));
+	g_assert_cmpuint(all->len, <=, 2);
 }
 
 static void test_clock_steps(Fixture *f, gconstpointer unused) {
@@ -421,6 +445,7 @@ int main(int argc, char **argv) {
 #define ADD(name, fn) g_test_add("/recorder/" name, Fixture, NULL, set_up, fn, tear_down)
 	ADD("plain", test_plain);
 	ADD("gaps", test_gaps);
+	ADD("metadata-is-sparse", test_metadata_is_sparse);
 	ADD("clock-steps", test_clock_steps);
 	ADD("truncation", test_truncation);
 	ADD("recovery", test_recovery);

@@ -60,6 +60,9 @@ int64_t pt_axis_place(PtAxis *axis, int64_t wall_ns, int64_t expected_ns, bool k
 
 static int64_t ticks_to_ns(const PtFormat *f, int64_t ticks) { return ticks * PT_NS_PER_S / f->timescale; }
 
+/* Metadata comes when there is something to tell: its silence is nothing missing. */
+static bool is_sparse(const PtFormat *f) { return pt_codec_kind(f->codec) == PT_KIND_METADATA; }
+
 /* Hands the pending samples over. last_duration in ticks: of the newest of them. */
 static void hand_over(PtRecorder *r, Track *t, int64_t last_duration) {
 	if (!t->n)
@@ -76,6 +79,7 @@ static void hand_over(PtRecorder *r, Track *t, int64_t last_duration) {
 	f->wall_start_ns = t->start_wall;
 	f->wall_end_ns = t->last_wall + ticks_to_ns(t->format, f->durations[t->n - 1]);
 	f->fresh = t->fresh;
+	f->sparse = is_sparse(t->format);
 	f->gap_reason = g_steal_pointer(&t->gap_reason);
 	if (t->fresh)
 		t->segment_wall = t->start_wall;
@@ -98,7 +102,7 @@ static void set_gap_reason(Track *t, char *reason) {
 static void cut_before(PtRecorder *r, Track *t, const PtSample *s, int64_t wall, int64_t dts_step, bool jump) {
 	bool format_changed = t->format && !pt_format_equal(t->format, s->format);
 	int64_t guess = guess_duration(t);
-	bool stalled = t->connected && dts_step > s->format->timescale && dts_step > 4 * guess;
+	bool stalled = t->connected && !is_sparse(s->format) && dts_step > s->format->timescale && dts_step > 4 * guess;
 	bool holed = s->broken && dts_step > guess + guess / 2;
 	if (!t->connected || jump || stalled || holed) {
 		hand_over(r, t, guess);

@@ -253,7 +253,7 @@ static void write_fragment(PtWriter *w, PtFragment *f) {
 	}
 	w->broken = false; /* the problem is over when a sync goes well, too */
 	if (prior_end && !s->gap_open &&
-	    (f->gap_reason ? f->wall_start_ns > prior_end : f->wall_start_ns - prior_end > PT_NS_PER_S)) {
+	    (f->gap_reason ? f->wall_start_ns > prior_end : !f->sparse && f->wall_start_ns - prior_end > PT_NS_PER_S)) {
 		open_gap(w, s, prior_end, f->gap_reason ? f->gap_reason : "the camera sent nothing");
 	}
 	close_gap(w, s, f->wall_start_ns);

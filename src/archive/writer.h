@@ -14,6 +14,7 @@ struct PtFragment {
 	PtSeries *series;
 	int64_t wall_start_ns, wall_end_ns; /* decode times on the archive's axis */
 	bool fresh;                         /* a new segment begins here: first, new format, or a minute is over */
+	bool sparse;                        /* metadata: silence before it is nothing missing */
 	char *gap_reason;                   /* not NULL: footage is missing before it, and why; owned */
 	size_t n, bytes;
 	PtSample **samples;  /* references */
