@@ -110,8 +110,8 @@ bool pt_node_is_kind(const PtNode *node, PtNodeKind kind, GPtrArray *problems) {
 	static const char *const names[] = {"a single value", "a list ([a, b] or lines with -)", "a map (key: value)"};
 	if (node->kind == kind)
 		return true;
-	pt_problem(problems, node, "is %s, but %s is expected here", pt_node_is_empty(node) ? "empty" : names[node->kind],
-	           names[kind]);
+	pt_problem(problems, node, "is %s, but %s is expected here%s", pt_node_is_empty(node) ? "empty" : names[node->kind],
+	           names[kind], pt_node_is_empty(node) && kind == PT_NODE_MAP ? ": indent what belongs to it further" : "");
 	return false;
 }
 
@@ -253,8 +253,13 @@ bool pt_node_check_keys(const PtNode *node, const char *const *known, GPtrArray 
 		const PtNode *child = pt_node_at(node, i);
 		if (g_strv_contains(known, child->key))
 			continue;
+		const PtNode *before = i ? pt_node_at(node, i - 1) : NULL;
 		g_autofree char *list = pt_suggest_join(known), *meant = pt_suggest_text(child->key, known);
-		pt_problem(problems, child, "is not a known key%s; known here: %s", meant, list);
+		if (before && !*meant && child->kind == PT_NODE_MAP && before->kind == PT_NODE_SCALAR && !*before->text)
+			pt_problem(problems, child, "is not a known key here: if it belongs to %s, indent it further",
+			           before->key);
+		else
+			pt_problem(problems, child, "is not a known key%s; known here: %s", meant, list);
 	}
 	return true;
 }

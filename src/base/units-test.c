@@ -25,6 +25,9 @@ static const struct {
     {"1.s", -1, "not a duration"},
     {"1e9s", -1, "unknown"},
     {"1min 30s", -1, "unknown"},
+    {"10sec", -1, "the unit 'sec' is unknown (did you mean s?)"},
+    {"2 Hours", -1, "(did you mean h?)"},
+    {"20MS", -1, "(did you mean ms?)"},
     {"99999999999999999999s", -1, "not a duration"},
     {"300000d", -1, "too large"},
 };

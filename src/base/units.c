@@ -84,6 +84,22 @@ static gboolean refuse(const Quantity *q, const char *text, const char *why, GEr
 	return FALSE;
 }
 
+/* What people write for a unit, or the unit in other letters: 'sec', 'hours', 'gib'. NULL: no guess. */
+static const char *unit_meant(const Quantity *q, const char *word) {
+	static const char *const others[][2] = {{"sec", "s"},    {"secs", "s"},     {"second", "s"},    {"seconds", "s"},
+	                                        {"mins", "min"}, {"minute", "min"}, {"minutes", "min"}, {"hr", "h"},
+	                                        {"hrs", "h"},    {"hour", "h"},     {"hours", "h"},     {"day", "d"},
+	                                        {"days", "d"},   {"week", "w"},     {"weeks", "w"},     {"k", "KiB"},
+	                                        {"m", "MiB"},    {"g", "GiB"},      {"t", "TiB"}};
+	for (size_t i = 0; i < G_N_ELEMENTS(others); i++)
+		if (!g_ascii_strcasecmp(others[i][0], word))
+			word = others[i][1];
+	for (const Unit *unit = q->units; unit->name; unit++)
+		if (!g_ascii_strcasecmp(unit->name, word))
+			return unit->name;
+	return NULL;
+}
+
 static gboolean parse(const Quantity *q, const char *text, uint64_t *ret, GError **error) {
 	const char *p = text;
 	uint64_t whole, billionths;
@@ -113,7 +129,9 @@ static gboolean parse(const Quantity *q, const char *text, uint64_t *ret, GError
 		*ret = value;
 		return TRUE;
 	}
-	g_autofree char *why = g_strdup_printf("the unit '%.12s' is unknown", g_str_is_ascii(p) ? p : "?");
+	const char *meant = unit_meant(q, p);
+	g_autofree char *why = g_strdup_printf("the unit '%.12s' is unknown%s%s%s", g_str_is_ascii(p) ? p : "?",
+	                                       meant ? " (did you mean " : "", meant ? meant : "", meant ? "?)" : "");
 	return refuse(q, text, why, error);
 }
 

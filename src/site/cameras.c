@@ -12,8 +12,7 @@ const char *const pt_sound_words[] = {"never", "events", "always", "talk", NULL}
 const char *const pt_transport_words[] = {"tcp", "udp", NULL};
 const char *const pt_site_events_words[] = {"any", "none", "pull", "push", "metadata", NULL};
 
-static const char *const source_schemes[] = {"rtsp", "rtsps", "onvif", "onvifs", "v4l2", "file", "test", NULL};
-static const char *const source_built[] = {"rtsp", "rtsps", "onvif", "onvifs", "v4l2", "file", "test", NULL};
+static const char *const source_schemes[] = {"onvif", "onvifs", "rtsp", "rtsps", "v4l2", "file", "test", NULL};
 
 void pt_site_camera_free(void *data) {
 	PtSiteCamera *c = data;
@@ -36,13 +35,6 @@ static void read_source(PtSite *site, const PtNode *node, char **ret, GPtrArray 
 	if (!pt_node_read_text(node, ret, problems) || !pt_site_check_url(node, *ret, source_schemes, problems))
 		return;
 	g_autofree char *scheme = g_ascii_strdown(*ret, strchr(*ret, ':') - *ret);
-	if (!g_strv_contains(source_built, scheme)) {
-		g_autofree char *path = pt_node_path(node);
-		g_ptr_array_add(
-		    site->notes,
-		    g_strdup_printf("%s:%d: %s: this build does not speak %s yet: the camera will be shown as lost",
-		                    pt_node_file(node), node->line, path, scheme));
-	}
 	if (!strcmp(scheme, "test") && strcmp(*ret, "test:clock") && strncmp(*ret, "test:clock?", 11))
 		pt_problem(problems, node,
 		           "'%.60s' is not test:clock, with options or without (test:clock?size=640x360&fps=15)", *ret);
@@ -118,9 +110,12 @@ static void read_onvif(const PtNode *camera, PtSiteCamera *c, GPtrArray *problem
 		pt_problem(problems, profiles, "sub is given twice: as an address (sub:) and as a profile");
 }
 
-static void read_days(const PtNode *node, int64_t *ret_ns, GPtrArray *problems) {
+void pt_site_read_days(const PtNode *node, int64_t *ret_ns, GPtrArray *problems) {
 	double days;
-	if (pt_node_read_number(node, 0.01, 3650, &days, problems))
+	if (node && node->kind == PT_NODE_SCALAR && g_str_has_suffix(node->text, "d"))
+		pt_problem(problems, node, "'%.20s' has a unit, and this is a number of days: write %.*s", node->text,
+		           (int)MIN(strlen(node->text) - 1, 20), node->text);
+	else if (pt_node_read_number(node, 0.01, 3650, &days, problems))
 		*ret_ns = (int64_t)(days * (double)DAY_NS);
 }
 
@@ -150,8 +145,8 @@ static void read_keep(const PtNode *node, PtSiteCamera *c, GPtrArray *problems) 
 	static const char *const known[] = {"days", "max-days", "size", NULL};
 	if (!node || !pt_node_check_keys(node, known, problems))
 		return;
-	read_days(pt_node_get(node, "days"), &c->keep_ns, problems);
-	read_days(pt_node_get(node, "max-days"), &c->max_keep_ns, problems);
+	pt_site_read_days(pt_node_get(node, "days"), &c->keep_ns, problems);
+	pt_site_read_days(pt_node_get(node, "max-days"), &c->max_keep_ns, problems);
 	pt_node_read_size(pt_node_get(node, "size"), &c->keep_bytes, problems);
 	if (c->max_keep_ns && c->keep_ns > c->max_keep_ns)
 		pt_problem(problems, node, "days is more than max-days, which ends everything");

@@ -40,7 +40,8 @@ bool pt_site_check_url(const PtNode *node, const char *url, const char *const *s
 	g_autofree char *scheme = colon ? g_ascii_strdown(url, colon - url) : g_strdup("");
 	if (!g_strv_contains(schemes, scheme)) {
 		g_autofree char *list = pt_suggest_join(schemes), *meant = pt_suggest_text(scheme, schemes);
-		pt_problem(problems, node, "must begin with one of %s, followed by ':'%s", list, meant);
+		pt_problem(problems, node, "must begin with one of %s, followed by ':'%s (such as %s://ADDRESS)", list,
+		           meant, schemes[0]);
 		return false;
 	}
 	if (g_str_has_prefix(colon, "://")) {
@@ -165,7 +166,6 @@ static void read_web(PtSite *site, const PtNode *node, GPtrArray *problems) {
 static void read_archive(PtSite *site, const PtNode *node, GPtrArray *problems) {
 	static const char *const known[] = {"path", "keep", "sync", NULL};
 	static const char *const keep_known[] = {"days", "size", "free", NULL};
-	double days;
 	if (!section(node, known, problems))
 		return;
 	read_path(site, pt_node_get(node, "path"), &site->archive_path, problems);
@@ -174,8 +174,7 @@ static void read_archive(PtSite *site, const PtNode *node, GPtrArray *problems) 
 	const PtNode *keep = pt_node_get(node, "keep");
 	if (!section(keep, keep_known, problems))
 		return;
-	if (pt_node_read_number(pt_node_get(keep, "days"), 0.01, 3650, &days, problems))
-		site->archive_keep_ns = (int64_t)(days * 86400 * 1e9);
+	pt_site_read_days(pt_node_get(keep, "days"), &site->archive_keep_ns, problems);
 	pt_node_read_size(pt_node_get(keep, "size"), &site->archive_keep_bytes, problems);
 	const PtNode *space = pt_node_get(keep, "free");
 	if (!space || !pt_node_is_kind(space, PT_NODE_SCALAR, problems))
@@ -185,8 +184,8 @@ static void read_archive(PtSite *site, const PtNode *node, GPtrArray *problems) 
 		g_autoptr(GError) error = NULL;
 		if (!pt_units_parse_percent(space->text, &site->archive_free_percent, &error))
 			pt_problem(problems, space, "%s", error->message);
-	} else {
-		pt_node_read_size(space, &site->archive_free_bytes, problems);
+	} else if (!pt_units_parse_size(space->text, &site->archive_free_bytes, NULL)) {
+		pt_problem(problems, space, "'%.40s' is neither a share such as 5%% nor a size such as 20GiB", space->text);
 	}
 }
 

@@ -14,6 +14,7 @@ char *pt_site_token(const PtSite *site, const char *name);
 void pt_site_read_plugs(PtSite *site, const PtNode *inputs, const PtNode *relays, GPtrArray *problems);
 
 /* cameras.c */
+void pt_site_read_days(const PtNode *node, int64_t *ret_ns, GPtrArray *problems);
 void pt_site_read_cameras(PtSite *site, const PtNode *cameras, GPtrArray *problems);
 void pt_site_camera_free(void *camera);
 

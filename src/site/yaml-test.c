@@ -20,6 +20,17 @@ static const struct {
     {"a: 1\nb: \xff\n", "t.yaml:2: not UTF-8"},
     {"a: \"x\\0y\"\n", "zero byte"},
     {"\ta: 1\n", "not valid YAML"},
+    {"a:\n\tb: 1\n", "t.yaml:2: not valid YAML: while scanning for the next token, found character that cannot start any "
+                     "token: indent with spaces, not with a tab"},
+    {"a:\n  b: 1\n c: 2\n",
+     "t.yaml:3: not valid YAML: while parsing a block mapping, did not find expected key: lines of one "
+     "map must begin in the same column"},
+    {"a: Gate: north\n", "a text with ': ' in it goes in quotes"},
+    {"a: { b: Gate: north }\n", "a bracket is not closed, or a text with ': '"},
+    {"a:\n  - x\n  b: 1\n", "t.yaml:3: not valid YAML: "},
+    {"a: 1\nb\n",
+     "t.yaml:3: not valid YAML: while scanning a simple key, could not find expected ':': a key ends in a colon"},
+    {"a: \"x\nb: 1\n", "a quote is opened and not closed"},
 };
 
 static void test_cases(void) {

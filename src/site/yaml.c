@@ -141,13 +141,33 @@ static gboolean on_event(Loader *loader, const yaml_event_t *event, GError **err
 	}
 }
 
+/* What is mostly behind the parser's words. */
+static const char *advice(const char *problem) {
+	static const struct {
+		const char *problem, *advice;
+	} mostly[] = {
+	    {"cannot start any token", ": indent with spaces, not with a tab; what begins with @, ` or % goes in quotes"},
+	    {"expected key", ": lines of one map must begin in the same column"},
+	    {"mapping values are not allowed", ": a text with ': ' in it goes in quotes; or the line is indented wrongly"},
+	    {"expected ','", ": a bracket is not closed, or a text with ': ' or ', ' in it needs quotes"},
+	    {"find expected ':'", ": a key ends in a colon and a space, as in 'source: onvif://192.0.2.20'"},
+	    {"unexpected end of stream", ": a quote is opened and not closed"},
+	    {"but found '-'", ": the lines of one list must begin in the same column"},
+	};
+	for (size_t i = 0; i < G_N_ELEMENTS(mostly); i++)
+		if (strstr(problem, mostly[i].problem))
+			return mostly[i].advice;
+	return "";
+}
+
 static gboolean run(Loader *loader, yaml_parser_t *parser, GError **error) {
 	for (bool end = false; !end;) {
 		yaml_event_t event;
 		if (!yaml_parser_parse(parser, &event))
 			return refuse(loader, (int)MAX(parser->problem_mark.line, parser->context_mark.line) + 1, error,
-			              "not valid YAML: %s%s%s", parser->context ? parser->context : "",
-			              parser->context ? ", " : "", parser->problem ? parser->problem : "unreadable");
+			              "not valid YAML: %s%s%s%s", parser->context ? parser->context : "",
+			              parser->context ? ", " : "", parser->problem ? parser->problem : "unreadable",
+			              advice(parser->problem ? parser->problem : ""));
 		end = event.type == YAML_STREAM_END_EVENT;
 		gboolean ok = on_event(loader, &event, error);
 		yaml_event_delete(&event);
