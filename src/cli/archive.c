@@ -12,15 +12,18 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+const char pt_cli_archive_usage[] =
+    "usage: pigtail archive ls [CAMERA [--stream S]] [--from TIME] [--to TIME] [--json]\n"
+    "       pigtail archive gaps [CAMERA] [--from TIME] [--to TIME] [--json]\n"
+    "       pigtail archive export CAMERA --from TIME --to TIME [--output FILE.mp4] [--stream S] "
+    "[--exact] [--h264] [--no-sound]\n"
+    "       pigtail archive keep CAMERA --from TIME --to TIME [--until TIME] [--why TEXT]\n"
+    "       pigtail archive release ID      (pigtail archive keep alone lists what is kept)\n"
+    "       pigtail archive check PATH|SITE.yaml [--rebuild] [--json]\n"
+    "TIME: 2026-11-22T10:55:30Z, seconds since 1970, now, \"10min ago\" or -10min, +30d\n";
+
 static int usage(void) {
-	fprintf(stderr, "usage: pigtail archive ls [CAMERA [--stream S]] [--from TIME] [--to TIME] [--json]\n"
-	                "       pigtail archive gaps [CAMERA] [--from TIME] [--to TIME] [--json]\n"
-	                "       pigtail archive export CAMERA --from TIME --to TIME [--output FILE.mp4] [--stream S] "
-	                "[--exact] [--h264] [--no-sound]\n"
-	                "       pigtail archive keep CAMERA --from TIME --to TIME [--until TIME] [--why TEXT]\n"
-	                "       pigtail archive release ID      (pigtail archive keep alone lists what is kept)\n"
-	                "       pigtail archive check PATH|SITE.yaml [--rebuild] [--json]\n"
-	                "TIME: 2026-11-22T10:55:30Z, seconds since 1970, now, \"10min ago\" or -10min, +30d\n");
+	fputs(pt_cli_archive_usage, stderr);
 	return PT_EXIT_USAGE;
 }
 

@@ -9,16 +9,16 @@
 static const PtCommand commands[] = {
     {"demo", "[--dir DIR] [--port N]", "a virtual camera and a hub, as two processes", pt_cli_demo},
     {"discover", "[--user NAME] [--host ADDRESS,…] [--json]", "which cameras are there, as a piece of a site file",
-     pt_cli_discover},
+     pt_cli_discover, pt_cli_discover_usage},
     {"config", "check SITE.yaml", "is the site file right?", pt_cli_config},
     {"state", "[--json]", "what runs and how well", pt_cli_state},
     {"events", "[--follow] [--since TIME] [--topic T] [--json]", "what happened", pt_cli_events},
     {"relay", "NAME on [--for TIME]|off|pulse", "switch a relay", pt_cli_relay},
     {"input", "NAME [--json]", "how an input stands", pt_cli_input},
     {"snapshot", "CAMERA [--output FILE] [--stream main|sub]", "a JPEG of what it sees", pt_cli_snapshot},
-    {"archive", "ls|gaps|export|check|keep|release …", "the footage", pt_cli_archive},
+    {"archive", "ls|gaps|export|check|keep|release …", "the footage", pt_cli_archive, pt_cli_archive_usage},
     {"rules", "ls|explain NAME", "the rules and why they fired or not", pt_cli_rules},
-    {"user", "add NAME ROLE | password", "a line for users.yaml, the password asked for", pt_cli_user},
+    {"user", "add NAME ROLE | password", "a line for users.yaml, the password asked for", pt_cli_user, pt_cli_user_usage},
     {"parse", "KIND FILE", "what a parser makes of a file: sdp, rtsp, rtp, mp4, site", pt_cli_parse},
 };
 
@@ -37,12 +37,27 @@ static void help(FILE *out, const PtCommand *more, size_t n_more) {
 		help_line(out, &more[i]);
 	for (size_t i = 0; i < G_N_ELEMENTS(commands); i++)
 		help_line(out, &commands[i]);
-	fprintf(out,
-	        "\nCommands that ask a running daemon take --site SITE.yaml when more than one runs on this machine.\n");
+	fprintf(out, "\nCommands that ask a running daemon take --site SITE.yaml when more than one runs on this machine. "
+	             "`pigtail COMMAND --help` says more of one.\n");
+}
+
+static bool asks_for_help(const char *word) { return !strcmp(word, "--help") || !strcmp(word, "-h"); }
+
+/* pigtail relay --help */
+static int help_of(const PtCommand *c) {
+	if (c->usage)
+		fputs(c->usage, stdout);
+	else
+		printf("usage: pigtail %s %s\n%s\n", c->name, c->arguments, c->about);
+	return PT_EXIT_DONE;
+}
+
+static int run(const PtCommand *c, int argc, char **argv) {
+	return argc == 2 && asks_for_help(argv[1]) ? help_of(c) : c->run(argc, argv);
 }
 
 int pt_cli_main(int argc, char **argv, const PtCommand *more, size_t n_more) {
-	if (argc > 1 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "help") || !strcmp(argv[1], "-h"))) {
+	if (argc > 1 && (asks_for_help(argv[1]) || !strcmp(argv[1], "help"))) {
 		help(stdout, more, n_more);
 		return PT_EXIT_DONE;
 	}
@@ -50,9 +65,12 @@ int pt_cli_main(int argc, char **argv, const PtCommand *more, size_t n_more) {
 		printf("pigtail %s\n", PT_VERSION);
 		return PT_EXIT_DONE;
 	}
+	for (size_t i = 0; argc > 1 && i < n_more; i++)
+		if (!strcmp(argv[1], more[i].name))
+			return run(&more[i], argc - 1, argv + 1);
 	for (size_t i = 0; argc > 1 && i < G_N_ELEMENTS(commands); i++)
 		if (!strcmp(argv[1], commands[i].name))
-			return commands[i].run(argc - 1, argv + 1);
+			return run(&commands[i], argc - 1, argv + 1);
 	if (argc > 1) {
 		const char *names[G_N_ELEMENTS(commands) + 8] = {NULL};
 		for (size_t i = 0; i < G_N_ELEMENTS(commands); i++)

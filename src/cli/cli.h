@@ -14,9 +14,10 @@ typedef struct {
 	const char *arguments; /* "NAME on|off|pulse [--for TIME]" */
 	const char *about;
 	int (*run)(int argc, char **argv); /* argv[0] is the subcommand */
+	const char *usage;                 /* its forms, where one line does not say them; optional */
 } PtCommand;
 
-/* Finds and runs argv[1]; more: commands that live elsewhere, for the help. */
+/* Finds and runs argv[1]; more: commands that live elsewhere. */
 int pt_cli_main(int argc, char **argv, const PtCommand *more, size_t n_more);
 
 int pt_cli_config(int argc, char **argv);
@@ -31,6 +32,7 @@ int pt_cli_parse(int argc, char **argv);
 int pt_cli_user(int argc, char **argv);
 int pt_cli_demo(int argc, char **argv);
 int pt_cli_discover(int argc, char **argv);
+extern const char pt_cli_archive_usage[], pt_cli_discover_usage[], pt_cli_user_usage[];
 
 /* ---- arguments: "--name value" and "--name" are taken out wherever they stand ---- */
 bool pt_cli_flag(int *argc, char **argv, const char *name);

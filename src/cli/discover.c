@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char usage[] =
+const char pt_cli_discover_usage[] =
     "usage: pigtail discover [--host ADDRESS[,ADDRESS…]] [--only-hosts] [--user NAME] [--seconds N] [--json]\n"
     "The password of --user is asked for, or read from standard input.\n";
 
@@ -52,7 +52,7 @@ int pt_cli_discover(int argc, char **argv) {
 	guint64 wait = 3;
 	if (!pt_cli_no_more_options(argc, argv) || argc != 1 || (only && !hosts) ||
 	    (seconds && !g_ascii_string_to_unsigned(seconds, 10, 1, 60, &wait, NULL))) {
-		fputs(usage, stderr);
+		fputs(pt_cli_discover_usage, stderr);
 		return PT_EXIT_USAGE;
 	}
 	g_auto(GStrv) list = hosts ? g_strsplit(hosts, ",", 0) : NULL;

@@ -41,11 +41,13 @@ static char *read_password(void) {
 	return password;
 }
 
+const char pt_cli_user_usage[] = "usage: pigtail user add NAME viewer|operator|admin     prints the lines for users.yaml\n"
+                                 "       pigtail user password                           prints the hash alone\n";
+
 int pt_cli_user(int argc, char **argv) {
 	bool add = argc == 4 && !strcmp(argv[1], "add"), hash_only = argc == 2 && !strcmp(argv[1], "password");
 	if ((!add && !hash_only) || (add && (!pt_role_parse(argv[3]) || !pt_site_name_valid(argv[2])))) {
-		fprintf(stderr, "usage: pigtail user add NAME viewer|operator|admin     prints the lines for users.yaml\n"
-		                "       pigtail user password                           prints the hash alone\n");
+		fputs(pt_cli_user_usage, stderr);
 		return PT_EXIT_USAGE;
 	}
 	char *password = read_password();

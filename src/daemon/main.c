@@ -21,9 +21,5 @@ static const PtCommand own[] = {
 
 int main(int argc, char **argv) {
 	setlocale(LC_ALL, "");
-	if (argc > 1)
-		for (size_t i = 0; i < G_N_ELEMENTS(own); i++)
-			if (!strcmp(argv[1], own[i].name))
-				return own[i].run(argc - 1, argv + 1);
 	return pt_cli_main(argc, argv, own, G_N_ELEMENTS(own));
 }

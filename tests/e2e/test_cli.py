@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The command line as people type it: relative times, mistyped names, orders that make no sense, and what a stop leaves behind."""
 import json
+import subprocess
 import time
 
 import pytest
 
-from hub import Farm, Hub, wait_for
+from hub import PIGTAIL, Farm, Hub, wait_for
 
 SITE = """cameras: {{ gate: {{ source: "{url}" }} }}
 inputs: {{ door: {{ driver: virtual, channel: 1 }} }}
@@ -33,6 +34,13 @@ def test_mistyped_names_get_a_suggestion(hub, arguments, said, tmp_path, monkeyp
     done = hub.cli(*arguments, check=False)
     assert done.returncode and said in done.stderr, done.stderr
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("command, said", [("run", "usage: pigtail run SITE.yaml"), ("archive", "pigtail archive export CAMERA"), ("discover", "--only-hosts"),
+                                           ("input", "usage: pigtail input NAME"), ("user", "pigtail user password")])
+def test_each_command_says_how_it_is_used(command, said):
+    done = subprocess.run([PIGTAIL, command, "--help"], capture_output=True, text=True)
+    assert done.returncode == 0 and said in done.stdout and not done.stderr
 
 
 def test_a_pulse_takes_no_time_of_its_own(hub):
