@@ -374,7 +374,7 @@ def test_a_relay_button_lights_the_lamp(hub, browser):
     answered, lit = browser.execute_script("return [window.answeredAfter, window.litAfter]")
     print(f"relay: answered after {answered:.0f} ms, lamp lit after {lit:.0f} ms")
     assert answered < 100
-    wait(lambda: "told on by user/otto" in text(browser, "[data-relay=flood] .card-more"), what="who did it")
+    wait(lambda: "last order on by user/otto" in text(browser, "[data-relay=flood] .card-more"), what="who did it")
     wait(lambda: "flood on by user/otto" in text(browser, ".log"), what="the order in the log")
     find(browser, "[data-relay=flood] .act[data-label=Off]").click()
     wait(lambda: browser.execute_script("return document.querySelector('.lamp[data-relay=flood]').dataset.on") == "0")

@@ -40,6 +40,11 @@ export function offset(ms) {
 	return offsets.get(key);
 }
 
+const occasions = {start: "at the start", stop: "at the stop", return: "when the device came back"};
+
+/** Who gave an order, with a space in front: " by user/otto", " at the start"; "" for nobody. */
+export const whom = actor => actor ? ` ${occasions[actor] ?? `by ${actor}`}` : "";
+
 const two = n => String(n).padStart(2, "0");
 const local = ms => new Date(ms + offset(ms));
 

@@ -24,7 +24,7 @@ export function mount(root) {
 	const button = h("button.primary", {type: "submit"}, icon("live"), h("span", null, "Look for cameras"));
 	const status = h("p.dim", {role: "status"}), list = h("div.found");
 	const form = h("form", {onsubmit: look}, h("div.fields", null,
-		h("label", null, "Login of the cameras", user), h("label", null, "Password", password), h("label", null, "Addresses in other networks", hosts)), button, status);
+		h("label", null, "Login of the cameras", user), h("label", null, "Password", password), h("label", null, "Addresses in other networks (may stay empty)", hosts)), button, status);
 	fill(root, h("div.bar", null, h("a.button.quiet", {href: link("live"), "aria-label": "Back to all cameras"}, icon("back")), h("h1", null, "Add a camera")),
 		site.me.role === "admin" ? [form, list] : empty("Only an admin may add cameras", "Ask whoever runs this Pigtail, or log in as admin."));
 

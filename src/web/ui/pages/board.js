@@ -33,7 +33,7 @@ export function board(root, plugs) {
 			const p = parts.get(c.plug + c.channel);
 			if (!p)
 				continue;
-			say(p.word, c.closed ? "closed" : "open");
+			say(p.word, c.closed ? "contact closed" : "contact open");
 			p.knob?.setAttribute("aria-checked", String(c.closed));
 			if (p.lamp) {
 				p.lamp.dataset.on = c.closed ? "1" : "0";

@@ -118,7 +118,7 @@ function row(e) {
 		h("time", {title: format.zoneName(), datetime: e.time}, format.date(ms), " ", h("b", null, format.clock(ms)), h("small", null, format.millis(ms))),
 		h("span.topic", null, e.topic), h("b.source", null, e.source),
 		state(e.state, known.has(e.state) ? e.state : "idle"),
-		h("span.actor", null, e.actor ? `by ${e.actor}` : ""),
+		h("span.actor", null, format.whom(e.actor).trim()),
 		h("span.detail", null, e.detail || "", e.late ? h("em", null, " reported late") : null, e.initial ? h("em", null, " state found at start") : null),
 		site.cameras.length ? h("a.button.quiet.show", {href: link("time", cameraOf(e), {at: new Date(ms).toISOString(), span: 300}), "aria-label": `show ${e.source} ${e.state} on the timeline`}, icon("time"), h("span", null, "show")) : null);
 }

@@ -77,7 +77,7 @@ function relayCard(relay, refresh) {
 		since(c.since, r.since);
 		since(toldAt, r.commanded_at);
 		if (r.commanded_at)
-			fill(told, r.mismatch ? h("b", null, `told ${r.commanded}, but seen ${r.state}`) : `told ${r.commanded}`, r.actor ? ` by ${r.actor}` : "", ", ", toldAt);
+			fill(told, r.mismatch ? h("b", null, `last order ${r.commanded}, but seen ${r.state},`) : `last order ${r.commanded}`, format.whom(r.actor), ", ", toldAt);
 		else
 			fill(told, "no order yet");
 		say(ends, r.off_in_s !== undefined ? `goes off by itself in ${format.duration(Math.max(r.off_in_s, 0) * 1000)}` : "");
@@ -91,8 +91,8 @@ export function mount(root) {
 	const log = h("ol.log");
 	const cards = new Map();
 	let hasBoard = false, left = false, panel = null;
-	fill(root, h("div.bar", null, h("h1", null, "Plugs")), trouble,
-		h("section", null, h("h2", null, "Relays"), relays), h("section", null, h("h2", null, "Inputs"), inputs), bench,
+	fill(root, h("div.bar", null, h("h1", null, "Plugs")), trouble, bench,
+		h("section", null, h("h2", null, "Relays"), relays), h("section", null, h("h2", null, "Inputs"), inputs),
 		h("section", null, h("h2", null, "Who did what"), log, h("p", null, h("a", {href: link("events", "", {topic: "command"})}, "All orders"))));
 
 	function put(list, items, make, nothing) {
@@ -137,7 +137,7 @@ export function mount(root) {
 		if (!answer || left)
 			return;
 		fill(log, answer.events.length ? answer.events.map(e => h("li", null, h("time", null, format.stamp(Date.parse(e.time))), " ",
-			h("b", null, `${e.source.replace("relay/", "")} ${e.state}`), e.actor ? ` by ${e.actor}` : "", e.detail ? `: ${e.detail}` : "")) : h("li", null, "No order has been given yet."));
+			h("b", null, `${e.source.replace("relay/", "")} ${e.state}`), format.whom(e.actor), e.detail ? `: ${e.detail}` : "")) : h("li", null, "No order has been given yet."));
 	}
 
 	const ends = [every(2000, refresh), every(15000, refreshLog), listen((kind, event) => {
