@@ -15,6 +15,7 @@ typedef struct {
 	GMainLoop *loop;
 	const char *login;
 	JsonBuilder *json; /* NULL: for people */
+	PtOnvifPiece *piece;
 	unsigned found, asked;
 	bool refused;
 } Discover;
@@ -28,9 +29,7 @@ static void found(void *user, const PtOnvifCandidate *c) {
 		pt_onvif_candidate_json(c, d->login, d->json);
 		return;
 	}
-	g_autofree char *text = pt_onvif_fragment(c, d->login);
-	printf("%s%s", d->found > 1 ? "\n" : "", text);
-	fflush(stdout);
+	pt_onvif_piece_add(d->piece, c, d->login);
 }
 
 static void done(void *user) { g_main_loop_quit(((Discover *)user)->loop); }
@@ -60,7 +59,7 @@ int pt_cli_discover(int argc, char **argv) {
 	g_autoptr(GError) error = NULL;
 	g_autoptr(GMainLoop) loop = g_main_loop_new(NULL, FALSE);
 	g_autoptr(JsonBuilder) builder = json ? json_builder_new() : NULL;
-	Discover d = {.loop = loop, .login = user ? "cameras" : NULL, .json = builder};
+	Discover d = {.loop = loop, .login = user ? "cameras" : NULL, .json = builder, .piece = pt_onvif_piece_new()};
 	PtHttp *http = pt_http_new(64);
 	if (builder)
 		json_builder_begin_array(builder);
@@ -74,6 +73,7 @@ int pt_cli_discover(int argc, char **argv) {
 	if (find)
 		g_main_loop_run(loop);
 	pt_onvif_find_free(find);
+	g_autofree char *text = pt_onvif_piece_end(d.piece);
 	pt_http_free(http);
 	if (password)
 		explicit_bzero(password, strlen(password));
@@ -85,13 +85,16 @@ int pt_cli_discover(int argc, char **argv) {
 		json_builder_end_array(builder);
 		g_autoptr(JsonNode) root = json_builder_get_root(builder);
 		pt_cli_print_json(root);
-	} else if (!d.found) {
+		return d.found ? PT_EXIT_DONE : PT_EXIT_FAILED;
+	}
+	fputs(text, stdout);
+	fflush(stdout);
+	if (!d.found)
 		fprintf(stderr, "no camera answered within %u s; name one with --host ADDRESS if it is in another network\n",
 		        (unsigned)wait);
-	} else if (d.refused && !user) {
+	else if (d.refused && !user)
 		fprintf(stderr, "\nsome want a login: pigtail discover --user NAME\n");
-	}
-	if (!json && user && d.asked)
+	if (user && d.asked)
 		fprintf(stderr, "\nsecrets.yaml (chmod 600): logins: { cameras: { user: %s, password: … } }\n", user);
 	return d.found ? PT_EXIT_DONE : PT_EXIT_FAILED;
 }

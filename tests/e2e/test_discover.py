@@ -40,6 +40,20 @@ def test_a_camera_that_is_named(tmp_path):
         assert found[0]["profiles"][0]["url"] == "rtsp://127.0.0.1:9/main"
 
 
+def test_several_cameras_are_one_piece(tmp_path):
+    """Each section stands once, however many cameras there are, and those that were not asked stand aside."""
+    with Camera("rtsp://127.0.0.1:9/main") as one, Camera("rtsp://127.0.0.1:9/main") as two, Camera("rtsp://127.0.0.1:9/main", password="other") as three:
+        hosts = ",".join(f"127.0.0.1:{c.port}" for c in (one, two, three))
+        asked = discover("--only-hosts", "--host", hosts, "--user", "admin", password="secret\n").stdout
+    assert [len(re.findall(f"^{section}:$", asked, re.M)) for section in ("cameras", "inputs", "relays")] == [1, 1, 1], asked
+    assert asked.startswith(f"# onvif://127.0.0.1:{three.port}") and "could not be asked: 401" in asked
+    (tmp_path / "site.yaml").write_text(asked)
+    (tmp_path / "secrets.yaml").write_text("logins: { cameras: { user: admin, password: secret } }\n")
+    (tmp_path / "secrets.yaml").chmod(0o600)
+    checked = subprocess.run([hub.PIGTAIL, "config", "check", tmp_path / "site.yaml"], capture_output=True, text=True, env=ENV)
+    assert "2 cameras, 2 inputs, 2 relays" in checked.stdout, checked.stdout + checked.stderr
+
+
 RECORDED = pathlib.Path(__file__).resolve().parents[3] / "shared/vendor/onvif/bosch_flexidome_5100i"
 
 

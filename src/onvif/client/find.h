@@ -31,8 +31,15 @@ PtOnvifFind *pt_onvif_find_new(PtHttp *http, PtClock *clock, const PtOnvifFindPa
                                void (*done)(void *user), void *user, GError **error);
 void pt_onvif_find_free(PtOnvifFind *find); /* also before it is done, and from within done; takes NULL */
 
-/* A piece of a site file that records this camera and names all its plugs; what could not be read stands in comments. login:
- * the name under logins: of the secrets file, NULL: none. Caller frees. */
+/* A piece of a site file that records cameras and names all their plugs: each section once. What could not be read stands in
+ * comments. login: the name under logins: of the secrets file, NULL: none. */
+typedef struct {
+	GString *asides, *cameras, *inputs, *relays;
+} PtOnvifPiece;
+PtOnvifPiece *pt_onvif_piece_new(void);
+void pt_onvif_piece_add(PtOnvifPiece *piece, const PtOnvifCandidate *candidate, const char *login);
+char *pt_onvif_piece_end(PtOnvifPiece *piece); /* frees it; the caller frees the text */
+/* The same for one. Caller frees. */
 char *pt_onvif_fragment(const PtOnvifCandidate *candidate, const char *login);
 /* "sha256:…" of the certificate that it showed, as the site file has it; NULL: it showed none. Caller frees. */
 char *pt_onvif_candidate_pin(const PtOnvifCandidate *candidate);

@@ -40,25 +40,21 @@ static void put_stream(GString *out, const char *what, const PtOnvifProfile *p) 
 	g_string_append(out, p->sound ? ", with sound\n" : "\n");
 }
 
-static void put_plugs(GString *out, const PtOnvifCandidate *c, PtOnvifPlugKind kind) {
-	unsigned n = 0;
+static void put_plugs(PtOnvifPiece *to, const PtOnvifCandidate *c) {
+	unsigned inputs = 0, relays = 0;
 	for (guint i = 0; i < c->found->plugs->len; i++) {
 		const PtOnvifPlug *p = g_ptr_array_index(c->found->plugs, i);
-		if (p->kind != kind)
-			continue;
 		g_autofree char *token = quoted(p->token);
-		if (!n++)
-			g_string_append(out, kind == PT_ONVIF_PLUG_INPUT ? "inputs:\n" : "relays:\n");
-		if (kind == PT_ONVIF_PLUG_INPUT)
-			g_string_append_printf(out,
+		if (p->kind == PT_ONVIF_PLUG_INPUT)
+			g_string_append_printf(to->inputs,
 			                       "  %s-in-%u: { driver: onvif, camera: %s, token: %s }  # idle %s: say what "
 			                       "it is (kind, contact)\n",
-			                       c->name, n, c->name, token, p->idle_closed ? "closed" : "open");
+			                       c->name, ++inputs, c->name, token, p->idle_closed ? "closed" : "open");
 		else
 			g_string_append_printf(
-			    out,
+			    to->relays,
 			    "  %s-out-%u: { driver: onvif, camera: %s, token: %s, kind: other, safe: off }  # %s, idle %s\n",
-			    c->name, n, c->name, token, p->monostable ? "monostable" : "bistable",
+			    c->name, ++relays, c->name, token, p->monostable ? "monostable" : "bistable",
 			    p->idle_closed ? "closed" : "open");
 	}
 }
@@ -66,7 +62,7 @@ static void put_plugs(GString *out, const PtOnvifCandidate *c, PtOnvifPlugKind k
 static void put_lines(GString *out, const char *what, const GPtrArray *lines) {
 	for (guint i = 0; i < lines->len; i++) {
 		g_autofree char *line = comment(g_ptr_array_index(lines, i));
-		g_string_append_printf(out, "# %s: %s\n", what, line);
+		g_string_append_printf(out, "  # %s: %s\n", what, line);
 	}
 }
 
@@ -79,25 +75,25 @@ char *pt_onvif_candidate_pin(const PtOnvifCandidate *c) {
 	return g_string_free(pin, FALSE);
 }
 
-char *pt_onvif_fragment(const PtOnvifCandidate *c, const char *login) {
-	GString *out = g_string_new(NULL);
+void pt_onvif_piece_add(PtOnvifPiece *to, const PtOnvifCandidate *c, const char *login) {
+	GString *out = to->cameras;
 	const PtOnvifFound *f = c->found;
 	g_autofree char *title = comment(c->title);
 	if (!f) {
 		g_autofree char *error = comment(c->error ? c->error : "");
-		g_string_append_printf(out, "# %s %s could not be asked: %s\n", c->source, title, error);
-		return g_string_free(out, FALSE);
+		g_string_append_printf(to->asides, "# %s %s could not be asked: %s\n", c->source, title, error);
+		return;
 	}
 	g_autofree char *what =
 	    g_strdup_printf("%s %s, firmware %s, serial number %s", f->maker ? f->maker : "", f->model ? f->model : "",
 	                    f->firmware ? f->firmware : "?", f->serial ? f->serial : "?");
 	g_autofree char *line = comment(what), *source = quoted(c->source);
-	g_string_append_printf(out, "# %s%s%s\n", title, *title ? ": " : "", line);
+	g_string_append_printf(out, "  # %s%s%s\n", title, *title ? ": " : "", line);
 	if (c->clock_known && ABS(c->offset_ns) > 2 * PT_NS_PER_S)
-		g_string_append_printf(out, "# its clock is %" G_GINT64_FORMAT " s %s\n", ABS(c->offset_ns) / PT_NS_PER_S,
+		g_string_append_printf(out, "  # its clock is %" G_GINT64_FORMAT " s %s\n", ABS(c->offset_ns) / PT_NS_PER_S,
 		                       c->offset_ns > 0 ? "ahead" : "behind");
 	if (f->audio_sources > 0 || f->audio_outputs > 0)
-		g_string_append_printf(out, "# %d audio inputs, %d audio outputs\n", MAX(f->audio_sources, 0),
+		g_string_append_printf(out, "  # %d audio inputs, %d audio outputs\n", MAX(f->audio_sources, 0),
 		                       MAX(f->audio_outputs, 0));
 	put_lines(out, "could not be read", f->notes);
 	put_lines(out, "warning", f->warnings);
@@ -105,9 +101,9 @@ char *pt_onvif_fragment(const PtOnvifCandidate *c, const char *login) {
 	put_lines(out, "user", f->users);
 	if (f->auxiliary[0]) {
 		g_autofree char *words = g_strjoinv(" ", f->auxiliary), *safe = comment(words);
-		g_string_append_printf(out, "# lamps and such: %s\n", safe);
+		g_string_append_printf(out, "  # lamps and such: %s\n", safe);
 	}
-	g_string_append_printf(out, "cameras:\n  %s:\n", c->name);
+	g_string_append_printf(out, "  %s:\n", c->name);
 	put_stream(out, "main", f->main);
 	put_stream(out, "sub", f->sub);
 	g_string_append_printf(out, "    source: %s\n", source);
@@ -117,7 +113,35 @@ char *pt_onvif_fragment(const PtOnvifCandidate *c, const char *login) {
 	if (pin)
 		g_string_append_printf(out, "    tls: \"%s\"  # its certificate of today; is it the camera's?\n", pin);
 	g_string_append(out, "    record: always\n");
-	put_plugs(out, c, PT_ONVIF_PLUG_INPUT);
-	put_plugs(out, c, PT_ONVIF_PLUG_RELAY);
+	put_plugs(to, c);
+}
+
+PtOnvifPiece *pt_onvif_piece_new(void) {
+	PtOnvifPiece *p = g_new0(PtOnvifPiece, 1);
+	p->asides = g_string_new(NULL);
+	p->cameras = g_string_new(NULL);
+	p->inputs = g_string_new(NULL);
+	p->relays = g_string_new(NULL);
+	return p;
+}
+
+static void put_section(GString *out, const char *key, GString *lines) {
+	if (lines->len)
+		g_string_append_printf(out, "%s:\n%s", key, lines->str);
+	g_string_free(lines, TRUE);
+}
+
+char *pt_onvif_piece_end(PtOnvifPiece *p) {
+	GString *out = p->asides;
+	put_section(out, "cameras", p->cameras);
+	put_section(out, "inputs", p->inputs);
+	put_section(out, "relays", p->relays);
+	g_free(p);
 	return g_string_free(out, FALSE);
+}
+
+char *pt_onvif_fragment(const PtOnvifCandidate *c, const char *login) {
+	PtOnvifPiece *p = pt_onvif_piece_new();
+	pt_onvif_piece_add(p, c, login);
+	return pt_onvif_piece_end(p);
 }
