@@ -109,7 +109,7 @@ def test_storage_lamps_and_users():
         asked = discover("--only-hosts", "--host", f"127.0.0.1:{camera.port}", "--user", "admin", password="secret\n").stdout
         for line in ("# it has: storage SD: LocalStorage at /mnt/sd", "# it has: recording R1 'yard' (video)", "# user: admin (Administrator)",
                      "# lamps and such: tt:IRLamp|On tt:IRLamp|Off"):
-            assert line in asked.splitlines(), asked
+            assert f"  {line}" in asked.splitlines(), asked
         assert "warning" not in asked
 
 
@@ -118,7 +118,7 @@ def test_storage_lamps_and_users():
 def test_doors_that_stand_open(quirks, login, says):
     with Camera("rtsp://127.0.0.1:9/main", password="admin", quirks=quirks) as camera:
         asked = discover("--only-hosts", "--host", f"127.0.0.1:{camera.port}", *login, password="admin\n").stdout
-        assert any(line.startswith("# warning:") and says in line for line in asked.splitlines()), asked
+        assert any(line.startswith("  # warning:") and says in line for line in asked.splitlines()), asked
 
 
 @pytest.mark.parametrize("login, says", [(None, "wants a login"), ("wrong", "401 wrong login")])

@@ -16,6 +16,15 @@ function plugWords(c) {
 	return words.join(", ") || "no alarm plugs";
 }
 
+/** What to do about a camera that could not be asked. */
+function remedy(error) {
+	if (error.startsWith("401"))
+		return ". Its login goes above; many cameras have one for ONVIF alone, made on the camera's own page.";
+	if (/refused|no answer/.test(error))
+		return ". Is that its address and port, and is ONVIF switched on in the camera?";
+	return "";
+}
+
 export function mount(root) {
 	let left = false;
 	const cards = [];
@@ -39,8 +48,9 @@ export function mount(root) {
 			const {cameras} = await post("/api/discover", {...login, hosts: hosts.value});
 			if (left)
 				return;
-			fill(status, cameras.length ? `${cameras.length} found` : "");
-			for (const c of cameras) {
+			const silent = cameras.filter(c => c.error), asked = cameras.filter(c => !c.error);
+			fill(status, cameras.length ? `${asked.length} found${silent.length ? `, ${silent.length} could not be asked` : ""}` : "");
+			for (const c of [...asked, ...silent]) {
 				const card = new Card(c, login);
 				cards.push(card);
 				list.append(card.element);
@@ -78,9 +88,9 @@ class Card {
 		this.save = h("button.primary", {type: "submit"}, icon("plus"), h("span", null, "Add"));
 		this.form = h("form.add", {onsubmit: e => this.add(e)}, h("label", null, "Name", this.name), h("label", null, "Record", this.record), this.save);
 		this.element = h("article.card.candidate", {data: {source: c.source}},
-			h("div.picture", null, this.picture, this.note),
+			!c.error && h("div.picture", null, this.picture, this.note),
 			h("div.words", null, h("h2", null, title), h("p.dim", null, c.source, c.model ? ` · ${c.maker} ${c.model}` : ""),
-				c.error ? problem(c.error) : [h("p", null, this.streams()), h("p", null, plugWords(c)),
+				c.error ? problem(c.error + remedy(c.error)) : [h("p", null, this.streams()), h("p", null, plugWords(c)),
 					Math.abs(c.clock_offset_ms) > 2000 && h("p", null, `Its clock is ${Math.round(Math.abs(c.clock_offset_ms) / 1000)} s ${c.clock_offset_ms > 0 ? "ahead" : "behind"}; that is allowed for.`),
 					c.warnings.map(w => h("p.why.warning", null, `Warning: ${w}`)),
 					c.tls && h("p.dim", null, `By https; kept to the certificate that it shows today (${c.tls.slice(0, 23)}…).`),
