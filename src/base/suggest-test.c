@@ -2,7 +2,7 @@
 #include "base/suggest.h"
 #include <glib.h>
 
-static const char *const words[] = {"normally-open", "normally-closed", "flood", "gate", "on", NULL};
+static const char *const words[] = {"normally-open", "normally-closed", "flood", "gate", "on", "a-", NULL};
 
 static const struct {
 	const char *word, *meant;
@@ -15,7 +15,10 @@ static const struct {
     {"siren", NULL},
     {"x", NULL},
     {"", NULL},
-    {"no", "on"},
+    {"no", "normally-open"}, /* its initials */
+    {"a", NULL},
+    {"NC", "normally-closed"},
+    {"ni", NULL},
     {"an-endless-word-that-nobody-could-have-typed-by-mistake-at-all", NULL},
 };
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/suggest.h"
 #include <glib.h>
+#include <stdbool.h>
 #include <string.h>
 
 #define LONGEST 48 /* bytes; longer words are no typing mistakes */
@@ -28,10 +29,21 @@ static unsigned distance(const char *a, const char *b) {
 	return row[na % 3][nb];
 }
 
+/* NC is normally-closed. */
+static bool is_short_for(const char *word, const char *full) {
+	size_t n = 0;
+	for (const char *p = full; p; p = strchr(p, '-') ? strchr(p, '-') + 1 : NULL)
+		if (!word[n] || g_ascii_tolower(word[n++]) != g_ascii_tolower(*p))
+			return false;
+	return n > 1 && !word[n];
+}
+
 const char *pt_suggest(const char *word, const char *const *list) {
 	const char *best = NULL;
 	unsigned limit = (unsigned)MAX(1, strlen(word) / 3), best_distance = limit + 1;
 	for (size_t i = 0; list && list[i]; i++) {
+		if (is_short_for(word, list[i]))
+			return list[i];
 		unsigned d = distance(word, list[i]);
 		if (d < best_distance && d < strlen(list[i])) {
 			best = list[i];

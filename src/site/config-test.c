@@ -118,6 +118,7 @@ static const struct {
     {"inputs: { door: { driver: virtual, channel: 1, contact: normaly-closed } }\n",
      "site.yaml:1: inputs.door.contact: 'normaly-closed' is not one of normally-open, normally-closed (did you mean "
      "normally-closed?)"},
+    {"inputs: { door: { driver: virtual, channel: 1, contact: NC } }\n", "(did you mean normally-closed?)"},
     {"inputs: { a: { driver: virtual, channel: 1 }, b: { driver: virtual, channel: 1 } }\n",
      "is the same wire as a in line 1"},
     {"inputs: { door: { driver: onvif, camera: gaet, token: T } }\n" CAMERA, "no camera named 'gaet' (did you mean gate?)"},

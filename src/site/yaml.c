@@ -148,7 +148,8 @@ static const char *advice(const char *problem) {
 	} mostly[] = {
 	    {"cannot start any token", ": indent with spaces, not with a tab; what begins with @, ` or % goes in quotes"},
 	    {"expected key", ": lines of one map must begin in the same column"},
-	    {"mapping values are not allowed", ": a text with ': ' in it goes in quotes; or the line is indented wrongly"},
+	    {"mapping values are not allowed",
+	     ": a text with ': ' in it goes in quotes; or a key above lacks its colon, or the line is indented wrongly"},
 	    {"expected ','", ": a bracket is not closed, or a text with ': ' or ', ' in it needs quotes"},
 	    {"find expected ':'", ": a key ends in a colon and a space, as in 'source: onvif://192.0.2.20'"},
 	    {"unexpected end of stream", ": a quote is opened and not closed"},
