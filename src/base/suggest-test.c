@@ -16,7 +16,7 @@ static const struct {
     {"x", NULL},
     {"", NULL},
     {"no", "normally-open"}, /* its initials */
-    {"a", NULL},
+    {"a", "a-"},
     {"NC", "normally-closed"},
     {"ni", NULL},
     {"an-endless-word-that-nobody-could-have-typed-by-mistake-at-all", NULL},
