@@ -312,7 +312,8 @@ int pt_cli_rules(int argc, char **argv) {
 			continue;
 		}
 		const char *why = pt_cli_member(r, "why");
-		printf("%-24s fired %d times%s%s%s%s\n", pt_cli_member(r, "name"), (int)number(r, "count"),
+		int count = (int)number(r, "count");
+		printf("%-24s fired %d time%s%s%s%s%s\n", pt_cli_member(r, "name"), count, count == 1 ? "" : "s",
 		       why[0] ? "; last: " : "", why, why[0] ? " at " : "", why[0] ? pt_cli_member(r, "at") : "");
 	}
 	g_ptr_array_add(names, NULL);

@@ -128,7 +128,7 @@ def test_explain():
         board.send(b"input 2 closed")
         wait_for("the light", lambda: h.get("/api/relays/flood")["state"] == "on")
         first = h.cli("rules", "explain", "light").stdout
-        assert "fired 1 times" in first and "door" not in first.split("last:")[0]
+        assert "fired 1 time" in first and "door" not in first.split("last:")[0]
         command = [e for e in h.events(source="relay/flood", topic="command") if e["state"] == "on"]
         assert command[0]["actor"] == "rule/light"
         wait_for("off after its second", lambda: h.get("/api/relays/flood")["state"] == "off", 4, 0.05)
@@ -137,7 +137,7 @@ def test_explain():
         wait_for("door", lambda: h.get("/api/inputs/door")["state"] == "active")
         board.send(b"input 2 closed")
         said = wait_for("why not", lambda: (lambda t: t if "inactive" in t or "door" in t else None)(h.cli("rules", "explain", "light").stdout))
-        assert "fired 1 times" in said
+        assert "fired 1 time" in said
         assert h.get("/api/relays/flood")["state"] == "off"
         assert h.cli("rules", "explain", "nothing", check=False).returncode == 1
         assert [e for e in h.events(source="rule/light") if e["state"] == "log" and e["detail"] == "light was wanted"]

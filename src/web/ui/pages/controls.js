@@ -7,6 +7,7 @@ import {actButton} from "../hold.js";
 import {camera, mayOperate, site} from "../site.js";
 
 const AGAIN_MS = 1000; // a move ends by itself after two seconds
+const ASK_AGAIN_MS = 2000;
 
 const ways = [
 	["up", "▲", {tilt: .6}], ["left", "◀", {pan: -.6}], ["right", "▶", {pan: .6}], ["down", "▼", {tilt: -.6}],
@@ -38,7 +39,7 @@ function outlines(masks, ratio) {
 export function controlsPanel(name, picture) {
 	const box = h("section.controls", {hidden: true, "aria-label": `Controls of ${name}`}), trouble = h("p.why", {role: "status"});
 	const path = `/api/cameras/${encodeURIComponent(name)}/controls`;
-	let held = 0, drawn = null, shown = [];
+	let held = 0, drawn = null, shown = [], again = 0, gone = false;
 
 	async function tell(wish, done) {
 		try {
@@ -147,10 +148,24 @@ export function controlsPanel(name, picture) {
 		box.hidden = false;
 	}
 
-	if (mayOperate() && camera(name)?.source.startsWith("onvif"))
-		get(path).then(show).catch(error => {
+	/** Again and again until it answers: a camera that was just added is not known yet, one that restarts is away for a while. */
+	function ask() {
+		const c = camera(name), later = () => { again = setTimeout(ask, ASK_AGAIN_MS); };
+		if (!mayOperate() || (c && !c.source.startsWith("onvif")))
+			return;
+		if (!c) {
+			later();
+			return;
+		}
+		get(path).then(answer => { if (!gone) show(answer); }).catch(error => {
+			if (gone)
+				return;
 			fill(box, h("h2", null, "Controls"), problem(error));
 			box.hidden = false;
+			later();
 		});
-	return {element: box, leave() { stop(); draw([]); }};
+	}
+
+	ask();
+	return {element: box, leave() { gone = true; clearTimeout(again); stop(); draw([]); }};
 }
