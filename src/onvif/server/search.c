@@ -191,20 +191,6 @@ static void found_recordings(PtCall *c) {
 
 static void find_recordings(PtCall *c) { pt_recordings_then(c, false, 0, 0, found_recordings); }
 
-static void get_recording_results(PtCall *c) {
-	Search *s = need(c, false);
-	if (!s)
-		return;
-	s->until_ns = pt_mono_ns(c->server->host.clock) + s->keep_alive_ns;
-	guint end = MIN(s->found->len, s->next + max_results(c));
-	pt_xml_open(c->out, "tse:ResultList");
-	pt_xml_put(c->out, "tt:SearchState", end == s->found->len ? "Completed" : "Searching");
-	for (; s->next < end; s->next++)
-		pt_recording_put_information(c, c->out, "tt:RecordingInformation",
-		                             &g_array_index(s->found, PtOnvifRecording, s->next));
-	pt_xml_close(c->out);
-}
-
 /* ---- what the pictures and the sound are ---- */
 
 static void put_attributes(PtCall *c, const PtOnvifRecording *r) {
@@ -397,8 +383,10 @@ static void put_happening(PtXml *x, const Happening *h) {
 	pt_xml_close(x);
 }
 
-static void get_event_results(PtCall *c) {
-	Search *s = need(c, true);
+/* ---- giving out what was found ---- */
+
+static void give_out(PtCall *c, bool events) {
+	Search *s = need(c, events);
 	if (!s)
 		return;
 	s->until_ns = pt_mono_ns(c->server->host.clock) + s->keep_alive_ns;
@@ -406,12 +394,20 @@ static void get_event_results(PtCall *c) {
 	pt_xml_open(c->out, "tse:ResultList");
 	pt_xml_put(c->out, "tt:SearchState", end == s->found->len ? "Completed" : "Searching");
 	for (; s->next < end; s->next++) {
+		if (!events) {
+			pt_recording_put_information(c, c->out, "tt:RecordingInformation",
+			                             &g_array_index(s->found, PtOnvifRecording, s->next));
+			continue;
+		}
 		const Happening *h = &g_array_index(s->found, Happening, s->next);
 		s->last_ns = h->wall_ns;
 		put_happening(c->out, h);
 	}
 	pt_xml_close(c->out);
 }
+
+static void get_recording_results(PtCall *c) { give_out(c, false); }
+static void get_event_results(PtCall *c) { give_out(c, true); }
 
 /* ---- the rest ---- */
 
