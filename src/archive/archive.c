@@ -156,13 +156,13 @@ PtRecorder *pt_archive_record(PtArchive *a, PtStream *stream, const PtRecorderPa
 	return r;
 }
 
-void pt_archive_stop(PtArchive *a, PtRecorder *recorder, const char *reason) {
+void pt_archive_stop(PtArchive *a, PtRecorder *recorder, PtGapCause cause, const char *reason) {
 	if (!recorder)
 		return;
 	g_mutex_lock(&a->lock);
 	g_ptr_array_remove_fast(a->recorders, recorder);
 	g_mutex_unlock(&a->lock);
-	pt_recorder_stop(recorder, reason);
+	pt_recorder_stop(recorder, cause, reason);
 }
 
 void pt_archive_set_policy(PtArchive *a, const char *camera, const char *stream, const PtKeepPolicy *policy) {

@@ -49,7 +49,7 @@ const char *pt_archive_path(PtArchive *archive);
 void pt_archive_get_crowded(PtArchive *archive, char *ret, size_t size);
 
 PtRecorder *pt_archive_record(PtArchive *archive, PtStream *stream, const PtRecorderParams *params, GError **error);
-void pt_archive_stop(PtArchive *archive, PtRecorder *recorder, const char *reason);
+void pt_archive_stop(PtArchive *archive, PtRecorder *recorder, PtGapCause cause, const char *reason);
 
 /* Policies by camera and series ("main"); what has none follows `fallback`. Copied. */
 void pt_archive_set_policy(PtArchive *archive, const char *camera, const char *stream, const PtKeepPolicy *policy);

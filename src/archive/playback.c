@@ -44,7 +44,7 @@ static bool take(Batch *b, PtReader *reader, const PtFootage *f, GError **error)
 		PtFormat *formats[] = {f->format};
 		b->out->format = pt_format_ref(f->format);
 		b->out->first_ns = f->wall_ns;
-		pt_mp4_write_init(&b->out->bytes, formats, 1, f->wall_ns);
+		pt_mp4_write_init(&b->out->bytes, formats, 1, f->wall_ns, NULL);
 	}
 	if (f->fresh) {
 		flush(b);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "archive/reader.h"
+#include "archive/fill.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "media/fmp4/read.h"
@@ -17,7 +18,7 @@ struct PtReader {
 	guint row;
 	int fd;
 	PtMp4 *mp4;
-	size_t index; /* of the next sample in the open file */
+	size_t index, lead; /* of the next sample in the open file, and of its first */
 	PtFootage now;
 	int64_t end_ns; /* of the sample given last */
 	bool started;
@@ -32,10 +33,10 @@ static void close_file(PtReader *r) {
 	r->fd = -1;
 }
 
-/* The last key frame at or before from, for the first file; else the first one. */
-static size_t first_index(const PtReader *r) {
+/* The last key frame at or before from, for the first file; else the first one that counts. */
+static size_t first_index(const PtReader *r, const PtSegmentRow *row) {
 	const PtMp4Track *t = &r->mp4->tracks[0];
-	size_t best = 0;
+	size_t best = r->started ? pt_fill_lead(t, row) : 0;
 	for (size_t i = 0; !r->started && i < t->n_samples; i++)
 		if (t->samples[i].key && t->samples[i].wall_ns <= r->from)
 			best = i;
@@ -50,7 +51,8 @@ static bool open_next(PtReader *r) {
 		r->fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 		r->mp4 = r->fd < 0 ? NULL : pt_mp4_read(r->fd, NULL);
 		if (r->mp4 && r->mp4->n_tracks && r->mp4->tracks[0].n_samples) {
-			r->index = first_index(r);
+			r->index = first_index(r, row);
+			r->lead = r->index;
 			r->now.path = row->path;
 			return true;
 		}
@@ -97,7 +99,7 @@ const PtFootage *pt_reader_next(PtReader *r) {
 			continue;
 		}
 		const PtMp4Sample *s = &t->samples[r->index];
-		bool first_of_file = r->now.format != t->format || r->index == 0;
+		bool first_of_file = r->now.format != t->format || r->index == r->lead;
 		r->now = (PtFootage){.path = r->now.path,
 		                     .format = t->format,
 		                     .offset = s->offset,

@@ -35,7 +35,7 @@ static void open_archive(Fixture *f) {
 }
 
 static void close_archive(Fixture *f) {
-	pt_archive_stop(f->archive, f->recorder, "pigtail was stopped");
+	pt_archive_stop(f->archive, f->recorder, PT_GAP_HUB, "pigtail was stopped");
 	pt_stream_unref(f->stream);
 	pt_archive_free(f->archive);
 	f->archive = NULL;

@@ -26,6 +26,7 @@ typedef struct {
 	bool fresh;           /* the next fragment begins a segment */
 	bool connected;       /* last_dts is of this connection */
 	char *gap_reason;     /* why time is missing before pending[0] */
+	PtGapCause gap_cause;
 } Track;
 
 struct PtRecorder {
@@ -81,6 +82,7 @@ static void hand_over(PtRecorder *r, Track *t, int64_t last_duration) {
 	f->fresh = t->fresh;
 	f->sparse = is_sparse(t->format);
 	f->gap_reason = g_steal_pointer(&t->gap_reason);
+	f->gap_cause = t->gap_cause;
 	if (t->fresh)
 		t->segment_wall = t->start_wall;
 	t->fresh = false;
@@ -91,11 +93,13 @@ static void hand_over(PtRecorder *r, Track *t, int64_t last_duration) {
 
 static int64_t guess_duration(const Track *t) { return t->nominal ? t->nominal : t->format ? t->format->timescale / 25 : 1; }
 
-static void set_gap_reason(Track *t, char *reason) {
-	if (t->gap_reason)
+static void set_gap_reason(Track *t, PtGapCause cause, char *reason) {
+	if (t->gap_reason) {
 		g_free(reason);
-	else
-		t->gap_reason = reason;
+		return;
+	}
+	t->gap_reason = reason;
+	t->gap_cause = cause;
 }
 
 /* Decides what lies between the newest pending sample and this one, and ends fragment or segment there if need be. */
@@ -107,11 +111,11 @@ static void cut_before(PtRecorder *r, Track *t, const PtSample *s, int64_t wall,
 	if (!t->connected || jump || stalled || holed) {
 		hand_over(r, t, guess);
 		if (jump)
-			set_gap_reason(t, g_strdup("the hub's clock was set forward: no footage is missing"));
+			set_gap_reason(t, PT_GAP_CLOCK, g_strdup("the hub's clock was set forward: no footage is missing"));
 		else if (holed)
-			set_gap_reason(t, g_strdup_printf("%u packets were lost on the way", s->lost));
+			set_gap_reason(t, PT_GAP_NETWORK, g_strdup_printf("%u packets were lost on the way", s->lost));
 		else if (stalled)
-			set_gap_reason(t, g_strdup("the camera sent nothing"));
+			set_gap_reason(t, PT_GAP_CAMERA, g_strdup("the camera sent nothing"));
 		t->fresh |= !t->connected || jump || (stalled && s->key);
 	}
 	if (format_changed) {
@@ -186,7 +190,8 @@ static void on_state(PtSink *sink, PtStreamState state, const char *reason, int6
 		t->connected = false;
 		t->fresh = true;
 		if (i == PT_KIND_VIDEO || t->format)
-			pt_writer_gap(r->writer, t->series, wall_ns, reason ? reason : "the stream was switched off", true);
+			pt_writer_gap(r->writer, t->series, wall_ns, state == PT_STREAM_IDLE ? PT_GAP_HUB : PT_GAP_NETWORK,
+			              reason ? reason : "the stream was switched off", true);
 	}
 	g_mutex_unlock(&r->lock);
 }
@@ -226,13 +231,14 @@ PtRecorder *pt_recorder_start(PtWriter *writer, PtStream *stream, const PtRecord
 		t->axis.end_ns = pt_series_last_end_ns(writer, t->series);
 		/* a track that may not exist (sound, metadata) owes nothing before its first sample */
 		if (i == PT_KIND_VIDEO || t->axis.end_ns)
-			pt_writer_gap(writer, t->series, pt_wall_ns(pt_clock_system()), pt_gap_starting, false);
+			pt_writer_gap(writer, t->series, pt_wall_ns(pt_clock_system()), PT_GAP_NETWORK, pt_gap_starting,
+			              false);
 	}
 	pt_stream_add_sink(stream, &r->sink);
 	return r;
 }
 
-void pt_recorder_stop(PtRecorder *r, const char *reason) {
+void pt_recorder_stop(PtRecorder *r, PtGapCause cause, const char *reason) {
 	if (!r)
 		return;
 	pt_stream_remove_sink(&r->sink);
@@ -241,7 +247,7 @@ void pt_recorder_stop(PtRecorder *r, const char *reason) {
 		if (t->series) {
 			hand_over(r, t, guess_duration(t));
 			if (i == PT_KIND_VIDEO || t->format)
-				pt_writer_gap(r->writer, t->series, pt_wall_ns(pt_clock_system()), reason, true);
+				pt_writer_gap(r->writer, t->series, pt_wall_ns(pt_clock_system()), cause, reason, true);
 		}
 		g_free(t->pending);
 		g_free(t->gap_reason);

@@ -17,7 +17,7 @@ typedef struct {
 /* Adds itself to the stream. From here on footage is owed: what does not come is a gap. */
 PtRecorder *pt_recorder_start(PtWriter *writer, PtStream *stream, const PtRecorderParams *params, GError **error);
 /* Hands over what is pending and opens a gap with the reason ("pigtail was stopped"). */
-void pt_recorder_stop(PtRecorder *recorder, const char *reason); /* takes NULL */
+void pt_recorder_stop(PtRecorder *recorder, PtGapCause cause, const char *reason); /* takes NULL */
 
 /* Hands over fragments that are old although no sample came to end them. From the writer's tick. */
 void pt_recorder_tick(PtRecorder *recorder);

@@ -1,6 +1,7 @@
 /* What a crash or a power cut left, made true again; and the check of everything against everything. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "archive/archive.h"
+#include "archive/fill.h"
 #include "archive/segment.h"
 #include "base/clock.h"
 #include "base/error.h"
@@ -35,6 +36,7 @@ static bool measure(const PtMp4 *mp4, PtSegmentRow *row) {
 		row->start_ns = MIN(row->start_ns, wall);
 		row->end_ns = MAX(row->end_ns, wall + sample_duration(t, i));
 	}
+	row->fetched = pt_fill_read_comment(mp4->comment, &row->start_ns);
 	row->bytes = (int64_t)mp4->whole_size;
 	row->width = t->format->width;
 	row->height = t->format->height;
@@ -239,7 +241,8 @@ static void adopt(void *user, const char *path, const char *camera, const char *
 	}
 	row.id = pt_store_new_id(a->store);
 	row.series = pt_store_series(a->store, camera, stream, &a->error);
-	if (!row.series || !pt_store_put_segment(a->store, &row, &a->error))
+	if (!row.series ||
+	    (row.fetched ? !pt_store_fill(a->store, &row, 0, &a->error) : !pt_store_put_segment(a->store, &row, &a->error)))
 		return;
 	a->recovery->adopted++;
 	a->recovery->cut_bytes += torn;
@@ -247,10 +250,22 @@ static void adopt(void *user, const char *path, const char *camera, const char *
 
 static bool add_unknown_gaps(PtStore *store, GError **error);
 
+/* What was being fetched is fetched again: its gap is still there. */
+static bool remove_fetching(PtStore *store, const char *root, GError **error) {
+	g_autoptr(GPtrArray) paths = pt_store_fetching(store, error);
+	for (guint i = 0; paths && i < paths->len; i++) {
+		const char *path = g_ptr_array_index(paths, i);
+		remove_file(root, path);
+		if (!pt_store_forget_fetching(store, path, error))
+			return false;
+	}
+	return paths != NULL;
+}
+
 bool pt_archive_recover(PtStore *store, const char *root, PtRecovery *ret, GError **error) {
 	if (!pt_store_begin(store, true, error))
 		return false;
-	bool ok = recover_open(store, root, ret, error);
+	bool ok = remove_fetching(store, root, error) && recover_open(store, root, ret, error);
 	if (!pt_store_commit(store, ok ? error : NULL))
 		return false;
 	if (!ok)

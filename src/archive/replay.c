@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "archive/replay.h"
+#include "archive/fill.h"
 #include "base/clock.h"
 #include "media/fmp4/read.h"
 #include <errno.h>
@@ -169,7 +170,7 @@ static int begin(PtReplayRun *run, Cursor *c, GError **error) {
 		if (!there)
 			c->row.start_ns = span->from_ns;
 		there = step_file(run, c, true, error);
-		c->index = 0;
+		c->index = there > 0 ? pt_fill_lead(track_of(c), &c->row) : 0;
 	}
 	c->begun = there > 0;
 	return there;
@@ -192,7 +193,7 @@ static int find_more(PtReplayRun *run, Cursor *c, GError **error) {
 			return 0;
 		c->row = newer;
 		open_file(run, c);
-		c->index = 0;
+		c->index = c->mp4 ? pt_fill_lead(track_of(c), &c->row) : 0;
 	}
 	return 1;
 }

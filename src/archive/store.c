@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "archive/store.h"
+#include "archive/store-internal.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include <errno.h>
-#include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
 
-#define SCHEMA_VERSION 1
-#define MAX_READERS 4
+const char *const pt_gap_cause_words[PT_N_GAP_CAUSES] = {
+    [PT_GAP_UNKNOWN] = "unknown", [PT_GAP_NETWORK] = "network", [PT_GAP_CAMERA] = "camera", [PT_GAP_HUB] = "hub",
+    [PT_GAP_DISK] = "disk",       [PT_GAP_POLICY] = "policy",   [PT_GAP_CLOCK] = "clock",
+};
 
-static const char schema[] =
+/* Each step makes the layout of the version before the next one. */
+static const char *const steps[] = {
     "CREATE TABLE meta(key TEXT PRIMARY KEY, value) WITHOUT ROWID;"
     "CREATE TABLE series(id INTEGER PRIMARY KEY, camera TEXT NOT NULL, stream TEXT NOT NULL, UNIQUE(camera, stream));"
     "CREATE TABLE segment(id INTEGER PRIMARY KEY, series INTEGER NOT NULL, start_ns INTEGER NOT NULL,"
@@ -33,42 +35,40 @@ static const char schema[] =
     "CREATE INDEX gap_time ON gap(series, start_ns);"
     "CREATE TABLE keep(id INTEGER PRIMARY KEY, camera TEXT NOT NULL, start_ns INTEGER NOT NULL, end_ns INTEGER NOT NULL,"
     " until_ns INTEGER NOT NULL, person INTEGER NOT NULL, ring INTEGER NOT NULL, who TEXT NOT NULL, why TEXT NOT NULL);"
-    "CREATE INDEX keep_camera ON keep(camera, start_ns);";
+    "CREATE INDEX keep_camera ON keep(camera, start_ns);",
+    /* 2: footage that was fetched later, why gaps are gaps, and what is to be fetched */
+    "ALTER TABLE segment ADD COLUMN fetched INTEGER NOT NULL DEFAULT 0;"
+    "CREATE INDEX segment_fetched ON segment(series, start_ns, end_ns) WHERE fetched;"
+    "ALTER TABLE gap ADD COLUMN cause INTEGER NOT NULL DEFAULT 0;"
+    "CREATE TABLE job(id INTEGER PRIMARY KEY, series INTEGER NOT NULL, start_ns INTEGER NOT NULL, end_ns INTEGER NOT NULL,"
+    " cause INTEGER NOT NULL, state INTEGER NOT NULL, reason TEXT NOT NULL, urgent INTEGER NOT NULL,"
+    " tries INTEGER NOT NULL, due_ns INTEGER NOT NULL, found_ns INTEGER NOT NULL, changed_ns INTEGER NOT NULL,"
+    " frames INTEGER NOT NULL, bytes INTEGER NOT NULL, seam INTEGER NOT NULL, offset_ns INTEGER NOT NULL);"
+    "CREATE INDEX job_time ON job(series, start_ns);"
+    "CREATE INDEX job_state ON job(state);"
+    "CREATE TABLE fetching(path TEXT PRIMARY KEY) WITHOUT ROWID;",
+};
+#define SCHEMA_VERSION ((int64_t)G_N_ELEMENTS(steps))
 
-enum { PUT_SEGMENT, DELETE_SEGMENT, PUT_GAP, DELETE_GAPS, PUT_KEEP, DELETE_KEEP, N_WRITES };
-static const char *const write_sql[N_WRITES] = {
-    [PUT_SEGMENT] = "INSERT INTO segment(id,series,start_ns,end_ns,bytes,open,path,codec,width,height)"
-                    " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10) ON CONFLICT(id) DO UPDATE SET end_ns=?4,bytes=?5,open=?6",
-    [DELETE_SEGMENT] = "DELETE FROM segment WHERE id=?1",
-    [PUT_GAP] = "INSERT OR REPLACE INTO gap(id,series,start_ns,end_ns,reason) VALUES(?1,?2,?3,?4,?5)",
-    [DELETE_GAPS] = "DELETE FROM gap WHERE series=?1 AND end_ns>0 AND end_ns<=?2",
-    [PUT_KEEP] = "INSERT OR REPLACE INTO keep(id,camera,start_ns,end_ns,until_ns,person,ring,who,why)"
-                 " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9)",
-    [DELETE_KEEP] = "DELETE FROM keep WHERE id=?1",
+static const char *const write_sql[PT_STORE_N_WRITES] = {
+    [PT_PUT_SEGMENT] = "INSERT INTO segment(id,series,start_ns,end_ns,bytes,open,path,codec,width,height,fetched)"
+                       " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11)"
+                       " ON CONFLICT(id) DO UPDATE SET end_ns=?4,bytes=?5,open=?6",
+    [PT_DELETE_SEGMENT] = "DELETE FROM segment WHERE id=?1",
+    [PT_PUT_GAP] = "INSERT OR REPLACE INTO gap(id,series,start_ns,end_ns,reason,cause) VALUES(?1,?2,?3,?4,?5,?6)",
+    [PT_DELETE_GAP] = "DELETE FROM gap WHERE id=?1",
+    [PT_DELETE_GAPS] = "DELETE FROM gap WHERE series=?1 AND end_ns>0 AND end_ns<=?2",
+    [PT_PUT_KEEP] = "INSERT OR REPLACE INTO keep(id,camera,start_ns,end_ns,until_ns,person,ring,who,why)"
+                    " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9)",
+    [PT_DELETE_KEEP] = "DELETE FROM keep WHERE id=?1",
+    [PT_PUT_JOB] = "INSERT OR REPLACE INTO job(id,series,start_ns,end_ns,cause,state,reason,urgent,tries,due_ns,found_ns,"
+                   "changed_ns,frames,bytes,seam,offset_ns) VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16)",
+    [PT_PUT_FETCHING] = "INSERT OR REPLACE INTO fetching(path) VALUES(?1)",
+    [PT_DELETE_FETCHING] = "DELETE FROM fetching WHERE path=?1",
+    [PT_DELETE_JOBS] = "DELETE FROM job WHERE series=?1 AND end_ns<=?2",
 };
 
-struct PtStore {
-	char *path;
-	int64_t hub;
-
-	GRecMutex lock;
-	/* under lock, which a slow disk holds up */
-	sqlite3 *db;
-	sqlite3_stmt *writes[N_WRITES];
-	int depth;
-	bool fresh; /* made by this opening */
-
-	_Atomic int64_t total_bytes; /* of what is committed; written under lock */
-
-	GMutex id_lock; /* of its own: who needs an id must not wait for a transaction */
-	int64_t last_ms;
-	unsigned counter;
-
-	GMutex readers_lock;
-	sqlite3 *readers[MAX_READERS]; /* idle ones, under readers_lock */
-};
-
-static bool fail(sqlite3 *db, const char *what, GError **error) {
+bool pt_store_fail(sqlite3 *db, const char *what, GError **error) {
 	int code = db ? sqlite3_extended_errcode(db) & 0xff : SQLITE_NOMEM;
 	bool damaged = code == SQLITE_CORRUPT || code == SQLITE_NOTADB;
 	g_set_error(error, PT_ERROR, damaged ? PT_ERROR_INVALID : PT_ERROR_DISK, "index: %s: %s%s", what,
@@ -77,10 +77,10 @@ static bool fail(sqlite3 *db, const char *what, GError **error) {
 	return false;
 }
 
-static sqlite3 *open_connection(const char *path, int flags, GError **error) {
+sqlite3 *pt_store_connect(const char *path, int flags, GError **error) {
 	sqlite3 *db = NULL;
 	if (sqlite3_open_v2(path, &db, flags | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK) {
-		fail(db, "open", error);
+		pt_store_fail(db, "open", error);
 		sqlite3_close(db);
 		return NULL;
 	}
@@ -140,8 +140,6 @@ static void copy_key(GKeyFile *file, const char *group, const char *key, char *t
 	g_strlcpy(to, text ? text : "", size);
 }
 
-static bool run(PtStore *store, int which, GError **error, const char *format, ...);
-
 /* Into an index that has just been made. What cannot be read is left out: the rest counts all the same. */
 static void read_keeps(PtStore *store) {
 	g_autofree char *path = keeps_path(store);
@@ -160,8 +158,8 @@ static void read_keeps(PtStore *store) {
 		copy_key(file, *g, "who", r.who, sizeof r.who);
 		copy_key(file, *g, "why", r.why, sizeof r.why);
 		if (r.id > 0 && r.camera[0] && r.end_ns > r.start_ns)
-			run(store, PUT_KEEP, NULL, "isiiiiiss", r.id, r.camera, r.start_ns, r.end_ns, r.until_ns,
-			    (int64_t)r.person, (int64_t)r.ring, r.who, r.why);
+			pt_store_run(store, PT_PUT_KEEP, NULL, "isiiiiiss", r.id, r.camera, r.start_ns, r.end_ns, r.until_ns,
+			             (int64_t)r.person, (int64_t)r.ring, r.who, r.why);
 	}
 }
 
@@ -173,28 +171,37 @@ static void take_up_keeps(PtStore *store) {
 		write_keeps(store, NULL);
 }
 
+static bool make_layout(PtStore *store, int64_t version, GError **error) {
+	uint16_t hub = 0;
+	if (getrandom(&hub, sizeof hub, 0) != sizeof hub)
+		hub = (uint16_t)pt_wall_ns(pt_clock_system());
+	for (; version < SCHEMA_VERSION; version++) {
+		g_autofree char *hub_sql =
+		    version ? g_strdup("") : g_strdup_printf("INSERT INTO meta VALUES('hub',%d);", hub & 1023);
+		g_autofree char *sql =
+		    g_strdup_printf("BEGIN;%s %s PRAGMA user_version=%d; COMMIT", steps[version], hub_sql, (int)version + 1);
+		if (sqlite3_exec(store->db, sql, NULL, NULL, NULL) != SQLITE_OK) {
+			pt_store_fail(store->db, "create", error);
+			sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
+			return false;
+		}
+	}
+	return true;
+}
+
 static bool create_schema(PtStore *store, GError **error) {
 	int64_t version = query_int(store->db, "PRAGMA user_version");
-	if (version == 0 && query_int(store->db, "SELECT count(*) FROM sqlite_schema") == 0) {
-		uint16_t hub = 0;
-		if (getrandom(&hub, sizeof hub, 0) != sizeof hub)
-			hub = (uint16_t)pt_wall_ns(pt_clock_system());
-		g_autofree char *sql =
-		    g_strdup_printf("BEGIN;%s INSERT INTO meta VALUES('hub',%d); PRAGMA user_version=%d; COMMIT", schema,
-		                    hub & 1023, SCHEMA_VERSION);
-		if (sqlite3_exec(store->db, sql, NULL, NULL, NULL) != SQLITE_OK)
-			return fail(store->db, "create", error);
-		version = SCHEMA_VERSION;
-		store->fresh = true;
-	}
-	if (version != SCHEMA_VERSION) {
-		if (version < 0)
-			return fail(store->db, "read", error);
+	if (version < 0)
+		return pt_store_fail(store->db, "read", error);
+	if (version > SCHEMA_VERSION || (!version && query_int(store->db, "SELECT count(*) FROM sqlite_schema"))) {
 		pt_error_set(error, UNSUPPORTED,
-		             "index: %s has layout %d, this program knows %d: it was made by another version", store->path,
-		             (int)version, SCHEMA_VERSION);
+		             "index: %s has layout %d, this program knows up to %d: it was made by another version",
+		             store->path, (int)version, (int)SCHEMA_VERSION);
 		return false;
 	}
+	if (!make_layout(store, version, error))
+		return false;
+	store->fresh = !version;
 	store->hub = query_int(store->db, "SELECT value FROM meta WHERE key='hub'") & 1023;
 	return true;
 }
@@ -205,19 +212,19 @@ PtStore *pt_store_open(const char *path, GError **error) {
 	g_mutex_init(&store->readers_lock);
 	g_mutex_init(&store->id_lock);
 	store->path = g_strdup(path);
-	store->db = open_connection(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, error);
+	store->db = pt_store_connect(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, error);
 	if (!store->db)
 		goto failed;
 	if (sqlite3_exec(store->db, "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL", NULL, NULL, NULL) != SQLITE_OK) {
-		fail(store->db, "open", error);
+		pt_store_fail(store->db, "open", error);
 		goto failed;
 	}
 	if (!create_schema(store, error))
 		goto failed;
-	for (int i = 0; i < N_WRITES; i++)
+	for (int i = 0; i < PT_STORE_N_WRITES; i++)
 		if (sqlite3_prepare_v3(store->db, write_sql[i], -1, SQLITE_PREPARE_PERSISTENT, &store->writes[i], NULL) !=
 		    SQLITE_OK) {
-			fail(store->db, "prepare", error);
+			pt_store_fail(store->db, "prepare", error);
 			goto failed;
 		}
 	note_total(store);
@@ -247,9 +254,9 @@ bool pt_store_put_aside(const char *path, GError **error) {
 void pt_store_free(PtStore *store) {
 	if (!store)
 		return;
-	for (int i = 0; i < N_WRITES; i++)
+	for (int i = 0; i < PT_STORE_N_WRITES; i++)
 		sqlite3_finalize(store->writes[i]);
-	for (int i = 0; i < MAX_READERS; i++)
+	for (int i = 0; i < PT_STORE_READERS; i++)
 		sqlite3_close(store->readers[i]);
 	sqlite3_close(store->db);
 	g_rec_mutex_clear(&store->lock);
@@ -282,7 +289,7 @@ bool pt_store_begin(PtStore *store, bool durable, GError **error) {
 	const char *sql =
 	    durable ? "PRAGMA synchronous=FULL; BEGIN IMMEDIATE" : "PRAGMA synchronous=NORMAL; BEGIN IMMEDIATE";
 	if (store->depth++ == 0 && sqlite3_exec(store->db, sql, NULL, NULL, NULL) != SQLITE_OK) {
-		fail(store->db, "begin", error);
+		pt_store_fail(store->db, "begin", error);
 		store->depth--;
 		g_rec_mutex_unlock(&store->lock);
 		return false;
@@ -295,7 +302,7 @@ bool pt_store_commit(PtStore *store, GError **error) {
 	if (--store->depth == 0) {
 		ok = sqlite3_exec(store->db, "COMMIT", NULL, NULL, NULL) == SQLITE_OK;
 		if (!ok) {
-			fail(store->db, "commit", error);
+			pt_store_fail(store->db, "commit", error);
 			sqlite3_exec(store->db, "ROLLBACK", NULL, NULL, NULL);
 		}
 		note_total(store);
@@ -311,7 +318,7 @@ void pt_store_rollback(PtStore *store) {
 }
 
 /* format: i = int64_t, s = text, in order of the parameters */
-static bool run(PtStore *store, int which, GError **error, const char *format, ...) {
+bool pt_store_run(PtStore *store, int which, GError **error, const char *format, ...) {
 	g_rec_mutex_lock(&store->lock);
 	sqlite3_stmt *st = store->writes[which];
 	va_list args;
@@ -325,7 +332,7 @@ static bool run(PtStore *store, int which, GError **error, const char *format, .
 	va_end(args);
 	bool ok = sqlite3_step(st) == SQLITE_DONE;
 	if (!ok)
-		fail(store->db, "write", error);
+		pt_store_fail(store->db, "write", error);
 	sqlite3_reset(st);
 	if (!store->depth)
 		note_total(store);
@@ -334,28 +341,33 @@ static bool run(PtStore *store, int which, GError **error, const char *format, .
 }
 
 bool pt_store_put_segment(PtStore *store, const PtSegmentRow *r, GError **error) {
-	return run(store, PUT_SEGMENT, error, "iiiiiissii", r->id, r->series, r->start_ns, r->end_ns, r->bytes,
-	           (int64_t)r->open, r->path, r->codec, (int64_t)r->width, (int64_t)r->height);
+	return pt_store_run(store, PT_PUT_SEGMENT, error, "iiiiiissiii", r->id, r->series, r->start_ns, r->end_ns, r->bytes,
+	                    (int64_t)r->open, r->path, r->codec, (int64_t)r->width, (int64_t)r->height, (int64_t)r->fetched);
 }
 
 bool pt_store_delete_segment(PtStore *store, int64_t id, GError **error) {
-	return run(store, DELETE_SEGMENT, error, "i", id);
+	return pt_store_run(store, PT_DELETE_SEGMENT, error, "i", id);
 }
 
 bool pt_store_put_gap(PtStore *store, const PtGapRow *r, GError **error) {
-	return run(store, PUT_GAP, error, "iiiis", r->id, r->series, r->start_ns, r->end_ns, r->reason);
+	return pt_store_run(store, PT_PUT_GAP, error, "iiiisi", r->id, r->series, r->start_ns, r->end_ns, r->reason,
+	                    (int64_t)r->cause);
+}
+
+bool pt_store_delete_gap(PtStore *store, int64_t id, GError **error) {
+	return pt_store_run(store, PT_DELETE_GAP, error, "i", id);
 }
 
 bool pt_store_delete_gaps_before(PtStore *store, int64_t series, int64_t end_ns, GError **error) {
-	return run(store, DELETE_GAPS, error, "ii", series, end_ns);
+	return pt_store_run(store, PT_DELETE_GAPS, error, "ii", series, end_ns);
 }
 
 /* Durable: what somebody was told is kept must not go because the power did. */
 bool pt_store_put_keep(PtStore *store, const PtKeepRow *r, GError **error) {
 	if (!pt_store_begin(store, true, error))
 		return false;
-	if (!run(store, PUT_KEEP, error, "isiiiiiss", r->id, r->camera, r->start_ns, r->end_ns, r->until_ns,
-	         (int64_t)r->person, (int64_t)r->ring, r->who, r->why)) {
+	if (!pt_store_run(store, PT_PUT_KEEP, error, "isiiiiiss", r->id, r->camera, r->start_ns, r->end_ns, r->until_ns,
+	                  (int64_t)r->person, (int64_t)r->ring, r->who, r->why)) {
 		pt_store_rollback(store);
 		return false;
 	}
@@ -364,7 +376,7 @@ bool pt_store_put_keep(PtStore *store, const PtKeepRow *r, GError **error) {
 
 bool pt_store_delete_keep(PtStore *store, int64_t id, GError **error) {
 	g_rec_mutex_lock(&store->lock);
-	bool ok = run(store, DELETE_KEEP, error, "i", id);
+	bool ok = pt_store_run(store, PT_DELETE_KEEP, error, "i", id);
 	if (ok && sqlite3_changes(store->db) == 0) {
 		pt_error_set(error, NOT_FOUND, "nothing is kept under %" G_GINT64_FORMAT, id);
 		ok = false;
@@ -375,8 +387,8 @@ bool pt_store_delete_keep(PtStore *store, int64_t id, GError **error) {
 
 bool pt_store_forget_everything(PtStore *store, GError **error) {
 	g_rec_mutex_lock(&store->lock);
-	bool ok =
-	    sqlite3_exec(store->db, "DELETE FROM segment", NULL, NULL, NULL) == SQLITE_OK || fail(store->db, "clear", error);
+	bool ok = sqlite3_exec(store->db, "DELETE FROM segment", NULL, NULL, NULL) == SQLITE_OK ||
+	          pt_store_fail(store->db, "clear", error);
 	g_rec_mutex_unlock(&store->lock);
 	return ok;
 }
@@ -400,252 +412,7 @@ int64_t pt_store_series(PtStore *store, const char *camera, const char *stream, 
 		sqlite3_finalize(st);
 	}
 	if (!id)
-		fail(store->db, "series", error);
+		pt_store_fail(store->db, "series", error);
 	g_rec_mutex_unlock(&store->lock);
 	return id;
-}
-
-/* ---- reading ---- */
-
-static sqlite3 *borrow(PtStore *store, GError **error) {
-	sqlite3 *db = NULL;
-	g_mutex_lock(&store->readers_lock);
-	for (int i = 0; i < MAX_READERS && !db; i++)
-		db = g_steal_pointer(&store->readers[i]);
-	g_mutex_unlock(&store->readers_lock);
-	return db ? db : open_connection(store->path, SQLITE_OPEN_READWRITE, error);
-}
-
-static void give_back(PtStore *store, sqlite3 *db) {
-	g_mutex_lock(&store->readers_lock);
-	for (int i = 0; i < MAX_READERS && db; i++)
-		if (!store->readers[i])
-			store->readers[i] = g_steal_pointer(&db);
-	g_mutex_unlock(&store->readers_lock);
-	sqlite3_close(db);
-}
-
-typedef void (*ReadRow)(sqlite3_stmt *st, GArray *rows);
-
-static GArray *select_rows(PtStore *store, size_t row_size, ReadRow read_row, GError **error, const char *sql,
-                           const char *format, ...) {
-	sqlite3 *db = borrow(store, error);
-	if (!db)
-		return NULL;
-	sqlite3_stmt *st = NULL;
-	GArray *rows = NULL;
-	if (sqlite3_prepare_v2(db, sql, -1, &st, NULL) == SQLITE_OK) {
-		va_list args;
-		va_start(args, format);
-		for (int i = 0; format[i]; i++) {
-			if (format[i] == 'i')
-				sqlite3_bind_int64(st, i + 1, va_arg(args, int64_t));
-			else
-				sqlite3_bind_text(st, i + 1, va_arg(args, const char *), -1, SQLITE_TRANSIENT);
-		}
-		va_end(args);
-		rows = g_array_new(FALSE, TRUE, (guint)row_size);
-		int r;
-		while ((r = sqlite3_step(st)) == SQLITE_ROW)
-			read_row(st, rows);
-		if (r != SQLITE_DONE)
-			g_clear_pointer(&rows, g_array_unref);
-	}
-	if (!rows)
-		fail(db, "read", error);
-	sqlite3_finalize(st);
-	give_back(store, db);
-	return rows;
-}
-
-static void copy_text(char *to, size_t size, sqlite3_stmt *st, int column) {
-	const char *text = (const char *)sqlite3_column_text(st, column);
-	g_strlcpy(to, text ? text : "", size);
-}
-
-static void read_segment(sqlite3_stmt *st, GArray *rows) {
-	PtSegmentRow r = {.id = sqlite3_column_int64(st, 0),
-	                  .series = sqlite3_column_int64(st, 1),
-	                  .start_ns = sqlite3_column_int64(st, 2),
-	                  .end_ns = sqlite3_column_int64(st, 3),
-	                  .bytes = sqlite3_column_int64(st, 4),
-	                  .open = sqlite3_column_int(st, 5) != 0,
-	                  .width = sqlite3_column_int(st, 8),
-	                  .height = sqlite3_column_int(st, 9)};
-	copy_text(r.path, sizeof r.path, st, 6);
-	copy_text(r.codec, sizeof r.codec, st, 7);
-	g_array_append_val(rows, r);
-}
-
-#define SEGMENT_COLUMNS "id,series,start_ns,end_ns,bytes,open,path,codec,width,height"
-
-GArray *pt_store_segments(PtStore *store, int64_t series, int64_t from_ns, int64_t to_ns, GError **error) {
-	/* the one that begins before `from` may reach into it; segments of a series do not overlap */
-	return select_rows(
-	    store, sizeof(PtSegmentRow), read_segment, error,
-	    "SELECT " SEGMENT_COLUMNS " FROM segment WHERE series=?1 AND start_ns<?3 AND end_ns>?2 AND start_ns>="
-	    "ifnull((SELECT max(start_ns) FROM segment WHERE series=?1 AND start_ns<=?2),?2) ORDER BY start_ns, id",
-	    "iii", series, from_ns, to_ns);
-}
-
-GArray *pt_store_open_segments(PtStore *store, GError **error) {
-	return select_rows(store, sizeof(PtSegmentRow), read_segment, error,
-	                   "SELECT " SEGMENT_COLUMNS " FROM segment WHERE open ORDER BY id", "");
-}
-
-GArray *pt_store_oldest_segments(PtStore *store, int64_t series, int64_t from_ns, int64_t before_ns, unsigned limit,
-                                 GError **error) {
-	if (series)
-		return select_rows(store, sizeof(PtSegmentRow), read_segment, error,
-		                   "SELECT " SEGMENT_COLUMNS
-		                   " FROM segment WHERE series=?1 AND start_ns>=?2 AND start_ns<?3 AND NOT open"
-		                   " ORDER BY start_ns LIMIT ?4",
-		                   "iiii", series, from_ns, before_ns, (int64_t)limit);
-	return select_rows(store, sizeof(PtSegmentRow), read_segment, error,
-	                   "SELECT " SEGMENT_COLUMNS " FROM segment WHERE start_ns>=?1 AND start_ns<?2 AND NOT open"
-	                   " ORDER BY start_ns LIMIT ?3",
-	                   "iii", from_ns, before_ns, (int64_t)limit);
-}
-
-int pt_store_neighbour(PtStore *store, int64_t series, int64_t start_ns, bool later, PtSegmentRow *ret, GError **error) {
-	static const char earlier_sql[] = "SELECT " SEGMENT_COLUMNS " FROM segment WHERE series=?1 AND start_ns<?2"
-	                                  " ORDER BY start_ns DESC LIMIT 1",
-	                  later_sql[] = "SELECT " SEGMENT_COLUMNS " FROM segment WHERE series=?1 AND start_ns>?2"
-	                                " ORDER BY start_ns LIMIT 1";
-	g_autoptr(GArray) rows = select_rows(store, sizeof(PtSegmentRow), read_segment, error,
-	                                     later ? later_sql : earlier_sql, "ii", series, start_ns);
-	if (!rows)
-		return -1;
-	if (rows->len)
-		*ret = g_array_index(rows, PtSegmentRow, 0);
-	return rows->len > 0;
-}
-
-int64_t pt_store_total_bytes(PtStore *store) { return store->total_bytes; }
-
-static void read_gap(sqlite3_stmt *st, GArray *rows) {
-	PtGapRow r = {.id = sqlite3_column_int64(st, 0),
-	              .series = sqlite3_column_int64(st, 1),
-	              .start_ns = sqlite3_column_int64(st, 2),
-	              .end_ns = sqlite3_column_int64(st, 3)};
-	copy_text(r.reason, sizeof r.reason, st, 4);
-	g_array_append_val(rows, r);
-}
-
-GArray *pt_store_gaps(PtStore *store, int64_t series, int64_t from_ns, int64_t to_ns, GError **error) {
-	return select_rows(
-	    store, sizeof(PtGapRow), read_gap, error,
-	    "SELECT id,series,start_ns,end_ns,reason FROM gap WHERE series=?1 AND start_ns<?3 AND (end_ns=0 OR end_ns>?2)"
-	    " ORDER BY start_ns, id",
-	    "iii", series, from_ns, to_ns);
-}
-
-static void read_keep(sqlite3_stmt *st, GArray *rows) {
-	PtKeepRow r = {.id = sqlite3_column_int64(st, 0),
-	               .start_ns = sqlite3_column_int64(st, 2),
-	               .end_ns = sqlite3_column_int64(st, 3),
-	               .until_ns = sqlite3_column_int64(st, 4),
-	               .person = sqlite3_column_int(st, 5) != 0,
-	               .ring = sqlite3_column_int(st, 6) != 0};
-	copy_text(r.camera, sizeof r.camera, st, 1);
-	copy_text(r.who, sizeof r.who, st, 7);
-	copy_text(r.why, sizeof r.why, st, 8);
-	g_array_append_val(rows, r);
-}
-
-#define KEEP_COLUMNS "id,camera,start_ns,end_ns,until_ns,person,ring,who,why"
-
-GArray *pt_store_keeps(PtStore *store, const char *camera, GError **error) {
-	if (camera)
-		return select_rows(store, sizeof(PtKeepRow), read_keep, error,
-		                   "SELECT " KEEP_COLUMNS " FROM keep WHERE camera=?1 ORDER BY start_ns", "s", camera);
-	return select_rows(store, sizeof(PtKeepRow), read_keep, error, "SELECT " KEEP_COLUMNS " FROM keep ORDER BY start_ns",
-	                   "");
-}
-
-static void read_flag(sqlite3_stmt *st, GArray *rows) {
-	char one = 1;
-	g_array_append_val(rows, one);
-}
-
-bool pt_store_has_path(PtStore *store, const char *path) {
-	g_autoptr(GArray) rows = select_rows(store, 1, read_flag, NULL, "SELECT 1 FROM segment WHERE path=?1", "s", path);
-	return rows && rows->len;
-}
-
-static void read_series(sqlite3_stmt *st, GArray *rows) {
-	PtSeriesRow r = {.id = sqlite3_column_int64(st, 0),
-	                 .first_ns = sqlite3_column_int64(st, 3),
-	                 .last_ns = sqlite3_column_int64(st, 4),
-	                 .bytes = sqlite3_column_int64(st, 5),
-	                 .segments = sqlite3_column_int64(st, 6)};
-	copy_text(r.camera, sizeof r.camera, st, 1);
-	copy_text(r.stream, sizeof r.stream, st, 2);
-	g_array_append_val(rows, r);
-}
-
-GArray *pt_store_all_series(PtStore *store, bool totals, GError **error) {
-	if (totals)
-		return select_rows(
-		    store, sizeof(PtSeriesRow), read_series, error,
-		    "SELECT "
-		    "s.id,camera,stream,ifnull(min(start_ns),0),ifnull(max(end_ns),0),ifnull(sum(bytes),0),count(g.id)"
-		    " FROM series s LEFT JOIN segment g ON g.series=s.id GROUP BY s.id ORDER BY camera, stream",
-		    "");
-	return select_rows(store, sizeof(PtSeriesRow), read_series, error,
-	                   "SELECT id,camera,stream,"
-	                   "ifnull((SELECT start_ns FROM segment g WHERE g.series=s.id ORDER BY start_ns LIMIT 1),0),"
-	                   "ifnull((SELECT end_ns FROM segment g WHERE g.series=s.id ORDER BY start_ns DESC LIMIT 1),0),0,0"
-	                   " FROM series s ORDER BY camera, stream",
-	                   "");
-}
-
-typedef struct {
-	int64_t start, end;
-} Span;
-
-static void read_span(sqlite3_stmt *st, GArray *rows) {
-	Span span = {sqlite3_column_int64(st, 0), sqlite3_column_int64(st, 1)};
-	g_array_append_val(rows, span);
-}
-
-static void append_span(GArray *spans, Span span, int64_t merge_ns) {
-	Span *last = spans->len ? &g_array_index(spans, Span, spans->len - 1) : NULL;
-	if (last && span.start - last->end <= merge_ns)
-		last->end = MAX(last->end, span.end);
-	else
-		g_array_append_val(spans, span);
-}
-
-/* Zoomed far out, a row per segment would be half a million of them a year: look once per slot instead. */
-static GArray *coarse_coverage(PtStore *store, int64_t series, int64_t from, int64_t to, int64_t slot, GError **error) {
-	return select_rows(
-	    store, sizeof(Span), read_span, error,
-	    "WITH RECURSIVE t(s,e) AS (SELECT start_ns,end_ns FROM (SELECT start_ns,end_ns FROM segment WHERE series=?1"
-	    " AND start_ns>=ifnull((SELECT max(start_ns) FROM segment WHERE series=?1 AND start_ns<=?2),?2)"
-	    " ORDER BY start_ns LIMIT 1) UNION ALL"
-	    " SELECT g.start_ns,g.end_ns FROM t JOIN segment g ON g.id=(SELECT id FROM segment WHERE series=?1"
-	    " AND start_ns>=t.s+?4 ORDER BY start_ns LIMIT 1) WHERE t.s<?3)"
-	    " SELECT s,e FROM t WHERE s<?3",
-	    "iiii", series, from, to, slot);
-}
-
-GArray *pt_store_coverage(PtStore *store, int64_t series, int64_t from_ns, int64_t to_ns, int64_t merge_ns, GError **error) {
-	bool coarse = (to_ns - from_ns) > INT64_C(4) * 86400 * PT_NS_PER_S;
-	int64_t slot = MAX(merge_ns, (to_ns - from_ns) / 2000);
-	g_autoptr(GArray) rows =
-	    coarse ? coarse_coverage(store, series, from_ns, to_ns, slot, error)
-	           : select_rows(
-	                 store, sizeof(Span), read_span, error,
-	                 "SELECT start_ns,end_ns FROM segment WHERE series=?1 AND start_ns<?3 AND end_ns>?2 AND start_ns>="
-	                 "ifnull((SELECT max(start_ns) FROM segment WHERE series=?1 AND start_ns<=?2),?2) ORDER BY start_ns",
-	                 "iii", series, from_ns, to_ns);
-	if (!rows)
-		return NULL;
-	GArray *spans = g_array_new(FALSE, FALSE, sizeof(Span));
-	for (guint i = 0; i < rows->len; i++) {
-		Span span = g_array_index(rows, Span, i);
-		append_span(spans, span, coarse ? slot + 90 * PT_NS_PER_S : merge_ns);
-	}
-	return spans;
 }

@@ -31,11 +31,27 @@ typedef struct {
 	char path[192];           /* relative to the archive's root */
 	char codec[48];           /* RFC 6381, or the codec's name where that has none */
 	int width, height;
+	bool fetched; /* later, from the camera's card: its file holds more in front of start_ns, to be decoded from (fill.h)
+	               */
 } PtSegmentRow;
+
+/* Why footage is missing. What a policy wants is not there to be fetched, and where a clock jumped nothing is missing. */
+typedef enum {
+	PT_GAP_UNKNOWN,
+	PT_GAP_NETWORK, /* it did not reach us */
+	PT_GAP_CAMERA,  /* it was off, began anew, or sent nothing */
+	PT_GAP_HUB,     /* this program did not run */
+	PT_GAP_DISK,
+	PT_GAP_POLICY, /* nobody wanted it recorded */
+	PT_GAP_CLOCK,  /* the hub's clock was set: nothing is missing */
+	PT_N_GAP_CAUSES
+} PtGapCause;
+extern const char *const pt_gap_cause_words[PT_N_GAP_CAUSES]; /* "unknown", "network", … */
 
 typedef struct {
 	int64_t id, series;
 	int64_t start_ns, end_ns; /* end 0: still open */
+	PtGapCause cause;
 	char reason[200];
 } PtGapRow;
 
@@ -58,6 +74,14 @@ void pt_store_rollback(PtStore *store);
 bool pt_store_put_segment(PtStore *store, const PtSegmentRow *row, GError **error);
 bool pt_store_delete_segment(PtStore *store, int64_t id, GError **error);
 bool pt_store_put_gap(PtStore *store, const PtGapRow *row, GError **error);
+bool pt_store_delete_gap(PtStore *store, int64_t id, GError **error);
+/* A file that is being fetched into: until pt_store_fill() took it, it is nobody's footage, and after a crash it goes. */
+bool pt_store_note_fetching(PtStore *store, const char *path, GError **error);
+bool pt_store_forget_fetching(PtStore *store, const char *path, GError **error);
+GPtrArray *pt_store_fetching(PtStore *store, GError **error); /* of char *, paths */
+/* A segment that was fetched, whole and on the medium: what it covers is a gap no longer. What remains of one and is not
+ * longer than slack_ns counts for nothing. One transaction, durable. */
+bool pt_store_fill(PtStore *store, const PtSegmentRow *row, int64_t slack_ns, GError **error);
 bool pt_store_delete_gaps_before(PtStore *store, int64_t series, int64_t end_ns, GError **error);
 bool pt_store_put_keep(PtStore *store, const PtKeepRow *row, GError **error);
 bool pt_store_delete_keep(PtStore *store, int64_t id, GError **error); /* NOT_FOUND when there is none */
@@ -85,3 +109,47 @@ GArray *pt_store_all_series(PtStore *store, bool totals, GError **error);
 
 /* Spans of footage [start, end) with what is nearer than merge_ns joined; int64_t pairs. */
 GArray *pt_store_coverage(PtStore *store, int64_t series, int64_t from_ns, int64_t to_ns, int64_t merge_ns, GError **error);
+/* The same of what was fetched later alone. */
+GArray *pt_store_fetched(PtStore *store, int64_t series, int64_t from_ns, int64_t to_ns, int64_t merge_ns, GError **error);
+
+/* ---- what is to be fetched from cameras: store-jobs.c ---- */
+
+typedef enum {
+	PT_JOB_FOUND,    /* a gap that may be filled */
+	PT_JOB_ASKED,    /* the camera is asked what it has */
+	PT_JOB_FETCHING, /* it comes */
+	PT_JOB_VERIFYING,
+	PT_JOB_FILLED, /* nothing of it is missing any more; this and the following are ends */
+	PT_JOB_PARTLY,
+	PT_JOB_IMPOSSIBLE,
+	PT_N_JOB_STATES
+} PtJobState;
+extern const char *const pt_job_state_words[PT_N_JOB_STATES];
+
+typedef enum {
+	PT_SEAM_NONE,    /* not known (yet) */
+	PT_SEAM_CLOCK,   /* by the camera's clock and its measured offset */
+	PT_SEAM_CONTENT, /* frames of both sides were found in what was fetched */
+} PtSeam;
+
+/* One gap and what became of it. */
+typedef struct {
+	int64_t id, series;
+	char camera[72], stream[72]; /* read only: of the series */
+	int64_t start_ns, end_ns;    /* the gap as it was found */
+	PtGapCause cause;            /* of it */
+	PtJobState state;
+	char reason[300]; /* in words: why it waits, failed, or is impossible; "" */
+	bool urgent;      /* a person asked for it: now, whatever the hour */
+	unsigned tries;
+	int64_t due_ns; /* not before */
+	int64_t found_ns, changed_ns;
+	int64_t frames, bytes; /* fetched and kept */
+	PtSeam seam;
+	int64_t offset_ns; /* the camera's clock less the archive's, at the gap's begin */
+} PtJobRow;
+
+bool pt_store_put_job(PtStore *store, const PtJobRow *row, GError **error);
+bool pt_store_delete_jobs_before(PtStore *store, int64_t series, int64_t end_ns, GError **error);
+/* Of one series (0: of all) that touch [from, to), by start; open: only those that have not ended. */
+GArray *pt_store_jobs(PtStore *store, int64_t series, int64_t from_ns, int64_t to_ns, bool open, GError **error);

@@ -42,6 +42,7 @@ struct Job {
 	PtFragment *fragment; /* or, when NULL, what follows */
 	PtSeries *series;
 	int64_t from_ns;
+	PtGapCause cause;
 	char *reason;
 	bool close;
 	bool *flushed;       /* a flush request */
@@ -104,11 +105,12 @@ static void disk_failed(PtWriter *w, const GError *error) {
 		w->hooks.disk_full(w->hooks.user);
 }
 
-static void open_gap(PtWriter *w, PtSeries *s, int64_t start_ns, const char *reason) {
+static void open_gap(PtWriter *w, PtSeries *s, int64_t start_ns, PtGapCause cause, const char *reason) {
 	if (s->gap_open && strcmp(s->gap.reason, pt_gap_starting))
 		return;
 	if (!s->gap_open)
 		s->gap = (PtGapRow){.id = pt_store_new_id(w->store), .series = s->id, .start_ns = start_ns};
+	s->gap.cause = cause;
 	g_strlcpy(s->gap.reason, reason, sizeof s->gap.reason);
 	s->gap_open = true;
 	g_array_append_val(w->next->gaps, s->gap);
@@ -125,20 +127,20 @@ static void close_gap(PtWriter *w, PtSeries *s, int64_t end_ns) {
 	s->gap_open = false;
 }
 
-static void gap_job(PtWriter *w, PtSeries *s, int64_t from_ns, const char *reason) {
+static void gap_job(PtWriter *w, PtSeries *s, int64_t from_ns, PtGapCause cause, const char *reason) {
 	if (!strcmp(reason, pt_gap_starting)) {
 		/* a program that ends in order says so; one that did not was killed */
 		if (s->last_end)
-			open_gap(w, s, s->last_end, "pigtail was killed or lost power");
+			open_gap(w, s, s->last_end, PT_GAP_HUB, "pigtail was killed or lost power");
 		close_gap(w, s, from_ns);
-		open_gap(w, s, MAX(from_ns, s->last_end), reason);
+		open_gap(w, s, MAX(from_ns, s->last_end), cause, reason);
 	} else {
-		open_gap(w, s, s->last_end ? s->last_end : from_ns, reason);
+		open_gap(w, s, s->last_end ? s->last_end : from_ns, cause, reason);
 	}
 }
 
 static void drop(PtWriter *w, PtSeries *s, PtFragment *f, const char *reason) {
-	open_gap(w, s, s->last_end ? s->last_end : f->wall_start_ns, reason);
+	open_gap(w, s, s->last_end ? s->last_end : f->wall_start_ns, PT_GAP_DISK, reason);
 	g_mutex_lock(&w->lock);
 	w->stats.dropped_samples += f->n;
 	g_mutex_unlock(&w->lock);
@@ -181,7 +183,7 @@ static bool open_segment(PtWriter *w, PtSeries *s, const PtFragment *f, GError *
 		return false;
 	PtFormat *formats[] = {f->samples[0]->format};
 	w->head.size = 0;
-	pt_mp4_write_init(&w->head, formats, 1, f->wall_start_ns);
+	pt_mp4_write_init(&w->head, formats, 1, f->wall_start_ns, NULL);
 	struct iovec iov = {w->head.data, w->head.size};
 	if (!pt_segment_append(segment, &iov, 1, error)) {
 		pt_segment_close(segment);
@@ -254,7 +256,8 @@ static void write_fragment(PtWriter *w, PtFragment *f) {
 	w->broken = false; /* the problem is over when a sync goes well, too */
 	if (prior_end && !s->gap_open &&
 	    (f->gap_reason ? f->wall_start_ns > prior_end : !f->sparse && f->wall_start_ns - prior_end > PT_NS_PER_S)) {
-		open_gap(w, s, prior_end, f->gap_reason ? f->gap_reason : "the camera sent nothing");
+		open_gap(w, s, prior_end, f->gap_reason ? f->gap_cause : PT_GAP_CAMERA,
+		         f->gap_reason ? f->gap_reason : "the camera sent nothing");
 	}
 	close_gap(w, s, f->wall_start_ns);
 }
@@ -321,10 +324,13 @@ static void item_failed(PtWriter *w, PtSyncItem *item) {
 		g_mutex_lock(&w->lock);
 		s->last_end = from;
 		g_mutex_unlock(&w->lock);
-		open_gap(w, s, from, item->error->message);
+		open_gap(w, s, from, PT_GAP_DISK, item->error->message);
 	} else if (end_of_closed(w, item) > from) { /* the series has gone on since */
-		PtGapRow gap = {
-		    .id = pt_store_new_id(w->store), .series = s->id, .start_ns = from, .end_ns = end_of_closed(w, item)};
+		PtGapRow gap = {.id = pt_store_new_id(w->store),
+		                .series = s->id,
+		                .start_ns = from,
+		                .end_ns = end_of_closed(w, item),
+		                .cause = PT_GAP_DISK};
 		g_strlcpy(gap.reason, item->error->message, sizeof gap.reason);
 		g_array_append_val(w->next->gaps, gap);
 	}
@@ -384,7 +390,7 @@ static void run_job(PtWriter *w, Job *job) {
 	} else {
 		if (job->close)
 			close_segment(w, job->series);
-		gap_job(w, job->series, job->from_ns, job->reason);
+		gap_job(w, job->series, job->from_ns, job->cause, job->reason);
 	}
 	g_free(job->reason);
 	g_free(job);
@@ -524,6 +530,7 @@ void pt_writer_submit(PtWriter *w, PtFragment *f) {
 		Job *job = g_new0(Job, 1);
 		job->series = s;
 		job->from_ns = f->wall_start_ns;
+		job->cause = PT_GAP_DISK;
 		job->reason = g_strdup("the disk is too slow: footage had to be dropped");
 		job->close = true;
 		submit(w, job);
@@ -539,10 +546,11 @@ void pt_writer_submit(PtWriter *w, PtFragment *f) {
 	g_mutex_unlock(&w->lock);
 }
 
-void pt_writer_gap(PtWriter *w, PtSeries *series, int64_t from_ns, const char *reason, bool close) {
+void pt_writer_gap(PtWriter *w, PtSeries *series, int64_t from_ns, PtGapCause cause, const char *reason, bool close) {
 	Job *job = g_new0(Job, 1);
 	job->series = series;
 	job->from_ns = from_ns;
+	job->cause = cause;
 	job->reason = g_strdup(reason);
 	job->close = close;
 	g_mutex_lock(&w->lock);

@@ -16,6 +16,7 @@ struct PtFragment {
 	bool fresh;                         /* a new segment begins here: first, new format, or a minute is over */
 	bool sparse;                        /* metadata: silence before it is nothing missing */
 	char *gap_reason;                   /* not NULL: footage is missing before it, and why; owned */
+	PtGapCause gap_cause;
 	size_t n, bytes;
 	PtSample **samples;  /* references */
 	uint32_t *durations; /* ticks */
@@ -56,7 +57,7 @@ void pt_writer_submit(PtWriter *writer, PtFragment *fragment);
 extern const char pt_gap_starting[];
 /* Footage should come and does not: a gap begins where the series ends, or at from_ns when it is empty. A gap that is open
  * already keeps its first reason. close: the segment ends here. */
-void pt_writer_gap(PtWriter *writer, PtSeries *series, int64_t from_ns, const char *reason, bool close);
+void pt_writer_gap(PtWriter *writer, PtSeries *series, int64_t from_ns, PtGapCause cause, const char *reason, bool close);
 
 void pt_writer_get_stats(PtWriter *writer, PtWriterStats *ret_stats);
 /* Waits until all that was submitted before is synced and in the index. For tests, export of the newest footage, and stop.

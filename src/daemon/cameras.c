@@ -211,11 +211,11 @@ static void feed_play(Feed *feed, const Camera *camera, const char *location, bo
 		start_microphone(feed, camera);
 }
 
-static void feed_stop(PtCameras *c, Feed *feed, const char *reason) {
+static void feed_stop(PtCameras *c, Feed *feed, PtGapCause cause, const char *reason) {
 	if (!feed)
 		return;
 	/* the recorder first: what the source says while it ends is not the reason of the gap */
-	pt_archive_stop(c->env.archive, feed->recorder, reason);
+	pt_archive_stop(c->env.archive, feed->recorder, cause, reason);
 	stop_microphone(feed);
 	pt_source_stop(feed->source);
 	pt_stream_remove_sink(&feed->watch);
@@ -331,11 +331,17 @@ static Camera *camera_start(PtCameras *c, PtSite *site, const PtSiteCamera *sett
 	return camera;
 }
 
-static void camera_stop(PtCameras *c, Camera *camera, const char *reason) {
+/* next: the site that is to run; NULL: the program ends. What is not recorded there is not missing. */
+static PtGapCause cause_of_stop(const Camera *camera, bool main, const PtSite *next) {
+	const PtSiteCamera *s = next ? pt_site_camera(next, camera->name) : camera->settings;
+	return s && record_mode(s, main) != PT_RECORD_NEVER ? PT_GAP_HUB : PT_GAP_POLICY;
+}
+
+static void camera_stop(PtCameras *c, Camera *camera, const PtSite *next, const char *reason) {
 	pt_camera_onvif_free(camera->onvif);
 	pt_camera_motion_free(camera->motion);
-	feed_stop(c, camera->main, reason);
-	feed_stop(c, camera->sub, reason);
+	feed_stop(c, camera->main, cause_of_stop(camera, true, next), reason);
+	feed_stop(c, camera->sub, cause_of_stop(camera, false, next), reason);
 	pt_site_unref(camera->site);
 	g_free(camera->name);
 	g_free(camera);
@@ -370,7 +376,7 @@ void pt_cameras_apply(PtCameras *c, PtSite *site) {
 			g_mutex_lock(&c->lock);
 			g_ptr_array_remove(c->list, camera);
 			g_mutex_unlock(&c->lock);
-			camera_stop(c, camera, "its settings were changed");
+			camera_stop(c, camera, site, "its settings were changed");
 		}
 	}
 	pt_notify_door_set_listen(c->door, site->serve_events, site->serve_plain);
@@ -395,7 +401,7 @@ void pt_cameras_free(PtCameras *c, const char *reason) {
 	if (!c)
 		return;
 	for (guint i = 0; i < c->list->len; i++)
-		camera_stop(c, g_ptr_array_index(c->list, i), reason);
+		camera_stop(c, g_ptr_array_index(c->list, i), NULL, reason);
 	g_ptr_array_unref(c->list);
 	pt_notify_door_free(c->door);
 	g_hash_table_unref(c->locations);
@@ -423,7 +429,7 @@ void pt_cameras_set_location(PtCameras *c, const char *name, const char *stream,
 	g_mutex_unlock(&c->lock);
 	if (camera->motion)
 		pt_camera_motion_watch(camera->motion, NULL);
-	feed_stop(c, old, "its settings were changed");
+	feed_stop(c, old, PT_GAP_HUB, "its settings were changed");
 	Feed *feed = feed_new(c, camera, location, main);
 	feed_play(feed, camera, location, main);
 	g_mutex_lock(&c->lock);

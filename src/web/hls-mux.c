@@ -169,7 +169,7 @@ void pt_hls_mux_group(PtHlsMux *mux, const PtHlsGroup *g, PtHlsPiece *ret) {
 	    .duration_ns = to_ns(key->format, mux->ends[PT_HLS_VIDEO] - runs[PT_HLS_VIDEO].base),
 	};
 	if (another_picture || another_sound)
-		pt_mp4_write_init(&ret->map, mux->formats, mux->formats[PT_HLS_AUDIO] ? 2 : 1, key->wall_ns);
+		pt_mp4_write_init(&ret->map, mux->formats, mux->formats[PT_HLS_AUDIO] ? 2 : 1, key->wall_ns, NULL);
 	size_t size = g->bytes + 16 * (g->video->len + g->audio->len) + 256;
 	pt_buf_grow(&ret->bytes, size);
 	ret->bytes.size = 0;

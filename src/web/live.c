@@ -126,7 +126,7 @@ static void new_format(Viewer *v, const PtSample *s) {
 		return;
 	PtBuf init = {0};
 	PtFormat *formats[] = {s->format};
-	pt_mp4_write_init(&init, formats, 1, s->wall_ns);
+	pt_mp4_write_init(&init, formats, 1, s->wall_ns, NULL);
 	send_binary(v, s->track, KIND_INIT, s->wall_ns, &init, NULL);
 	pt_buf_clear(&init);
 }

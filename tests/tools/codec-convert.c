@@ -47,7 +47,7 @@ static void write_mp4(const Work *w, PtBuf *out) {
 		durations[i] =
 		    i + 1 < w->out->len ? (uint32_t)(samples[i + 1]->dts - samples[i]->dts) : first->format->timescale / 50;
 	PtFragmentHead head = {.sequence = 1, .track_id = 1, .base_dts = 0, .wall_ns = first->wall_ns};
-	pt_mp4_write_init(out, &first->format, 1, 0);
+	pt_mp4_write_init(out, &first->format, 1, 0, NULL);
 	pt_mp4_write_fragment(out, &head, samples, durations, w->out->len);
 	for (unsigned i = 0; i < w->out->len; i++)
 		pt_buf_put(out, samples[i]->data, samples[i]->size);

@@ -29,6 +29,7 @@ typedef struct {
 	bool fragmented;
 	PtMp4Work tracks[PT_MP4_TRACKS_MAX];
 	unsigned n_tracks;
+	char *comment;
 } PtMp4Reader;
 
 /* The next box of a run of boxes; false at the end or when the size lies (then boxes->bad). */

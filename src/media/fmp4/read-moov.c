@@ -4,6 +4,7 @@
 #include <glib.h>
 
 #define T PT_MP4_TYPE
+#define COMMENT_MAX 1000
 
 bool pt_mp4_next_box(PtBytes *boxes, uint32_t *ret_type, PtBytes *ret_body) {
 	/* QuickTime ends some lists with four zero bytes */
@@ -273,6 +274,20 @@ static void read_trex(PtMp4Reader *r, PtBytes b) {
 		}
 }
 
+static void read_comment(PtMp4Reader *r, PtBytes moov) {
+	PtBytes b, data;
+	if (r->comment || !pt_mp4_find_box(moov, T('u', 'd', 't', 'a'), &b) ||
+	    !pt_mp4_find_box(b, T('m', 'e', 't', 'a'), &b))
+		return;
+	pt_bytes_u32(&b); /* version and flags; QuickTime's own files have none, and no comment that matters here */
+	if (!pt_mp4_find_box(b, T('i', 'l', 's', 't'), &b) || !pt_mp4_find_box(b, T(0xa9u, 'c', 'm', 't'), &b) ||
+	    !pt_mp4_find_box(b, T('d', 'a', 't', 'a'), &data))
+		return;
+	pt_bytes_u64(&data);
+	g_autofree char *text = data.bad ? NULL : g_strndup((const char *)data.p, MIN(data.left, COMMENT_MAX));
+	r->comment = text ? g_utf8_make_valid(text, -1) : NULL;
+}
+
 bool pt_mp4_read_moov(PtMp4Reader *r, PtBytes moov, GError **error) {
 	uint32_t type;
 	PtBytes body, boxes = moov;
@@ -287,6 +302,7 @@ bool pt_mp4_read_moov(PtMp4Reader *r, PtBytes moov, GError **error) {
 		pt_error_set(error, INVALID, "MP4: a box in the moov has a size that reaches over its end");
 		return false;
 	}
+	read_comment(r, moov);
 	if (pt_mp4_find_box(moov, T('m', 'v', 'e', 'x'), &boxes)) {
 		r->fragmented = true;
 		while (pt_mp4_next_box(&boxes, &type, &body))

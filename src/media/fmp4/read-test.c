@@ -217,8 +217,9 @@ static void test_truncated(void) {
 	FILE *out = open_memstream(&text, &size);
 	pt_mp4_print(mp4, out);
 	fclose(out);
-	g_assert_nonnull(strstr(text, "track 1: H.264 avc1.64001e 640x360, 3 key frames, 15 samples, 0.000 s to 2.267 s, captured from "
-				      "2025-11-22T10:56:40.125Z"));
+	g_assert_nonnull(
+	    strstr(text, "track 1: H.264 avc1.64001e 640x360, 3 key frames, 15 samples, 0.000 s to 2.267 s, captured from "
+	                 "2025-11-22T10:56:40.125Z"));
 	close(fd);
 	pt_buf_clear(&b);
 }

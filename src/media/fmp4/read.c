@@ -343,6 +343,7 @@ PtMp4 *pt_mp4_read(int fd, GError **error) {
 	mp4->tracks = g_new0(PtMp4Track, MAX(w->reader.n_tracks, 1));
 	mp4->n_tracks = w->reader.n_tracks;
 	mp4->fragmented = w->reader.fragmented;
+	mp4->comment = w->reader.comment;
 	mp4->whole_size = w->reader.fragmented ? w->whole : w->reader.file_size;
 	for (unsigned i = 0; i < w->reader.n_tracks; i++)
 		finish_track(&w->reader, &w->reader.tracks[i], &mp4->tracks[i]);
@@ -360,6 +361,7 @@ void pt_mp4_free(PtMp4 *mp4) {
 		g_free(mp4->tracks[i].samples);
 	}
 	g_free(mp4->tracks);
+	g_free(mp4->comment);
 	g_free(mp4);
 }
 

@@ -31,6 +31,7 @@ typedef struct {
 	uint64_t whole_size; /* fragmented: end of the last whole fragment (moof and mdat complete), or of the moov before
 	                        the first; progressive: the file's size */
 	bool fragmented;
+	char *comment; /* what it says of itself, valid UTF-8, of at most 1000 bytes; NULL: nothing */
 } PtMp4;
 
 /* Reads with pread; the file's position does not move. Memory is bounded by the file's size. NULL and an error when there is

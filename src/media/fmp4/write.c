@@ -274,7 +274,28 @@ static void put_trak(PtBuf *out, const PtFormat *f, uint32_t id, int64_t created
 	pt_mp4_box_end(out, trak);
 }
 
-void pt_mp4_write_init(PtBuf *out, PtFormat *const *formats, size_t n, int64_t created_ns) {
+/* As iTunes writes it and everybody reads it: the QuickTime file format's metadata list. */
+static void put_comment(PtBuf *out, const char *comment) {
+	size_t udta = pt_mp4_box_begin(out, "udta");
+	size_t meta = pt_mp4_fullbox_begin(out, "meta", 0, 0);
+	size_t hdlr = pt_mp4_fullbox_begin(out, "hdlr", 0, 0);
+	pt_buf_u32(out, 0);
+	pt_buf_put(out, "mdirappl", 8);
+	pt_buf_zero(out, 9);
+	pt_mp4_box_end(out, hdlr);
+	size_t ilst = pt_mp4_box_begin(out, "ilst");
+	size_t entry = pt_mp4_box_begin(out, "\251cmt");
+	size_t data = pt_mp4_fullbox_begin(out, "data", 0, 1); /* UTF-8 */
+	pt_buf_u32(out, 0);
+	pt_buf_str(out, comment);
+	pt_mp4_box_end(out, data);
+	pt_mp4_box_end(out, entry);
+	pt_mp4_box_end(out, ilst);
+	pt_mp4_box_end(out, meta);
+	pt_mp4_box_end(out, udta);
+}
+
+void pt_mp4_write_init(PtBuf *out, PtFormat *const *formats, size_t n, int64_t created_ns, const char *comment) {
 	size_t ftyp = pt_mp4_box_begin(out, "ftyp");
 	pt_buf_str(out, "iso6");
 	pt_buf_u32(out, 0);
@@ -293,6 +314,8 @@ void pt_mp4_write_init(PtBuf *out, PtFormat *const *formats, size_t n, int64_t c
 		pt_mp4_box_end(out, trex);
 	}
 	pt_mp4_box_end(out, mvex);
+	if (comment)
+		put_comment(out, comment);
 	pt_mp4_box_end(out, moov);
 }
 

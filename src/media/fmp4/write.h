@@ -5,8 +5,9 @@
 #include "base/bytes.h"
 #include "media/sample.h"
 
-/* ftyp and moov of a fragmented file; the tracks get ids 1..n in the order given. created_ns: ns UTC. */
-void pt_mp4_write_init(PtBuf *out, PtFormat *const *formats, size_t n, int64_t created_ns);
+/* ftyp and moov of a fragmented file; the tracks get ids 1..n in the order given. created_ns: ns UTC. comment: shown by
+ * players where they show what a file says of itself; NULL: none. */
+void pt_mp4_write_init(PtBuf *out, PtFormat *const *formats, size_t n, int64_t created_ns, const char *comment);
 
 typedef struct {
 	uint32_t sequence; /* mfhd, rising from 1 within a file */
