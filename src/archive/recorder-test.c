@@ -170,6 +170,33 @@ static void test_gaps(Fixture *f, gconstpointer unused) {
 	g_assert_cmpint(g_array_index(all, PtGapRow, 4).end_ns, ==, 0);
 }
 
+/* Told within a second, undone when it came late after all, and given its reason when it did not. */
+static void test_silence(Fixture *f, gconstpointer unused) {
+	push(f, 20);
+	g_usleep(1200 * 1000);
+	pt_writer_flush(pt_archive_writer(f->archive));
+	g_autoptr(GArray) open = gaps(f);
+	assert_gap(open, open->len - 1, pt_gap_silent, -1);
+	g_assert_cmpint(g_array_index(open, PtGapRow, open->len - 1).end_ns, ==, 0);
+	push(f, 20);
+	g_usleep(300 * 1000);
+	pt_writer_flush(pt_archive_writer(f->archive));
+	g_autoptr(GArray) undone = gaps(f);
+	g_assert_cmpuint(undone->len, ==, open->len - 1);
+	g_usleep(1000 * 1000);
+	f->wall += 5 * S;
+	f->dts += 5 * 90000;
+	push(f, 20);
+	g_usleep(1000 * 1000);
+	pt_stream_set_state(f->stream, PT_STREAM_LOST, "the cable was cut", f->wall);
+	pt_writer_flush(pt_archive_writer(f->archive));
+	g_autoptr(GArray) all = gaps(f);
+	assert_gap(all, undone->len, "the camera sent nothing", 5000);
+	assert_gap(all, undone->len + 1, "the cable was cut", -1);
+	g_assert_cmpuint(all->len, ==, undone->len + 2);
+	assert_frames(f, 60, G_MAXUINT32);
+}
+
 /* A document of events every five seconds for some minutes: a segment a minute, and no gap but the two at the ends. */
 static void test_metadata_is_sparse(Fixture *f, gconstpointer unused) {
 	PtFormat *video = f->format;
@@ -446,6 +473,7 @@ int main(int argc, char **argv) {
 	ADD("plain", test_plain);
 	ADD("gaps", test_gaps);
 	ADD("metadata-is-sparse", test_metadata_is_sparse);
+	ADD("silence", test_silence);
 	ADD("clock-steps", test_clock_steps);
 	ADD("truncation", test_truncation);
 	ADD("recovery", test_recovery);

@@ -7,6 +7,7 @@
 #define JUMP_NS (2 * PT_NS_PER_S)
 #define HOLD_MAX_NS                                                                                                         \
 	(INT64_C(25) * 3600 * PT_NS_PER_S)  /* an archive that ends later than this ahead was made by a broken clock */
+#define SILENT_NS (600 * PT_NS_PER_MS)      /* between ticks, which are 200 ms apart: noticed within a second */
 #define MIN_KEY_CUT_NS (400 * PT_NS_PER_MS) /* all-intra streams: not every key frame is worth a fragment */
 
 typedef struct {
@@ -20,12 +21,14 @@ typedef struct {
 	int64_t start_wall; /* of pending[0], decode time on the axis */
 	int64_t last_wall;  /* of the newest sample */
 	int64_t last_dts;
-	int64_t nominal;      /* ticks between samples as last seen without loss; 0 not known */
-	int64_t arrived;      /* monotonic, of pending[0] */
-	int64_t segment_wall; /* where the open segment began */
-	bool fresh;           /* the next fragment begins a segment */
-	bool connected;       /* last_dts is of this connection */
-	char *gap_reason;     /* why time is missing before pending[0] */
+	int64_t nominal;           /* ticks between samples as last seen without loss; 0 not known */
+	int64_t arrived;           /* monotonic, of pending[0] */
+	int64_t segment_wall;      /* where the open segment began */
+	bool fresh;                /* the next fragment begins a segment */
+	bool connected;            /* last_dts is of this connection */
+	int64_t seen_dts, seen_at; /* the newest sample as of some tick, and that tick's monotonic time */
+	bool silent;               /* and said so */
+	char *gap_reason;          /* why time is missing before pending[0] */
 	PtGapCause gap_cause;
 } Track;
 
@@ -196,6 +199,21 @@ static void on_state(PtSink *sink, PtStreamState state, const char *reason, int6
 	g_mutex_unlock(&r->lock);
 }
 
+/* A gap is told of while it lasts, before anybody knows why. */
+static void look_for_silence(PtRecorder *r, Track *t, int64_t now) {
+	if (!t->connected || is_sparse(t->format))
+		return;
+	if (t->last_dts != t->seen_dts) {
+		t->seen_dts = t->last_dts;
+		t->seen_at = now;
+		t->silent = false;
+	} else if (!t->silent && now - t->seen_at > MAX(SILENT_NS, 4 * ticks_to_ns(t->format, t->nominal))) {
+		hand_over(r, t, guess_duration(t));
+		pt_writer_gap(r->writer, t->series, t->last_wall, PT_GAP_NETWORK, pt_gap_silent, false);
+		t->silent = true;
+	}
+}
+
 void pt_recorder_tick(PtRecorder *r) {
 	int64_t now = pt_mono_ns(pt_clock_system());
 	g_mutex_lock(&r->lock);
@@ -204,6 +222,8 @@ void pt_recorder_tick(PtRecorder *r) {
 		/* a fragment of a running stream ends by its next sample; this one is overdue */
 		if (t->series && t->n && now - t->arrived > PT_FRAGMENT_NS)
 			hand_over(r, t, guess_duration(t));
+		if (t->series)
+			look_for_silence(r, t, now);
 	}
 	g_mutex_unlock(&r->lock);
 }

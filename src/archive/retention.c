@@ -309,6 +309,12 @@ static void forget_old_keeps(Pass *p) {
 	}
 }
 
+/* What was missing of footage that is not kept any more, and what was done about it. */
+static void forget_gaps(PtRetention *r, int64_t series, int64_t before_ns) {
+	pt_store_delete_gaps_before(r->store, series, before_ns, NULL);
+	pt_store_delete_jobs_before(r->store, series, before_ns, NULL);
+}
+
 void pt_retention_run(PtRetention *r, int64_t now_ns) {
 	g_mutex_lock(&r->pass);
 	Pass p = {.retention = r, .now = now_ns};
@@ -331,7 +337,7 @@ void pt_retention_run(PtRetention *r, int64_t now_ns) {
 				delete_until(&p, s->id, now_ns - policy.max_age_ns, BY_MAX_AGE, INT64_MAX);
 			int64_t oldest = s->first_ns;
 			if (policy.age_ns || policy.ring_ns)
-				pt_store_delete_gaps_before(r->store, s->id, oldest, NULL);
+				forget_gaps(r, s->id, oldest);
 		}
 		int64_t want = MAX(over_size(r), over_free(r));
 		if (want > 0)

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "archive/proof.h"
 #include "archive/store.h"
 #include "base/clock.h"
 #include "base/error.h"
@@ -111,8 +112,137 @@ static void test_keeps(void) {
 	pt_store_free(store);
 }
 
+/* ---- jobs, and the proof of recording ---- */
+
+static void put_gap(PtStore *store, int64_t series, int64_t start, int64_t end, PtGapCause cause) {
+	PtGapRow gap = {
+	    .id = pt_store_new_id(store), .series = series, .start_ns = start * S, .end_ns = end * S, .cause = cause};
+	g_assert_true(pt_store_put_gap(store, &gap, NULL));
+}
+
+static void fill(PtStore *store, int64_t series, int64_t start, int64_t end) {
+	PtSegmentRow row = {.id = pt_store_new_id(store),
+	                    .series = series,
+	                    .start_ns = start * S,
+	                    .end_ns = end * S,
+	                    .bytes = 100,
+	                    .fetched = true};
+	g_snprintf(row.path, sizeof row.path, "f/%" G_GINT64_FORMAT, start);
+	g_assert_true(pt_store_fill(store, &row, S / 2, NULL));
+}
+
+static void test_jobs(void) {
+	PtStore *store = open_store("jobs.db");
+	int64_t main_id = pt_store_series(store, "gate", "main", NULL), sub_id = pt_store_series(store, "gate", "sub", NULL);
+	PtJobRow job = {.id = pt_store_new_id(store),
+	                .series = main_id,
+	                .start_ns = 100 * S,
+	                .end_ns = 200 * S,
+	                .cause = PT_GAP_NETWORK,
+	                .urgent = true,
+	                .tries = 3,
+	                .due_ns = 7,
+	                .found_ns = 8,
+	                .changed_ns = 9,
+	                .frames = 10,
+	                .bytes = 11,
+	                .seam = PT_SEAM_CONTENT,
+	                .offset_ns = -12,
+	                .reason = "it is so"};
+	g_assert_true(pt_store_put_job(store, &job, NULL));
+	job.state = PT_JOB_FETCHING;
+	g_assert_true(pt_store_put_job(store, &job, NULL));
+	g_autoptr(GArray) open = pt_store_jobs(store, 0, 0, INT64_MAX, true, NULL);
+	g_assert_cmpuint(open->len, ==, 1);
+	const PtJobRow *got = &g_array_index(open, PtJobRow, 0);
+	g_assert_cmpstr(got->camera, ==, "gate");
+	g_assert_cmpstr(got->stream, ==, "main");
+	g_assert_cmpstr(got->reason, ==, "it is so");
+	g_assert_true(got->urgent && got->tries == 3 && got->due_ns == 7 && got->found_ns == 8 && got->changed_ns == 9 &&
+	              got->frames == 10 && got->bytes == 11 && got->seam == PT_SEAM_CONTENT && got->offset_ns == -12 &&
+	              got->cause == PT_GAP_NETWORK && got->state == PT_JOB_FETCHING && got->end_ns == 200 * S);
+	job.state = PT_JOB_PARTLY;
+	g_assert_true(pt_store_put_job(store, &job, NULL));
+	g_autoptr(GArray) none = pt_store_jobs(store, 0, 0, INT64_MAX, true, NULL);
+	g_autoptr(GArray) other = pt_store_jobs(store, sub_id, 0, INT64_MAX, false, NULL);
+	g_autoptr(GArray) touching = pt_store_jobs(store, main_id, 199 * S, 300 * S, false, NULL);
+	g_autoptr(GArray) behind = pt_store_jobs(store, main_id, 200 * S, 300 * S, false, NULL);
+	g_assert_cmpuint(none->len + other->len + behind->len, ==, 0);
+	g_assert_cmpuint(touching->len, ==, 1);
+	g_assert_true(pt_store_delete_jobs_before(store, main_id, 200 * S, NULL));
+	g_autoptr(GArray) gone = pt_store_jobs(store, 0, 0, INT64_MAX, false, NULL);
+	g_assert_cmpuint(gone->len, ==, 0);
+	pt_store_free(store);
+}
+
+/* What a segment leaves of a gap, wherever it lies in it. */
+static void test_fill(void) {
+	static const struct {
+		int64_t start, end;
+		int64_t left[4]; /* spans, up to 0 */
+	} cases[] = {
+	    {100, 200, {0}}, {100, 150, {150, 200}}, {150, 200, {100, 150}}, {120, 180, {100, 120, 180, 200}},
+	    {50, 250, {0}},
+	};
+	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+		g_autofree char *name = g_strdup_printf("fill%zu.db", i);
+		PtStore *store = open_store(name);
+		int64_t id = pt_store_series(store, "gate", "main", NULL);
+		put_gap(store, id, 100, 200, PT_GAP_DISK);
+		fill(store, id, cases[i].start, cases[i].end);
+		g_autoptr(GArray) gaps = pt_store_gaps(store, id, 0, INT64_MAX, NULL);
+		unsigned n = 0;
+		for (; n < 4 && cases[i].left[n]; n += 2) {
+			g_assert_cmpuint(gaps->len, >, n / 2);
+			const PtGapRow *gap = &g_array_index(gaps, PtGapRow, n / 2);
+			g_assert_cmpint(gap->start_ns, ==, cases[i].left[n] * S);
+			g_assert_cmpint(gap->end_ns, ==, cases[i].left[n + 1] * S);
+			g_assert_cmpint(gap->cause, ==, PT_GAP_DISK);
+		}
+		g_assert_cmpuint(gaps->len, ==, n / 2);
+		pt_store_free(store);
+	}
+}
+
+static void test_proof(void) {
+	PtStore *store = open_store("proof.db");
+	int64_t id = pt_store_series(store, "gate", "main", NULL);
+	int64_t day = 86400;
+	/* ten days, of which the first was never recorded; a minute missing, filled by half; one the policy did not want; a
+	 * clock that was set; and the end, which is open */
+	for (int64_t m = 1440; m < 14400; m++)
+		if (m != 3000 && m != 5000 && m != 7000 && m < 14390)
+			put(store, id, m * 60, m * 60 + 60);
+	put_gap(store, id, 3000 * 60, 3001 * 60, PT_GAP_NETWORK);
+	fill(store, id, 3000 * 60 + 30, 3001 * 60);
+	put_gap(store, id, 5000 * 60, 5001 * 60, PT_GAP_POLICY);
+	put_gap(store, id, 7000 * 60, 7001 * 60, PT_GAP_CLOCK);
+	put_gap(store, id, 14390 * 60, 0, PT_GAP_HUB);
+	PtProof p;
+	g_assert_true(pt_proof_make(store, id, 0, 20 * day * S, 10 * day * S, &p, NULL));
+	g_assert_cmpint(p.span_ns, ==, 10 * day * S);
+	g_assert_cmpint(p.unknown_ns, ==, day * S);
+	g_assert_cmpint(p.fetched_ns, ==, 30 * S);
+	g_assert_cmpint(p.missing_ns[PT_GAP_NETWORK], ==, 30 * S);
+	g_assert_cmpint(p.missing_ns[PT_GAP_POLICY], ==, 60 * S);
+	g_assert_cmpint(p.missing_ns[PT_GAP_CLOCK], ==, 0);
+	g_assert_cmpint(p.missing_ns[PT_GAP_HUB], ==, 600 * S);
+	g_assert_cmpuint(p.missing->len, ==, 3);
+	g_assert_cmpint(p.live_ns, ==, (9 * day - 30 - 30 - 60 - 600) * S);
+	pt_proof_clear(&p);
+	g_assert_true(pt_proof_make(store, id, (3000 * 60 + 10) * S, (3000 * 60 + 40) * S, 10 * day * S, &p, NULL));
+	g_assert_cmpint(p.missing_ns[PT_GAP_NETWORK], ==, 20 * S);
+	g_assert_cmpint(p.fetched_ns, ==, 10 * S);
+	g_assert_cmpint(p.live_ns + p.unknown_ns, ==, 0);
+	pt_proof_clear(&p);
+	pt_store_free(store);
+}
+
 int main(int argc, char **argv) {
 	g_test_init(&argc, &argv, NULL);
+	g_test_add_func("/store/jobs", test_jobs);
+	g_test_add_func("/store/fill", test_fill);
+	g_test_add_func("/store/proof", test_proof);
 	dir = g_dir_make_tmp("pt-store-XXXXXX", NULL);
 	g_test_add_func("/store/segments", test_segments);
 	g_test_add_func("/store/coarse", test_coarse);

@@ -349,13 +349,15 @@ bool pt_store_delete_segment(PtStore *store, int64_t id, GError **error) {
 	return pt_store_run(store, PT_DELETE_SEGMENT, error, "i", id);
 }
 
-bool pt_store_put_gap(PtStore *store, const PtGapRow *r, GError **error) {
-	return pt_store_run(store, PT_PUT_GAP, error, "iiiisi", r->id, r->series, r->start_ns, r->end_ns, r->reason,
-	                    (int64_t)r->cause);
-}
-
 bool pt_store_delete_gap(PtStore *store, int64_t id, GError **error) {
 	return pt_store_run(store, PT_DELETE_GAP, error, "i", id);
+}
+
+bool pt_store_put_gap(PtStore *store, const PtGapRow *r, GError **error) {
+	if (r->end_ns && r->end_ns <= r->start_ns)
+		return pt_store_delete_gap(store, r->id, error);
+	return pt_store_run(store, PT_PUT_GAP, error, "iiiisi", r->id, r->series, r->start_ns, r->end_ns, r->reason,
+	                    (int64_t)r->cause);
 }
 
 bool pt_store_delete_gaps_before(PtStore *store, int64_t series, int64_t end_ns, GError **error) {

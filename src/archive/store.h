@@ -73,7 +73,7 @@ void pt_store_rollback(PtStore *store);
 
 bool pt_store_put_segment(PtStore *store, const PtSegmentRow *row, GError **error);
 bool pt_store_delete_segment(PtStore *store, int64_t id, GError **error);
-bool pt_store_put_gap(PtStore *store, const PtGapRow *row, GError **error);
+bool pt_store_put_gap(PtStore *store, const PtGapRow *row, GError **error); /* one that ends where it begins goes */
 bool pt_store_delete_gap(PtStore *store, int64_t id, GError **error);
 /* A file that is being fetched into: until pt_store_fill() took it, it is nobody's footage, and after a crash it goes. */
 bool pt_store_note_fetching(PtStore *store, const char *path, GError **error);
@@ -148,6 +148,13 @@ typedef struct {
 	PtSeam seam;
 	int64_t offset_ns; /* the camera's clock less the archive's, at the gap's begin */
 } PtJobRow;
+
+/* How far one that is being fetched has come. */
+typedef struct {
+	int64_t job;        /* its id */
+	int64_t reached_ns; /* on the archive's axis; 0: nothing came yet */
+	uint64_t bytes, samples;
+} PtJobProgress;
 
 bool pt_store_put_job(PtStore *store, const PtJobRow *row, GError **error);
 bool pt_store_delete_jobs_before(PtStore *store, int64_t series, int64_t end_ns, GError **error);

@@ -16,7 +16,7 @@
 #define QUEUE_MAX_SERIES (8u << 20)        /* bytes a series may have waiting: a slow disk costs its own streams only */
 #define QUEUE_MAX_TOTAL (512u << 20)
 
-const char pt_gap_starting[] = "waiting for the first picture";
+const char pt_gap_starting[] = "waiting for the first picture", pt_gap_silent[] = "nothing comes from the camera";
 
 struct PtSeries {
 	char *camera, *stream;
@@ -106,7 +106,7 @@ static void disk_failed(PtWriter *w, const GError *error) {
 }
 
 static void open_gap(PtWriter *w, PtSeries *s, int64_t start_ns, PtGapCause cause, const char *reason) {
-	if (s->gap_open && strcmp(s->gap.reason, pt_gap_starting))
+	if (s->gap_open && strcmp(s->gap.reason, pt_gap_starting) && strcmp(s->gap.reason, pt_gap_silent))
 		return;
 	if (!s->gap_open)
 		s->gap = (PtGapRow){.id = pt_store_new_id(w->store), .series = s->id, .start_ns = start_ns};
@@ -125,6 +125,19 @@ static void close_gap(PtWriter *w, PtSeries *s, int64_t end_ns) {
 	s->gap.end_ns = MAX(end_ns, s->gap.start_ns + 1);
 	g_array_append_val(w->next->gaps, s->gap);
 	s->gap_open = false;
+	g_mutex_lock(&w->lock);
+	w->stats.gap_ends++;
+	g_mutex_unlock(&w->lock);
+}
+
+/* It came late, but it came: nothing is missing. */
+static void undo_gap(PtWriter *w, PtSeries *s) {
+	s->gap.end_ns = s->gap.start_ns;
+	g_array_append_val(w->next->gaps, s->gap);
+	s->gap_open = false;
+	g_mutex_lock(&w->lock);
+	w->stats.gaps--;
+	g_mutex_unlock(&w->lock);
 }
 
 static void gap_job(PtWriter *w, PtSeries *s, int64_t from_ns, PtGapCause cause, const char *reason) {
@@ -254,6 +267,13 @@ static void write_fragment(PtWriter *w, PtFragment *f) {
 		return;
 	}
 	w->broken = false; /* the problem is over when a sync goes well, too */
+	if (s->gap_open && !strcmp(s->gap.reason, pt_gap_silent)) {
+		if (!f->gap_reason && f->wall_start_ns - prior_end <= PT_NS_PER_S)
+			undo_gap(w, s);
+		else
+			open_gap(w, s, prior_end, f->gap_reason ? f->gap_cause : PT_GAP_CAMERA,
+			         f->gap_reason ? f->gap_reason : "the camera sent nothing");
+	}
 	if (prior_end && !s->gap_open &&
 	    (f->gap_reason ? f->wall_start_ns > prior_end : !f->sparse && f->wall_start_ns - prior_end > PT_NS_PER_S)) {
 		open_gap(w, s, prior_end, f->gap_reason ? f->gap_cause : PT_GAP_CAMERA,

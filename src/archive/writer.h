@@ -32,7 +32,7 @@ typedef struct {
 } PtWriterHooks;
 
 typedef struct {
-	uint64_t fragments, samples, bytes, dropped_samples, gaps;
+	uint64_t fragments, samples, bytes, dropped_samples, gaps, gap_ends;
 	size_t queued_bytes;
 	int64_t last_sync_ns; /* how long the last group sync took */
 	int64_t max_sync_ns;
@@ -55,6 +55,9 @@ void pt_writer_submit(PtWriter *writer, PtFragment *fragment);
 /* The reason with which a recorder starts: it ends what was open ("pigtail was stopped"), and the first real reason takes
  * its place. */
 extern const char pt_gap_starting[];
+/* The reason of a gap that may be none: nothing came for most of a second. What comes in time after all makes it undone, and
+ * the first real reason takes its place. */
+extern const char pt_gap_silent[];
 /* Footage should come and does not: a gap begins where the series ends, or at from_ns when it is empty. A gap that is open
  * already keeps its first reason. close: the segment ends here. */
 void pt_writer_gap(PtWriter *writer, PtSeries *series, int64_t from_ns, PtGapCause cause, const char *reason, bool close);

@@ -1,8 +1,9 @@
-/* pigtail archive: ls, gaps, export, keep and release through the daemon; check on the files themselves. */
+/* pigtail archive: ls, export, keep and release through the daemon; check on the files themselves. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "archive/archive.h"
 #include "base/clock.h"
 #include "base/units.h"
+#include "cli/backfill.h"
 #include "cli/cli.h"
 #include "site/config.h"
 #include <errno.h>
@@ -14,7 +15,10 @@
 
 const char pt_cli_archive_usage[] =
     "usage: pigtail archive ls [CAMERA [--stream S]] [--from TIME] [--to TIME] [--json]\n"
-    "       pigtail archive gaps [CAMERA] [--from TIME] [--to TIME] [--json]\n"
+    "       pigtail archive gaps [CAMERA] [--from TIME] [--to TIME] [--explain] [--json]\n"
+    "       pigtail archive backfill [CAMERA] [--from TIME] [--to TIME] [--now] [--json]\n"
+    "       pigtail archive backfill --pause|--resume\n"
+    "       pigtail archive proof [CAMERA] [--from TIME] [--to TIME] [--json]\n"
     "       pigtail archive export CAMERA --from TIME --to TIME [--output FILE.mp4] [--stream S] "
     "[--exact] [--h264] [--no-sound]\n"
     "       pigtail archive keep CAMERA --from TIME --to TIME [--until TIME] [--why TEXT]\n"
@@ -34,7 +38,7 @@ static void add_query(GString *path, const char *name, const char *value) {
 	g_string_append_printf(path, "%c%s=%s", strchr(path->str, '?') ? '&' : '?', name, escaped);
 }
 
-/* ---- ls, gaps ---- */
+/* ---- ls ---- */
 
 static void print_totals(JsonObject *o) {
 	JsonArray *series = json_object_get_array_member(o, "series");
@@ -74,45 +78,6 @@ static int list(const char *camera, const char *stream, const char *from, const 
 		print_segments(json_node_get_object(answer));
 	else
 		print_totals(json_node_get_object(answer));
-	return PT_EXIT_DONE;
-}
-
-static void print_gap(const char *camera, const char *stream, JsonObject *gap) {
-	int64_t start = json_object_get_int_member(gap, "start") * PT_NS_PER_MS;
-	g_autofree char *from = pt_time_format(start), *to = NULL, *length = NULL;
-	if (json_object_has_member(gap, "end")) {
-		int64_t end = json_object_get_int_member(gap, "end") * PT_NS_PER_MS;
-		to = pt_time_format(end);
-		length = g_strdup_printf("%.3f s", (double)(end - start) / PT_NS_PER_S);
-	}
-	printf("%-14s %-9s %s – %s %12s  %s\n", camera, stream, from, to ? to : "now", length ? length : "",
-	       pt_cli_member(gap, "reason"));
-}
-
-static int list_gaps(const char *camera, const char *from, const char *to, bool json) {
-	g_autoptr(GString) path = g_string_new("/api/timeline?detail=1");
-	add_query(path, "camera", camera);
-	add_query(path, "from", from);
-	add_query(path, "to", to);
-	g_autoptr(JsonNode) answer = pt_cli_call("GET", path->str, NULL);
-	if (!answer)
-		return PT_EXIT_FAILED;
-	if (json) {
-		pt_cli_print_json(answer);
-		return PT_EXIT_DONE;
-	}
-	JsonObject *cameras = json_object_get_object_member(json_node_get_object(answer), "cameras");
-	g_autoptr(GList) names = json_object_get_members(cameras);
-	for (GList *n = names; n; n = n->next) {
-		JsonObject *streams = json_object_get_object_member(cameras, n->data);
-		g_autoptr(GList) stream_names = json_object_get_members(streams);
-		for (GList *s = stream_names; s; s = s->next) {
-			JsonArray *gaps =
-			    json_object_get_array_member(json_object_get_object_member(streams, s->data), "gaps");
-			for (guint i = 0; i < json_array_get_length(gaps); i++)
-				print_gap(n->data, s->data, json_array_get_object_element(gaps, i));
-		}
-	}
 	return PT_EXIT_DONE;
 }
 
@@ -266,17 +231,19 @@ static int check(const char *path, bool rebuild, bool json) {
 int pt_cli_archive(int argc, char **argv) {
 	bool json = pt_cli_flag(&argc, argv, "--json"), rebuild = pt_cli_flag(&argc, argv, "--rebuild");
 	bool exact = pt_cli_flag(&argc, argv, "--exact"), h264 = pt_cli_flag(&argc, argv, "--h264");
-	bool no_sound = pt_cli_flag(&argc, argv, "--no-sound");
+	bool no_sound = pt_cli_flag(&argc, argv, "--no-sound"), explain = pt_cli_flag(&argc, argv, "--explain");
+	bool now = pt_cli_flag(&argc, argv, "--now"), pause = pt_cli_flag(&argc, argv, "--pause");
+	bool resume = pt_cli_flag(&argc, argv, "--resume");
 	g_autofree char *from = NULL, *to = NULL, *until = NULL;
 	if (!pt_cli_time(&argc, argv, "--from", &from) || !pt_cli_time(&argc, argv, "--to", &to) ||
 	    !pt_cli_time(&argc, argv, "--until", &until))
 		return PT_EXIT_USAGE;
 	const char *output = pt_cli_option(&argc, argv, "--output"), *stream = pt_cli_option(&argc, argv, "--stream");
 	const char *why = pt_cli_option(&argc, argv, "--why");
-	const char *site = pt_cli_option(&argc, argv, "--site");
+	const char *site = pt_cli_option(&argc, argv, "--site"), *camera = pt_cli_option(&argc, argv, "--camera");
 	if (argc < 2 || argc > 3 || !pt_cli_no_more_options(argc, argv))
 		return usage();
-	const char *what = argv[1], *name = argv[2];
+	const char *what = argv[1], *name = argv[2] ? argv[2] : camera;
 	if (!strcmp(what, "check"))
 		return check(name, rebuild, json);
 	if (site)
@@ -287,7 +254,13 @@ int pt_cli_archive(int argc, char **argv) {
 	if (!strcmp(what, "ls"))
 		return list(name, stream, from, to, json);
 	if (!strcmp(what, "gaps"))
-		return list_gaps(name, from, to, json);
+		return pt_cli_gaps(name, from, to, explain, json);
+	if (!strcmp(what, "backfill") && (pause || resume))
+		return pt_cli_backfill_pause(pause);
+	if (!strcmp(what, "backfill") && (name || !now))
+		return pt_cli_backfill(name, from, to, now, json);
+	if (!strcmp(what, "proof"))
+		return pt_cli_proof(name, from, to, json);
 	if (!strcmp(what, "keep"))
 		return keep(name, from, to, until, why);
 	if (!strcmp(what, "release") && name)

@@ -182,7 +182,12 @@ static void read_backfill(const PtNode *node, PtSiteCamera *c, GPtrArray *proble
 	static const char *const known[] = {"rate", "hours", "order", NULL};
 	static const char *const orders[] = {"newest", "oldest", NULL};
 	int order = 0;
-	if (!node || !pt_node_check_keys(node, known, problems))
+	c->backfill = pt_site_is_onvif(c);
+	if (node && node->kind == PT_NODE_SCALAR && !g_strcmp0(node->text, "never"))
+		c->backfill = false;
+	else if (node && node->kind == PT_NODE_SCALAR)
+		pt_problem(problems, node, "is neither never nor a map of rate, hours, order");
+	if (!node || node->kind == PT_NODE_SCALAR || !pt_node_check_keys(node, known, problems))
 		return;
 	c->backfill = true;
 	pt_node_read_rate(pt_node_get(node, "rate"), &c->backfill_rate, problems);

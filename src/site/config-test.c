@@ -86,6 +86,8 @@ static const struct {
     {"cameras: { gate: { source: onvifs://192.0.2.1, transport: udp } }\n", NULL},
     {"serve: { events: nowhere }\n", "is not ADDRESS:PORT"},
     {"cameras: { gate: { source: test:clock, backfill: { rate: 20Mbit/s, hours: any, order: newest } } }\n", NULL},
+    {"cameras: { gate: { source: test:clock, backfill: never } }\n", NULL},
+    {"cameras: { gate: { source: test:clock, backfill: sometimes } }\n", "is neither never nor a map"},
     {"cameras: { gate: { source: test:clock, backfill: { hours: 22:00-6 } } }\n", "is neither any nor a span"},
     {"cameras: { gate: { source: test:clock, audio: { listen: operator, record: talk } } }\n", NULL},
     {"cameras: { gate: { source: test:clock, motion: on } }\n", NULL},

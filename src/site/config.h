@@ -55,7 +55,7 @@ typedef struct {
 	uint64_t keep_bytes;          /* 0: as the archive */
 	PtListen listen;
 	PtSoundRecord sound;
-	bool backfill;                          /* given */
+	bool backfill; /* gaps are filled from its card by themselves; ONVIF cameras unless they are not to */
 	uint64_t backfill_rate;                 /* bit/s; 0: no limit */
 	int backfill_from_min, backfill_to_min; /* minutes of the day; -1: any */
 	bool backfill_oldest_first;

@@ -93,6 +93,8 @@ static void print_camera(GString *out, const PtSiteCamera *c) {
 	}
 	g_string_append_printf(out, ", audio: { listen: %s, record: %s }", pt_listen_words[c->listen],
 	                       pt_sound_words[c->sound]);
+	if (!c->backfill && pt_site_is_onvif(c))
+		g_string_append(out, ", backfill: never");
 	if (c->backfill) {
 		g_autofree char *rate = c->backfill_rate ? pt_units_format_rate(c->backfill_rate) : NULL;
 		g_string_append(out, ", backfill: {");

@@ -1,220 +1,15 @@
-/* The archive over HTTP: timeline, gaps, what is kept, and footage to play. All of it asks the disk, so all of it runs on
- * threads of its own. */
+/* The archive over HTTP: what there is in total and in files, what is kept, and footage to play. */
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "archive/playback.h"
 #include "base/error.h"
 #include "media/codec/job.h"
-#include "web/host.h"
+#include "web/ask.h"
 #include <string.h>
 
-#define MERGE_NS PT_NS_PER_S
 #define PLAY_MAX (48u << 20)
-#define SPAN_MAX (INT64_C(10) * 366 * 86400 * PT_NS_PER_S)
-
-static const char *const series_names[] = {"main", "sub", "audio", "metadata"};
-
-/* One question to the archive, answered on a thread. */
-typedef struct Ask Ask;
-struct Ask {
-	PtHost *host;
-	PtRequest *request;
-	char *camera, *stream;
-	char **cameras; /* those asked for, all visible to the caller */
-	bool detail;    /* gaps of any length */
-	int64_t from, to, epoch;
-	PtKeepRow keep;
-	JsonBuilder *json;
-	PtPlayback playback;
-	bool (*work)(Ask *ask, GError **error);
-	void (*answer)(Ask *ask);
-};
-
-static void ask_free(void *data) {
-	Ask *a = data;
-	pt_request_unref(a->request);
-	g_free(a->camera);
-	g_free(a->stream);
-	g_strfreev(a->cameras);
-	g_clear_object(&a->json);
-	pt_playback_clear(&a->playback);
-	g_free(a);
-}
-
-static void answer_json(Ask *a) { pt_api_reply(a->request, a->json); }
-
-static void ask_in_thread(GTask *task, gpointer source, gpointer data, GCancellable *cancellable) {
-	Ask *a = data;
-	GError *error = NULL;
-	if (a->work(a, &error))
-		g_task_return_boolean(task, TRUE);
-	else
-		g_task_return_error(task, error);
-}
-
-static void ask_done(GObject *source, GAsyncResult *result, gpointer data) {
-	Ask *a = g_task_get_task_data(G_TASK(result));
-	g_autoptr(GError) error = NULL;
-	if (g_task_propagate_boolean(G_TASK(result), &error))
-		a->answer(a);
-	else
-		pt_request_fail_error(a->request, error);
-}
-
-static void ask_run(Ask *a, bool (*work)(Ask *, GError **)) {
-	a->work = work;
-	if (!a->answer)
-		a->answer = answer_json;
-	g_autoptr(GTask) task = g_task_new(NULL, NULL, ask_done, NULL);
-	g_task_set_task_data(task, a, ask_free);
-	g_task_run_in_thread(task, ask_in_thread);
-}
-
-/* NULL when the request has been answered already. */
-static Ask *ask_new(PtHost *host, PtRequest *r) {
-	if (!host->archive) {
-		pt_request_fail(r, 503, "%s", host->archive_error ? host->archive_error : "there is no archive");
-		return NULL;
-	}
-	Ask *a = g_new0(Ask, 1);
-	a->host = host;
-	a->request = pt_request_ref(r);
-	a->json = json_builder_new();
-	int64_t now = pt_wall_ns(host->clock);
-	if (!pt_api_time(r, "from", now - 86400 * PT_NS_PER_S, &a->from) || !pt_api_time(r, "to", now, &a->to)) {
-		ask_free(a);
-		return NULL;
-	}
-	if (a->to <= a->from || a->to - a->from > SPAN_MAX) {
-		pt_request_fail(r, 400, "to has to be later than from, by at most ten years");
-		ask_free(a);
-		return NULL;
-	}
-	return a;
-}
-
-static const char *valid_stream(const char *name) {
-	for (unsigned i = 0; i < G_N_ELEMENTS(series_names); i++)
-		if (!g_strcmp0(name ? name : "main", series_names[i]))
-			return series_names[i];
-	return NULL;
-}
-
-/* "camera=a,b" or all the caller may see. False: answered. */
-static bool choose_cameras(Ask *a) {
-	PtSite *site = a->host->site(a->host->user);
-	const char *wanted = pt_request_query(a->request, "camera");
-	g_auto(GStrv) names = wanted ? g_strsplit(wanted, ",", 1000) : NULL;
-	g_autoptr(GPtrArray) chosen = g_ptr_array_new_with_free_func(g_free);
-	for (char **n = names; n && *n; n++) {
-		if (!pt_site_camera(site, *n) || !pt_request_may_see(a->request, *n)) {
-			pt_request_fail(a->request, 404, "there is no camera '%s'", *n);
-			return false;
-		}
-		g_ptr_array_add(chosen, g_strdup(*n));
-	}
-	for (guint i = 0; !names && i < site->cameras->len; i++) {
-		const PtSiteCamera *c = g_ptr_array_index(site->cameras, i);
-		if (pt_request_may_see(a->request, c->name))
-			g_ptr_array_add(chosen, g_strdup(c->name));
-	}
-	g_ptr_array_add(chosen, NULL);
-	a->cameras = (char **)g_ptr_array_steal(chosen, NULL);
-	return true;
-}
-
-/* ---- timeline and gaps ---- */
-
-static int64_t to_ms(int64_t ns) { return ns / PT_NS_PER_MS; }
-
-static bool put_coverage(Ask *a, const PtSeriesRow *s, GError **error) {
-	g_autoptr(GArray) spans =
-	    pt_store_coverage(pt_archive_store(a->host->archive), s->id, a->from, a->to, MERGE_NS, error);
-	if (!spans)
-		return false;
-	const int64_t *v = (const int64_t *)(const void *)spans->data;
-	pt_json_array(a->json, "footage");
-	for (guint i = 0; i < spans->len; i++) {
-		json_builder_begin_array(a->json);
-		json_builder_add_int_value(a->json, to_ms(v[2 * i]));
-		json_builder_add_int_value(a->json, to_ms(v[2 * i + 1]));
-		json_builder_end_array(a->json);
-	}
-	json_builder_end_array(a->json);
-	return true;
-}
-
-static bool put_gaps(Ask *a, const PtSeriesRow *s, int64_t at_least_ns, GError **error) {
-	g_autoptr(GArray) gaps = pt_store_gaps(pt_archive_store(a->host->archive), s->id, a->from, a->to, error);
-	if (!gaps)
-		return false;
-	pt_json_array(a->json, "gaps");
-	for (guint i = 0; i < gaps->len; i++) {
-		const PtGapRow *g = &g_array_index(gaps, PtGapRow, i);
-		if (g->end_ns && g->end_ns - g->start_ns < at_least_ns)
-			continue;
-		pt_json_object(a->json, NULL);
-		pt_json_int(a->json, "start", to_ms(g->start_ns));
-		if (g->end_ns)
-			pt_json_int(a->json, "end", to_ms(g->end_ns));
-		pt_json_text(a->json, "reason", g->reason);
-		json_builder_end_object(a->json);
-	}
-	json_builder_end_array(a->json);
-	return true;
-}
-
-static bool timeline_work(Ask *a, GError **error) {
-	g_autoptr(GArray) all = pt_store_all_series(pt_archive_store(a->host->archive), false, error);
-	if (!all)
-		return false;
-	JsonBuilder *b = a->json;
-	pt_json_object(b, NULL);
-	pt_json_int(b, "from", to_ms(a->from));
-	pt_json_int(b, "to", to_ms(a->to));
-	pt_json_object(b, "cameras");
-	for (char **camera = a->cameras; *camera; camera++) {
-		pt_json_object(b, *camera);
-		for (guint i = 0; i < all->len; i++) {
-			const PtSeriesRow *s = &g_array_index(all, PtSeriesRow, i);
-			if (strcmp(s->camera, *camera) || (a->stream && strcmp(s->stream, a->stream)))
-				continue;
-			pt_json_object(b, s->stream);
-			pt_json_int(b, "first", to_ms(s->first_ns));
-			pt_json_int(b, "last", to_ms(s->last_ns));
-			/* what is narrower than a pixel of a wide screen is not worth sending */
-			if (!put_coverage(a, s, error) || !put_gaps(a, s, a->detail ? 0 : (a->to - a->from) / 4000, error))
-				return false;
-			json_builder_end_object(b);
-		}
-		json_builder_end_object(b);
-	}
-	json_builder_end_object(b);
-	json_builder_end_object(b);
-	return true;
-}
-
-static void get_timeline(PtRequest *r, void *data) {
-	Ask *a = ask_new(data, r);
-	if (!a)
-		return;
-	const char *stream = pt_request_query(r, "stream");
-	if (stream && !valid_stream(stream)) {
-		pt_request_fail(r, 400, "stream: '%s' is not one of main, sub, audio, metadata", stream);
-		ask_free(a);
-		return;
-	}
-	a->stream = g_strdup(stream);
-	a->detail = pt_request_query(r, "detail") != NULL;
-	if (!choose_cameras(a)) {
-		ask_free(a);
-		return;
-	}
-	ask_run(a, timeline_work);
-}
 
 /* ---- GET /api/archive: what is there, in total; /api/archive/segments ---- */
 
-static bool totals_work(Ask *a, GError **error) {
+static bool totals_work(PtAsk *a, GError **error) {
 	g_autoptr(GArray) all = pt_store_all_series(pt_archive_store(a->host->archive), true, error);
 	if (!all)
 		return false;
@@ -239,12 +34,12 @@ static bool totals_work(Ask *a, GError **error) {
 }
 
 static void get_totals(PtRequest *r, void *data) {
-	Ask *a = ask_new(data, r);
+	PtAsk *a = pt_ask_new(data, r);
 	if (a)
-		ask_run(a, totals_work);
+		pt_ask_run(a, totals_work);
 }
 
-static bool segments_work(Ask *a, GError **error) {
+static bool segments_work(PtAsk *a, GError **error) {
 	PtStore *store = pt_archive_store(a->host->archive);
 	int64_t series = pt_store_series(store, a->camera, a->stream, error);
 	g_autoptr(GArray) rows = series ? pt_store_segments(store, series, a->from, a->to, error) : NULL;
@@ -270,35 +65,15 @@ static bool segments_work(Ask *a, GError **error) {
 	return true;
 }
 
-/* Camera of the path and stream of the query; NULL: answered. */
-static Ask *ask_camera(PtHost *host, PtRequest *r) {
-	const PtSiteCamera *camera = pt_api_camera(host, r);
-	const char *stream = pt_request_query(r, "stream");
-	if (!camera)
-		return NULL;
-	if (!valid_stream(stream)) {
-		pt_request_fail(r, 400, "stream: '%s' is not one of main, sub, audio, metadata", stream);
-		return NULL;
-	}
-	if (!g_strcmp0(stream, "audio") && !pt_api_may_listen(r, camera))
-		return NULL;
-	Ask *a = ask_new(host, r);
-	if (a) {
-		a->camera = g_strdup(camera->name);
-		a->stream = g_strdup(valid_stream(stream));
-	}
-	return a;
-}
-
 static void get_segments(PtRequest *r, void *data) {
-	Ask *a = ask_camera(data, r);
+	PtAsk *a = pt_ask_camera(data, r);
 	if (a)
-		ask_run(a, segments_work);
+		pt_ask_run(a, segments_work);
 }
 
 /* ---- keeping ---- */
 
-static bool keeps_work(Ask *a, GError **error) {
+static bool keeps_work(PtAsk *a, GError **error) {
 	g_autoptr(GArray) rows = pt_store_keeps(pt_archive_store(a->host->archive), NULL, error);
 	if (!rows)
 		return false;
@@ -326,13 +101,13 @@ static bool keeps_work(Ask *a, GError **error) {
 }
 
 static void get_keeps(PtRequest *r, void *data) {
-	Ask *a = ask_new(data, r);
+	PtAsk *a = pt_ask_new(data, r);
 	if (a)
-		ask_run(a, keeps_work);
+		pt_ask_run(a, keeps_work);
 }
 
 /* What people keep and release is in the log, with who did it. */
-static void log_keep(Ask *a, const char *state) {
+static void log_keep(PtAsk *a, const char *state) {
 	const PtKeepRow *k = &a->keep;
 	g_autofree char *from = pt_time_format(k->start_ns), *to = pt_time_format(k->end_ns);
 	g_autofree char *until = k->until_ns ? pt_time_format(k->until_ns) : NULL;
@@ -344,17 +119,17 @@ static void log_keep(Ask *a, const char *state) {
 	pt_bus_publish(a->host->bus, event);
 }
 
-static void answer_kept(Ask *a) {
+static void answer_kept(PtAsk *a) {
 	log_keep(a, "kept");
-	answer_json(a);
+	pt_ask_answer(a);
 }
 
-static void answer_released(Ask *a) {
+static void answer_released(PtAsk *a) {
 	log_keep(a, "released");
-	answer_json(a);
+	pt_ask_answer(a);
 }
 
-static bool keep_work(Ask *a, GError **error) {
+static bool keep_work(PtAsk *a, GError **error) {
 	PtStore *store = pt_archive_store(a->host->archive);
 	a->keep.id = pt_store_new_id(store);
 	if (!pt_store_put_keep(store, &a->keep, error))
@@ -370,7 +145,7 @@ static void post_keep(PtRequest *r, void *data) {
 	PtHost *host = data;
 	g_autoptr(JsonParser) parser = NULL;
 	JsonObject *body = pt_api_body(r, &parser);
-	Ask *a = body ? ask_new(host, r) : NULL;
+	PtAsk *a = body ? pt_ask_new(host, r) : NULL;
 	if (!a)
 		return;
 	const char *camera = pt_api_text(body, "camera"), *why = pt_api_text(body, "why"),
@@ -382,13 +157,13 @@ static void post_keep(PtRequest *r, void *data) {
 	if (error || !pt_time_parse(from, &a->keep.start_ns, &error) || !pt_time_parse(to, &a->keep.end_ns, &error) ||
 	    (until && !pt_time_parse(until, &a->keep.until_ns, &error))) {
 		pt_request_fail_error(r, error);
-		ask_free(a);
+		pt_ask_free(a);
 		return;
 	}
 	bool past = until && a->keep.until_ns <= pt_wall_ns(host->clock);
 	if (past || a->keep.end_ns <= a->keep.start_ns) {
 		pt_request_fail(r, 400, past ? "until has to be in the future" : "to has to be later than from");
-		ask_free(a);
+		pt_ask_free(a);
 		return;
 	}
 	a->keep.person = true;
@@ -396,10 +171,10 @@ static void post_keep(PtRequest *r, void *data) {
 	g_strlcpy(a->keep.who, pt_request_caller(r)->user, sizeof a->keep.who);
 	g_strlcpy(a->keep.why, why ? why : "", sizeof a->keep.why);
 	a->answer = answer_kept;
-	ask_run(a, keep_work);
+	pt_ask_run(a, keep_work);
 }
 
-static bool release_work(Ask *a, GError **error) {
+static bool release_work(PtAsk *a, GError **error) {
 	PtStore *store = pt_archive_store(a->host->archive);
 	g_autoptr(GArray) rows = pt_store_keeps(store, NULL, error);
 	if (!rows)
@@ -428,24 +203,24 @@ static void delete_keep(PtRequest *r, void *data) {
 		pt_request_fail(r, 404, "nothing is kept under '%s'", pt_request_segment(r, 0));
 		return;
 	}
-	Ask *a = ask_new(data, r);
+	PtAsk *a = pt_ask_new(data, r);
 	if (!a)
 		return;
 	a->keep.id = id;
 	a->answer = answer_released;
-	ask_run(a, release_work);
+	pt_ask_run(a, release_work);
 }
 
 /* ---- footage to play: GET /api/cameras/NAME/play.mp4?stream=&from=&to=&epoch= ---- */
 
-static bool play_work(Ask *a, GError **error) {
+static bool play_work(PtAsk *a, GError **error) {
 	return pt_playback_read(
 	    a->host->archive, a->camera, a->stream,
 	    &(PtPlaybackWindow){.from_ns = a->from, .to_ns = a->to, .epoch_ns = a->epoch, .max_bytes = PLAY_MAX},
 	    &a->playback, error);
 }
 
-static void play_answer(Ask *a) {
+static void play_answer(PtAsk *a) {
 	PtPlayback *p = &a->playback;
 	g_autofree char *next = g_strdup_printf("%.3f", (double)p->end_ns / PT_NS_PER_S);
 	pt_request_add_header(a->request, "Pigtail-Next", next);
@@ -467,20 +242,19 @@ static void play_answer(Ask *a) {
 }
 
 static void get_play(PtRequest *r, void *data) {
-	Ask *a = ask_camera(data, r);
+	PtAsk *a = pt_ask_camera(data, r);
 	if (!a)
 		return;
 	if (!pt_api_time(r, "epoch", a->from, &a->epoch)) {
-		ask_free(a);
+		pt_ask_free(a);
 		return;
 	}
 	a->answer = play_answer;
-	ask_run(a, play_work);
+	pt_ask_run(a, play_work);
 }
 
 void pt_api_add_archive(PtHost *host) {
 	PtServer *s = host->server;
-	pt_server_route(s, "GET", "/api/timeline", PT_ROLE_VIEWER, get_timeline, host);
 	pt_server_route(s, "GET", "/api/archive", PT_ROLE_VIEWER, get_totals, host);
 	pt_server_route(s, "GET", "/api/cameras/*/segments", PT_ROLE_VIEWER, get_segments, host);
 	pt_server_route(s, "GET", "/api/cameras/*/play.mp4", PT_ROLE_VIEWER, get_play, host);

@@ -129,6 +129,8 @@ void pt_api_add_routes(PtHost *host) {
 	pt_api_add_plugs(host);
 	pt_api_add_events(host);
 	pt_api_add_archive(host);
+	pt_api_add_backfill(host);
+	pt_api_add_timeline(host);
 	pt_api_add_cameras(host);
 	pt_api_add_clip(host);
 	pt_live_add_routes(host);

@@ -46,6 +46,14 @@ typedef struct {
 	void (*controls)(void *user, const PtSiteCamera *camera, PtRequest *request);
 	void (*control)(void *user, const PtSiteCamera *camera, PtRequest *request);
 
+	/* Filling gaps from the cameras' cards (daemon/backfill.h); ask NULL: not possible here. Any thread, ask not the
+	 * main one */
+	int (*backfill_ask)(void *user, const char *camera, int64_t from_ns, int64_t to_ns, GError **error);
+	void (*backfill_pause)(void *user, bool pause);
+	bool (*backfill_paused)(void *user);
+	unsigned (*backfill_progress)(void *user, PtJobProgress *ret, unsigned max);
+	void (*backfill_wait)(void *user, const PtJobRow *job, char *ret, size_t size);
+
 	PtClips *clips; /* made with the routes, freed with pt_api_free_clips() */
 	PtHls *hls;     /* likewise */
 } PtHost;
@@ -61,6 +69,8 @@ void pt_api_add_state(PtHost *host);
 void pt_api_add_plugs(PtHost *host);
 void pt_api_add_events(PtHost *host);
 void pt_api_add_archive(PtHost *host);
+void pt_api_add_backfill(PtHost *host);
+void pt_api_add_timeline(PtHost *host);
 void pt_api_add_cameras(PtHost *host);
 void pt_api_add_clip(PtHost *host);
 void pt_live_add_routes(PtHost *host);

@@ -1,0 +1,192 @@
+/* pigtail archive gaps, backfill and proof: what is missing, what is done about it, and what can be shown to somebody. */
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "cli/backfill.h"
+#include "base/clock.h"
+#include "base/units.h"
+#include "cli/cli.h"
+#include <stdio.h>
+#include <string.h>
+
+static JsonNode *ask(const char *resource, const char *camera, const char *from, const char *to) {
+	g_autoptr(GString) path = g_string_new(resource);
+	const char *names[] = {"camera", "from", "to"}, *values[] = {camera, from, to};
+	for (unsigned i = 0; i < G_N_ELEMENTS(names); i++) {
+		g_autofree char *escaped = values[i] ? pt_cli_escape(values[i]) : NULL;
+		if (escaped)
+			g_string_append_printf(path, "%c%s=%s", strchr(path->str, '?') ? '&' : '?', names[i], escaped);
+	}
+	return pt_cli_call("GET", path->str, NULL);
+}
+
+static JsonArray *array_of(JsonNode *answer, const char *name) {
+	return json_object_get_array_member(json_node_get_object(answer), name);
+}
+
+static double number_of(JsonObject *o, const char *name) { return json_object_get_double_member_with_default(o, name, 0); }
+
+static bool same(JsonObject *a, JsonObject *b, const char *name) {
+	return !strcmp(pt_cli_member(a, name), pt_cli_member(b, name));
+}
+
+/* The job of a gap: of the same series, and around it. Times of RFC 3339 in UTC sort as text. */
+static JsonObject *job_of(JsonArray *jobs, JsonObject *gap) {
+	const char *end = pt_cli_member(gap, "end");
+	for (guint i = 0; i < json_array_get_length(jobs); i++) {
+		JsonObject *job = json_array_get_object_element(jobs, i);
+		if (same(job, gap, "camera") && same(job, gap, "stream") && *end &&
+		    strcmp(pt_cli_member(job, "start"), end) < 0 &&
+		    strcmp(pt_cli_member(job, "end"), pt_cli_member(gap, "start")) > 0)
+			return job;
+	}
+	return NULL;
+}
+
+/* "fetching, at 10:55:30", "waits: the camera is not reached" */
+static void print_job(JsonObject *job) {
+	const char *reason = pt_cli_member(job, "reason"), *waits = pt_cli_member(job, "waits"),
+	           *reached = pt_cli_member(job, "reached");
+	printf("%s", pt_cli_member(job, "state"));
+	if (*reached)
+		printf(", has come to %s", reached);
+	if (*waits)
+		printf(", waits: %s", waits);
+	if (*reason)
+		printf(" (%s)", reason);
+}
+
+static void explain(JsonArray *jobs, JsonObject *gap) {
+	static const struct {
+		const char *cause, *text;
+	} hopeless[] = {{"policy", "nobody wanted it recorded: it is not fetched"},
+	                {"clock", "the hub's clock was set: nothing is missing"}};
+	const char *cause = pt_cli_member(gap, "cause");
+	JsonObject *job = job_of(jobs, gap);
+	printf("    cause: %s", cause);
+	for (unsigned i = 0; i < G_N_ELEMENTS(hopeless); i++)
+		if (!strcmp(cause, hopeless[i].cause)) {
+			printf("; %s\n", hopeless[i].text);
+			return;
+		}
+	printf("; backfill: ");
+	if (job)
+		print_job(job);
+	else if (!*pt_cli_member(gap, "end"))
+		printf("begins when footage comes again");
+	else
+		printf("none: the camera was not reached since, replays nothing, or is not to be asked");
+	printf("\n");
+}
+
+int pt_cli_gaps(const char *camera, const char *from, const char *to, bool with_why, bool json) {
+	g_autoptr(JsonNode) answer = ask("/api/backfill", camera, from, to);
+	if (!answer)
+		return PT_EXIT_FAILED;
+	if (json) {
+		pt_cli_print_json(answer);
+		return PT_EXIT_DONE;
+	}
+	JsonArray *gaps = array_of(answer, "gaps");
+	for (guint i = 0; i < json_array_get_length(gaps); i++) {
+		JsonObject *gap = json_array_get_object_element(gaps, i);
+		const char *end = pt_cli_member(gap, "end");
+		printf("%-14s %-9s %s – %s %10.3f s  %s\n", pt_cli_member(gap, "camera"), pt_cli_member(gap, "stream"),
+		       pt_cli_member(gap, "start"), *end ? end : "now", number_of(gap, "seconds"),
+		       pt_cli_member(gap, "reason"));
+		if (with_why)
+			explain(array_of(answer, "jobs"), gap);
+	}
+	return PT_EXIT_DONE;
+}
+
+/* ---- backfill ---- */
+
+static int list_jobs(const char *camera, const char *from, const char *to, bool json) {
+	g_autoptr(JsonNode) answer = ask("/api/backfill", camera, from, to);
+	if (!answer)
+		return PT_EXIT_FAILED;
+	if (json) {
+		pt_cli_print_json(answer);
+		return PT_EXIT_DONE;
+	}
+	JsonArray *jobs = array_of(answer, "jobs");
+	if (json_object_get_boolean_member_with_default(json_node_get_object(answer), "paused", FALSE))
+		printf("backfill is paused: 'pigtail archive backfill --resume' goes on with it\n");
+	for (guint i = 0; i < json_array_get_length(jobs); i++) {
+		JsonObject *job = json_array_get_object_element(jobs, i);
+		printf("%-14s %-6s %s – %s %10.3f s  ", pt_cli_member(job, "camera"), pt_cli_member(job, "stream"),
+		       pt_cli_member(job, "start"), pt_cli_member(job, "end"), number_of(job, "seconds"));
+		print_job(job);
+		printf("\n");
+	}
+	return PT_EXIT_DONE;
+}
+
+static int fill_now(const char *camera, const char *from, const char *to) {
+	g_autoptr(JsonBuilder) b = json_builder_new();
+	const char *names[] = {"camera", "from", "to"}, *values[] = {camera, from, to};
+	json_builder_begin_object(b);
+	for (unsigned i = 0; i < G_N_ELEMENTS(names); i++)
+		if (values[i]) {
+			json_builder_set_member_name(b, names[i]);
+			json_builder_add_string_value(b, values[i]);
+		}
+	json_builder_end_object(b);
+	g_autoptr(JsonNode) root = json_builder_get_root(b);
+	g_autofree char *body = json_to_string(root, FALSE);
+	g_autoptr(JsonNode) answer = pt_cli_call("POST", "/api/backfill", body);
+	if (!answer)
+		return PT_EXIT_FAILED;
+	int n = (int)json_object_get_int_member(json_node_get_object(answer), "gaps");
+	if (n)
+		printf("%d gaps are asked for; 'pigtail archive backfill %s' shows how far they are\n", n, camera);
+	else
+		printf("nothing that can be fetched is missing of %s in that time\n", camera);
+	return PT_EXIT_DONE;
+}
+
+int pt_cli_backfill(const char *camera, const char *from, const char *to, bool now, bool json) {
+	return now ? fill_now(camera, from, to) : list_jobs(camera, from, to, json);
+}
+
+int pt_cli_backfill_pause(bool pause) {
+	g_autoptr(JsonNode) answer =
+	    pt_cli_call("POST", "/api/backfill/pause", pause ? "{\"pause\":true}" : "{\"pause\":false}");
+	return answer ? PT_EXIT_DONE : PT_EXIT_FAILED;
+}
+
+/* ---- proof ---- */
+
+int pt_cli_proof(const char *camera, const char *from, const char *to, bool json) {
+	g_autoptr(JsonNode) answer = ask("/api/proof", camera, from, to);
+	if (!answer)
+		return PT_EXIT_FAILED;
+	if (json) {
+		pt_cli_print_json(answer);
+		return PT_EXIT_DONE;
+	}
+	JsonObject *o = json_node_get_object(answer);
+	printf("Proof of recording, %s – %s, made %s\n\n%-14s %-9s %9s %12s %12s %12s %14s\n", pt_cli_member(o, "from"),
+	       pt_cli_member(o, "to"), pt_cli_member(o, "made"), "camera", "stream", "there", "live", "fetched", "missing",
+	       "not recorded");
+	JsonArray *all = array_of(answer, "series");
+	for (guint i = 0; i < json_array_get_length(all); i++) {
+		JsonObject *s = json_array_get_object_element(all, i);
+		double live = number_of(s, "live"), fetched = number_of(s, "fetched"),
+		       unknown = number_of(s, "not_recorded");
+		double missing = number_of(s, "seconds") - live - fetched - unknown;
+		printf("%-14s %-9s %8.3f%% %10.1f s %10.1f s %10.1f s %12.1f s\n", pt_cli_member(s, "camera"),
+		       pt_cli_member(s, "stream"), number_of(s, "share") * 100, live, fetched, missing > 0 ? missing : 0,
+		       unknown);
+		JsonArray *gaps = json_object_get_array_member(s, "gaps");
+		for (guint k = 0; k < json_array_get_length(gaps); k++) {
+			JsonObject *gap = json_array_get_object_element(gaps, k);
+			printf("    %s – %s %10.3f s  %s: %s", pt_cli_member(gap, "start"), pt_cli_member(gap, "end"),
+			       number_of(gap, "seconds"), pt_cli_member(gap, "cause"), pt_cli_member(gap, "reason"));
+			if (*pt_cli_member(gap, "job"))
+				printf("; backfill: %s%s%s", pt_cli_member(gap, "job"),
+				       *pt_cli_member(gap, "job_reason") ? ", " : "", pt_cli_member(gap, "job_reason"));
+			printf("\n");
+		}
+	}
+	return PT_EXIT_DONE;
+}
