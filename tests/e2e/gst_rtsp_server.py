@@ -2,7 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """GStreamer's RTSP server with one stream, for the tests of our client.
 
-usage: gst_rtsp_server.py LAUNCH [basic|digest USER PASSWORD] [redirect STATUS URL] [tls CERT KEY]
+usage: gst_rtsp_server.py LAUNCH [basic|digest USER PASSWORD] [redirect STATUS URL] [tls CERT KEY] [replay - -]
+
+replay: every client has a pipeline of its own, and may require onvif-replay.
 
 Prints "port N", then "K MD5" for every buffer that passes an identity element named probeK, before it is packetised."""
 import hashlib
@@ -86,7 +88,10 @@ def main():
     kinds = words[::3]
     while words:
         kind, first, second, *words = words
-        if kind == "redirect":
+        if kind == "replay":
+            factory.set_shared(False)
+            server.connect("client-connected", lambda _, client: client.connect("check-requirements", lambda *_: ""))
+        elif kind == "redirect":
             redirect(server, int(first), second)
         elif kind == "tls":
             auth.set_tls_certificate(Gio.TlsCertificate.new_from_files(first, second))
@@ -94,7 +99,7 @@ def main():
                 auth.set_default_token(token)
         else:
             ask_for_login(auth, token, kind, first, second)
-    if kinds and kinds != ["redirect"]:
+    if set(kinds) - {"redirect", "replay"}:
         factory.add_role_from_structure(role)
         server.set_auth(auth)
     server.get_mount_points().add_factory("/a", factory)

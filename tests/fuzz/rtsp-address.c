@@ -1,6 +1,6 @@
 /* Where a server sends us: an address is refused, or short, without blanks, and asked for without anybody's password. */
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "media/rtsp/client-session.h"
+#include "media/rtsp/dialog.h"
 #include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

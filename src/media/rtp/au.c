@@ -293,3 +293,9 @@ void pt_au_done(PtAu *au, const PtRtpPacket *packet) {
 	au->took_marker = !au->damaged;
 	emit(au);
 }
+
+/* Without a marker nothing says that it is whole but that no piece of it stands open. */
+void pt_au_flush(PtAu *au) {
+	if (!au->open)
+		emit(au);
+}

@@ -53,3 +53,4 @@ void pt_au_nal(PtAu *au, const uint8_t *nal, size_t n);
 void pt_au_begin(PtAu *au, const uint8_t *header, size_t n, bool key);
 void pt_au_piece(PtAu *au, const uint8_t *data, size_t n, bool end);
 void pt_au_done(PtAu *au, const PtRtpPacket *packet);
+void pt_au_flush(PtAu *au);

@@ -79,5 +79,6 @@ static void packet(PtDepack *d, const PtRtpPacket *packet) {
 }
 
 static void finish(PtDepack *d) { pt_au_finish((PtAu *)d); }
+static void flush(PtDepack *d) { pt_au_flush((PtAu *)d); }
 
-const PtDepackOps pt_depack_h265 = {PT_CODEC_H265, sizeof(PtAu), init, packet, finish};
+const PtDepackOps pt_depack_h265 = {PT_CODEC_H265, sizeof(PtAu), init, packet, finish, flush};

@@ -214,4 +214,9 @@ static void packet(PtDepack *d, const PtRtpPacket *packet) {
 
 static void finish(PtDepack *d) { pt_sample_unref(((Mjpeg *)d)->sample); }
 
-const PtDepackOps pt_depack_mjpeg = {PT_CODEC_MJPEG, sizeof(Mjpeg), init, packet, finish};
+static void flush(PtDepack *d) {
+	if (((Mjpeg *)d)->sample)
+		emit((Mjpeg *)d);
+}
+
+const PtDepackOps pt_depack_mjpeg = {PT_CODEC_MJPEG, sizeof(Mjpeg), init, packet, finish, flush};

@@ -23,6 +23,7 @@ typedef struct {
 	void (*packet)(PtDepack *d, const PtRtpPacket *packet);
 	/* all of the following are optional */
 	void (*finish)(PtDepack *d); /* frees what init and packet made */
+	void (*flush)(PtDepack *d);  /* nothing more comes: emits what is whole, as far as can be told */
 } PtDepackOps;
 
 /* The base of every depacketiser. Its owner's thread only. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "media/rtp/receiver.h"
+#include "media/rtp/accept.h"
 #include "media/rtp/reorder.h"
 #include "media/rtp/timeline.h"
 #include "base/clock.h"
@@ -7,7 +8,6 @@
 
 #define APART_NS (2 * PT_NS_PER_S) /* tracks whose reports differ by more do not share a clock */
 #define STILL_NS (PT_NS_PER_S / 2) /* a frame later than that with the time of the one before: no packet of that one */
-#define FOREIGN_RUN 50             /* packets of one other source, and none of ours between: it is ours now */
 
 struct PtRtpReceiver {
 	PtStream *stream;
@@ -21,18 +21,10 @@ struct PtRtpReceiver {
 	void (*first)(void *user);
 	void *user;
 
-	uint8_t payload_type, other_type;
-	unsigned other_types;
-	bool has_ssrc;
-	uint32_t ssrc, foreign_ssrc;
-	unsigned foreign_run;
+	PtRtpAccept accept;
 	bool bye;
-
-	bool has_seq;
-	uint16_t next_seq;
 	bool marked; /* the last packet ended a frame */
-	uint32_t cycles;
-	uint64_t packets, samples, lost, refused;
+	uint64_t samples, refused;
 	uint64_t counted_packets, counted_lost, counted_refused; /* what the stream knows */
 
 	int64_t now, offset; /* of the packet being handled */
@@ -44,13 +36,13 @@ struct PtRtpReceiver {
 };
 
 static void count(PtRtpReceiver *r) {
-	uint64_t packets = r->packets - r->counted_packets, lost = r->lost - r->counted_lost;
+	uint64_t packets = r->accept.packets - r->counted_packets, lost = r->accept.lost - r->counted_lost;
 	if (!packets && !lost && !r->depack->dropped)
 		return;
 	pt_stream_count(r->stream, r->track, packets, lost, r->depack->dropped);
 	r->depack->dropped = 0;
-	r->counted_packets = r->packets;
-	r->counted_lost = r->lost;
+	r->counted_packets = r->accept.packets;
+	r->counted_lost = r->accept.lost;
 }
 
 static void count_refused(PtRtpReceiver *r) {
@@ -82,9 +74,9 @@ PtRtpReceiver *pt_rtp_receiver_new(const PtRtpReceiverParams *params) {
 	r->clocks = params->clocks;
 	r->first = params->first;
 	r->user = params->user;
-	r->payload_type = params->payload_type;
-	r->has_ssrc = params->has_ssrc;
-	r->ssrc = params->ssrc;
+	r->accept.payload_type = params->payload_type;
+	r->accept.has_ssrc = params->has_ssrc;
+	r->accept.ssrc = params->ssrc;
 	r->frame_ticks = params->depack.clock_rate / 25;
 	pt_timeline_init(&r->time, params->depack.clock_rate);
 	r->depack = pt_depack_new(params->codec, &params->depack, on_sample, r);
@@ -105,39 +97,13 @@ void pt_rtp_receiver_free(PtRtpReceiver *r) {
 }
 
 /* The stream begins anew from another source or sequence: what was there is not continued. */
-static void begin_anew(PtRtpReceiver *r) {
-	r->has_seq = false;
-	r->depack->broken = true;
-	pt_timeline_restart(&r->time);
-}
-
-/* Some servers leave sessions behind whose packets come along ours; others state an SSRC that they then do not use. */
 static bool is_ours(PtRtpReceiver *r, const PtRtpPacket *p) {
-	if (!r->has_ssrc) {
-		r->has_ssrc = true;
-		r->ssrc = p->ssrc;
+	bool anew, ours = pt_rtp_accept_sender(&r->accept, p, &anew);
+	if (anew) {
+		r->depack->broken = true;
+		pt_timeline_restart(&r->time);
 	}
-	if (p->ssrc == r->ssrc) {
-		r->foreign_run = 0;
-	} else {
-		r->foreign_run = p->ssrc == r->foreign_ssrc ? r->foreign_run + 1 : 1;
-		r->foreign_ssrc = p->ssrc;
-		if (r->foreign_run < FOREIGN_RUN)
-			return false;
-		r->ssrc = p->ssrc;
-		r->foreign_run = 0;
-		if (r->packets)
-			begin_anew(r);
-	}
-	if (p->payload_type == r->payload_type)
-		return true;
-	/* comfort noise and the like; but if what the SDP says never comes, what comes is it */
-	r->other_types = p->payload_type == r->other_type ? r->other_types + 1 : 1;
-	r->other_type = p->payload_type;
-	if (r->packets || r->other_types < FOREIGN_RUN)
-		return false;
-	r->payload_type = p->payload_type;
-	return true;
+	return ours;
 }
 
 /* RFC 3550 §A.8, per timestamp: the packets of one picture leave in a burst, that is no jitter */
@@ -145,7 +111,7 @@ static void note_jitter(PtRtpReceiver *r, uint32_t timestamp) {
 	int64_t rate = r->time.rate;
 	int64_t ticks = r->now / PT_NS_PER_S * rate + r->now % PT_NS_PER_S * rate / PT_NS_PER_S;
 	int64_t transit = (int32_t)((uint32_t)ticks - timestamp);
-	if (r->packets > 1) {
+	if (r->accept.packets > 1) {
 		uint32_t d = (uint32_t)MIN(ABS(transit - r->transit), rate * 10);
 		r->jitter16 += d - ((r->jitter16 + 8) >> 4);
 	}
@@ -153,25 +119,13 @@ static void note_jitter(PtRtpReceiver *r, uint32_t timestamp) {
 }
 
 static void in_order(PtRtpReceiver *r, PtRtpPacket *p) {
-	if (r->has_seq) {
-		int gap = (int16_t)(p->seq - r->next_seq);
-		if (gap < 0 && gap > -1000) {
-			r->refused++; /* twice */
-			return;
-		}
-		if (gap < 0 || gap > 10000) {
-			r->depack->broken = true; /* the sender's count began anew: how many are missing nobody knows */
-			p->lost = gap < 0 ? 0 : 1;
-		} else {
-			p->lost = (uint32_t)gap;
-		}
-		r->lost += p->lost;
-		if (p->seq < r->next_seq && gap >= 0)
-			r->cycles += 1 << 16;
+	bool anew;
+	if (!pt_rtp_accept_next(&r->accept, p, &anew)) {
+		r->refused++; /* twice */
+		return;
 	}
-	r->has_seq = true;
-	r->next_seq = (uint16_t)(p->seq + 1);
-	r->packets++;
+	if (anew)
+		r->depack->broken = true;
 	if (!r->time.started || p->timestamp != r->time.last_rtp)
 		note_jitter(r, p->timestamp);
 	else if (r->marked && r->now - r->time.last_arrival > STILL_NS)
@@ -214,7 +168,7 @@ static void keep_together(PtRtpReceiver *r, const PtRtcpInfo *info) {
 
 void pt_rtp_receiver_rtcp(PtRtpReceiver *r, const uint8_t *data, size_t n, int64_t mono_ns, int64_t wall_minus_mono_ns) {
 	PtRtcpInfo info;
-	if (!pt_rtcp_parse(data, n, &info) || (r->has_ssrc && info.ssrc != r->ssrc))
+	if (!pt_rtcp_parse(data, n, &info) || (r->accept.has_ssrc && info.ssrc != r->accept.ssrc))
 		return;
 	if (info.bye)
 		r->bye = true;
@@ -238,17 +192,17 @@ void pt_rtp_receiver_tick(PtRtpReceiver *r, int64_t mono_ns) {
 }
 
 size_t pt_rtp_receiver_report(PtRtpReceiver *r, uint8_t *out, uint32_t own_ssrc, int64_t mono_ns) {
-	if (!r->packets)
+	if (!r->accept.packets)
 		return 0;
-	uint64_t lost = r->lost - r->reported_lost, expected = lost + r->packets - r->reported_packets;
-	r->reported_lost = r->lost;
-	r->reported_packets = r->packets;
+	uint64_t lost = r->accept.lost - r->reported_lost, expected = lost + r->accept.packets - r->reported_packets;
+	r->reported_lost = r->accept.lost;
+	r->reported_packets = r->accept.packets;
 	PtRtcpReceiverReport report = {
 	    .ssrc = own_ssrc,
-	    .sender = r->ssrc,
+	    .sender = r->accept.ssrc,
 	    .fraction_lost = expected ? (uint8_t)MIN(lost * 256 / expected, 255) : 0,
-	    .lost = (uint32_t)MIN(r->lost, 0x7fffff),
-	    .highest_seq = r->cycles + (uint16_t)(r->next_seq - 1),
+	    .lost = (uint32_t)MIN(r->accept.lost, 0x7fffff),
+	    .highest_seq = r->accept.cycles + (uint16_t)(r->accept.next_seq - 1),
 	    .jitter = r->jitter16 >> 4,
 	    .lsr = r->sr_middle,
 	    .dlsr = r->sr_middle ? (uint32_t)((mono_ns - r->sr_arrival) / 1000 * 65536 / 1000000) : 0,
@@ -257,11 +211,11 @@ size_t pt_rtp_receiver_report(PtRtpReceiver *r, uint8_t *out, uint32_t own_ssrc,
 }
 
 void pt_rtp_receiver_expect_ssrc(PtRtpReceiver *r, uint32_t ssrc) {
-	r->has_ssrc = true;
-	r->ssrc = ssrc;
+	r->accept.has_ssrc = true;
+	r->accept.ssrc = ssrc;
 }
 
-uint64_t pt_rtp_receiver_packets(const PtRtpReceiver *r) { return r->packets; }
+uint64_t pt_rtp_receiver_packets(const PtRtpReceiver *r) { return r->accept.packets; }
 uint64_t pt_rtp_receiver_samples(const PtRtpReceiver *r) { return r->samples; }
 uint64_t pt_rtp_receiver_refused(const PtRtpReceiver *r) { return r->refused; }
 bool pt_rtp_receiver_said_bye(const PtRtpReceiver *r) { return r->bye; }

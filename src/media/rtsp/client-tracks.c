@@ -17,7 +17,7 @@ static void on_first_sample(void *user) {
 }
 
 static void take_rtp(Client *c, Track *t, bool rtcp, const uint8_t *data, size_t n) {
-	if (c->state != STREAMING && c->state != ASKING)
+	if (c->state != STREAMING && c->state != CONNECTING)
 		return;
 	int64_t mono = now(c), offset = pt_loop_wall_ns(c->loop) - mono;
 	if (rtcp)
@@ -46,8 +46,8 @@ static bool wanted(const Client *c, const PtSdpMedia *m) {
 /* The first of each kind that is wanted, in the order video, sound, metadata. False and lost() when none is left. */
 bool pt_rtsp_tracks_choose(Client *c) {
 	for (PtKind kind = PT_KIND_VIDEO; kind <= PT_KIND_METADATA; kind++)
-		for (unsigned i = 0; i < c->sdp->n_media; i++) {
-			const PtSdpMedia *m = &c->sdp->media[i];
+		for (unsigned i = 0; i < c->dialog.sdp->n_media; i++) {
+			const PtSdpMedia *m = &c->dialog.sdp->media[i];
 			if (!m->known || m->backchannel || pt_codec_kind(m->codec) != kind || !wanted(c, m))
 				continue;
 			c->tracks[c->n_tracks++] = (Track){.client = c, .media = i, .channel = -1};
@@ -58,27 +58,33 @@ bool pt_rtsp_tracks_choose(Client *c) {
 	if (c->n_tracks)
 		return true;
 	GString *list = g_string_new(NULL);
-	for (unsigned i = 0; i < c->sdp->n_media; i++)
-		g_string_append_printf(list, "%s%s: %s", i ? ", " : "", c->sdp->media[i].kind, c->sdp->media[i].encoding);
-	pt_rtsp_client_lost(c, "camera %s speaks no codec that pigtail knows and is to take (%s)", c->camera, list->str);
+	for (unsigned i = 0; i < c->dialog.sdp->n_media; i++)
+		g_string_append_printf(list, "%s%s: %s", i ? ", " : "", c->dialog.sdp->media[i].kind,
+		                       c->dialog.sdp->media[i].encoding);
+	pt_rtsp_dialog_lose(&c->dialog, PT_ERROR_UNSUPPORTED,
+	                    "camera %s speaks no codec that pigtail knows and is to take (%s)", c->dialog.camera, list->str);
 	g_string_free(list, TRUE);
 	return false;
 }
 
 void pt_rtsp_tracks_set_up_next(Client *c) {
 	if (c->next_track == c->n_tracks) {
-		pt_rtsp_client_request(c, PLAY, "PLAY", c->sdp->control, NULL);
+		PtBuf headers = {0};
+		pt_rtsp_write_header(&headers, "Range", "npt=0.000-");
+		pt_rtsp_dialog_ask(&c->dialog, PT_RTSP_PLAY, c->dialog.sdp->control, &headers);
+		pt_buf_clear(&headers);
 		return;
 	}
 	Track *t = &c->tracks[c->next_track];
 	PtRtspTransport transport;
 	pt_rtsp_transport_init(&transport);
-	if (c->want_udp && !c->over_tcp && !c->at.tls) { /* over UDP it would not be encrypted */
+	if (c->want_udp && !c->over_tcp && !c->dialog.at.tls) { /* over UDP it would not be encrypted */
 		t->udp.packet = on_datagram;
 		t->udp.user = t;
-		int e = pt_udp_pair_open(&t->udp, c->loop, &c->connection.address);
+		int e = pt_udp_pair_open(&t->udp, c->loop, &c->dialog.connection.address);
 		if (e) {
-			pt_rtsp_client_lost(c, "no pair of UDP ports is free here: %s", g_strerror(-e));
+			pt_rtsp_dialog_lose(&c->dialog, PT_ERROR_BUSY, "no pair of UDP ports is free here: %s",
+			                    g_strerror(-e));
 			return;
 		}
 		transport.client_port[0] = t->udp.port;
@@ -89,11 +95,14 @@ void pt_rtsp_tracks_set_up_next(Client *c) {
 		transport.interleaved[1] = (int)c->next_track * 2 + 1;
 	}
 	g_autofree char *text = pt_rtsp_transport_format(&transport);
-	pt_rtsp_client_request(c, SETUP, "SETUP", c->sdp->media[t->media].control, text);
+	PtBuf headers = {0};
+	pt_rtsp_write_header(&headers, "Transport", "%s", text);
+	pt_rtsp_dialog_ask(&c->dialog, PT_RTSP_SETUP, c->dialog.sdp->media[t->media].control, &headers);
+	pt_buf_clear(&headers);
 }
 
 static void make_receiver(Client *c, Track *t) {
-	const PtSdpMedia *m = &c->sdp->media[t->media];
+	const PtSdpMedia *m = &c->dialog.sdp->media[t->media];
 	PtRtpReceiverParams params = {
 	    .stream = c->stream,
 	    .track = (unsigned)(t - c->tracks),
@@ -126,16 +135,19 @@ void pt_rtsp_tracks_on_setup(Client *c, const PtRtspMessage *m) {
 	pt_rtsp_transport_init(&answer);
 	if (header && !pt_rtsp_transport_next(&header, &answer))
 		header = NULL;
-	if (!c->session[0]) {
-		pt_rtsp_client_lost(c, "camera %s answered SETUP without a session", c->camera);
+	if (!c->dialog.session[0]) {
+		pt_rtsp_dialog_lose(&c->dialog, PT_ERROR_INVALID, "camera %s answered SETUP without a session",
+		                    c->dialog.camera);
 		return;
 	}
 	if (t->udp.open && header && answer.tcp) {
-		pt_rtsp_client_lost(c, "camera %s was asked for UDP and answered with TCP", c->camera);
+		pt_rtsp_dialog_lose(&c->dialog, PT_ERROR_UNSUPPORTED, "camera %s was asked for UDP and answered with TCP",
+		                    c->dialog.camera);
 		return;
 	}
 	if (!t->udp.open && header && !answer.tcp && answer.interleaved[0] < 0) {
-		pt_rtsp_client_lost(c, "camera %s was asked for TCP and answered with UDP", c->camera);
+		pt_rtsp_dialog_lose(&c->dialog, PT_ERROR_UNSUPPORTED, "camera %s was asked for TCP and answered with UDP",
+		                    c->dialog.camera);
 		return;
 	}
 	t->has_ssrc = answer.has_ssrc && answer.ssrc; /* some state 0 and mean nothing by it */
@@ -167,7 +179,7 @@ void pt_rtsp_tracks_on_setup_refused(Client *c, const PtRtspMessage *m) {
 		return;
 	}
 	if (c->next_track == 0) {
-		pt_rtsp_client_refused(c, SETUP, m->status, m->reason);
+		pt_rtsp_dialog_refused(&c->dialog, PT_RTSP_SETUP, m);
 		return;
 	}
 	pt_udp_pair_close(&c->tracks[c->next_track].udp);
@@ -189,12 +201,12 @@ void pt_rtsp_tracks_on_frame(Client *c, uint8_t channel, const uint8_t *data, si
 }
 
 static void count_strangers(Client *c) {
-	uint64_t n = c->strangers + c->connection.skipped;
+	uint64_t n = c->strangers + c->dialog.connection.skipped;
 	for (unsigned i = 0; i < c->n_tracks; i++) {
 		n += c->tracks[i].udp.refused;
 		c->tracks[i].udp.refused = 0;
 	}
-	c->strangers = c->connection.skipped = 0;
+	c->strangers = c->dialog.connection.skipped = 0;
 	if (n)
 		pt_stream_count_refused(c->stream, n);
 }
@@ -226,7 +238,7 @@ void pt_rtsp_tracks_send_reports(Client *c) {
 			report[0] = '$';
 			report[1] = (uint8_t)(t->channel + 1);
 			pt_put_u16(report + 2, (uint16_t)n);
-			pt_rtsp_connection_send(&c->connection, report, n + 4);
+			pt_rtsp_connection_send(&c->dialog.connection, report, n + 4);
 		}
 	}
 	c->reported_at = now(c);
@@ -240,7 +252,7 @@ bool pt_rtsp_tracks_check_flow(Client *c) {
 	for (unsigned i = 0; i < c->n_tracks; i++) {
 		packets += pt_rtp_receiver_packets(c->tracks[i].receiver);
 		samples += pt_rtp_receiver_samples(c->tracks[i].receiver);
-		steady |= pt_codec_kind(c->sdp->media[c->tracks[i].media].codec) != PT_KIND_METADATA;
+		steady |= pt_codec_kind(c->dialog.sdp->media[c->tracks[i].media].codec) != PT_KIND_METADATA;
 	}
 	if (packets != c->packets_seen)
 		c->packet_at = now(c);
@@ -257,13 +269,14 @@ bool pt_rtsp_tracks_check_flow(Client *c) {
 		return false;
 	}
 	if (now(c) - c->packet_at >= SILENCE_NS) {
-		pt_rtsp_client_lost(c, "camera %s: no data for 10 s", c->camera);
+		pt_rtsp_dialog_lose(&c->dialog, PT_ERROR_TIMEOUT, "camera %s: no data for 10 s", c->dialog.camera);
 		return false;
 	}
 	if (now(c) - c->sample_at >= NOTHING_NS) {
-		pt_rtsp_client_lost(
-		    c, "camera %s sends packets, but no whole frame for 30 s (are parameter sets or key pictures missing?)",
-		    c->camera);
+		pt_rtsp_dialog_lose(
+		    &c->dialog, PT_ERROR_TIMEOUT,
+		    "camera %s sends packets, but no whole frame for 30 s (are parameter sets or key pictures missing?)",
+		    c->dialog.camera);
 		return false;
 	}
 	return true;

@@ -10,9 +10,11 @@
 
 #define CONNECT_NS (10 * PT_NS_PER_S)
 #define RESOLVE_NS (15 * PT_NS_PER_S)
-#define ENCRYPTED_ONCE (64 * 1024) /* of PT_LOOP_SCRATCH, for what is not decrypted yet */
-#define MAX_OUT (256 * 1024)       /* a peer that takes nothing any more */
-#define MAX_GARBAGE (256 * 1024)   /* in a row: it will not become RTSP again */
+#define ENCRYPTED_ONCE (64 * 1024)   /* of PT_LOOP_SCRATCH, for what is not decrypted yet */
+#define MAX_OUT (256 * 1024)         /* a peer that takes nothing any more */
+#define MAX_GARBAGE (256 * 1024)     /* in a row: it will not become RTSP again */
+#define SHARE_NS (20 * PT_NS_PER_MS) /* of a limited rate, taken at once */
+#define SHARE_MIN 4096
 
 void pt_rtsp_connection_init(PtRtspConnection *c, PtLoop *loop, const PtRtspConnectionOps *ops) {
 	*c = (PtRtspConnection){.ops = ops, .loop = loop};
@@ -156,7 +158,7 @@ static void close_socket(PtRtspConnection *c) {
 	int fd = c->watch.fd;
 	pt_watch_remove(&c->watch);
 	close(fd);
-	c->open = c->connecting = false;
+	c->open = c->connecting = c->resting = false;
 }
 
 static void set_peer(PtRtspConnection *c, const struct addrinfo *a) {
@@ -201,6 +203,10 @@ static void connect_next(PtRtspConnection *c) {
 		return;
 	}
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+	if (c->rate) { /* what the kernel takes in beyond it counts on the way as well */
+		int room = (int)CLAMP(c->rate / 8, 32 * 1024, 1024 * 1024);
+		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
+	}
 	if (connect(fd, a->ai_addr, a->ai_addrlen) && errno != EINPROGRESS) {
 		int error = errno;
 		close(fd);
@@ -252,9 +258,9 @@ static void flush(PtRtspConnection *c) {
 	}
 	if (c->out_sent == c->out.size) {
 		c->out.size = c->out_sent = 0;
-		pt_watch_set(&c->watch, EPOLLIN);
+		pt_watch_set(&c->watch, c->resting ? 0 : EPOLLIN);
 	} else {
-		pt_watch_set(&c->watch, EPOLLIN | EPOLLOUT);
+		pt_watch_set(&c->watch, (c->resting ? 0 : EPOLLIN) | EPOLLOUT);
 	}
 }
 
@@ -355,6 +361,35 @@ static ssize_t walk(PtRtspConnection *c, const uint8_t *p, size_t n) {
 	return (ssize_t)at;
 }
 
+/* ---- no faster than it may ---- */
+
+static void rested(PtTimer *timer) {
+	PtRtspConnection *c = (PtRtspConnection *)((char *)timer - offsetof(PtRtspConnection, timer));
+	c->resting = false;
+	flush(c);
+}
+
+/* How much may be read now. */
+static size_t share(const PtRtspConnection *c, size_t room) {
+	uint64_t n = c->rate / (uint64_t)(PT_NS_PER_S / SHARE_NS);
+	return c->rate && !c->connecting ? MIN(MAX(n, SHARE_MIN), room) : room;
+}
+
+static void rest(PtRtspConnection *c, size_t n) {
+	int64_t now = pt_loop_mono_ns(c->loop);
+	if (!c->rate || c->connecting)
+		return;
+	c->next_share = MAX(c->next_share, now - SHARE_NS) + (int64_t)(n * (uint64_t)PT_NS_PER_S / c->rate);
+	if (c->next_share <= now)
+		return;
+	c->resting = true;
+	c->timer.due = rested;
+	pt_timer_set_at(c->loop, &c->timer, c->next_share);
+	flush(c);
+}
+
+/* ---- what comes ---- */
+
 static void connected(PtRtspConnection *c) {
 	c->connecting = false;
 	pt_timer_cancel(&c->timer);
@@ -385,7 +420,7 @@ static void receive(PtRtspConnection *c) {
 	uint8_t *scratch = pt_loop_scratch(c->loop);
 	size_t kept = c->tail.size, room = PT_LOOP_SCRATCH - kept - (c->tls ? ENCRYPTED_ONCE : 0);
 	uint8_t *to = c->tls ? scratch + PT_LOOP_SCRATCH - ENCRYPTED_ONCE : scratch + kept;
-	ssize_t n = recv(c->watch.fd, to, c->tls ? ENCRYPTED_ONCE : room, MSG_DONTWAIT);
+	ssize_t n = recv(c->watch.fd, to, share(c, c->tls ? ENCRYPTED_ONCE : room), MSG_DONTWAIT);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
 	if (n == 0) {
@@ -396,6 +431,7 @@ static void receive(PtRtspConnection *c) {
 		fail(c, "the connection broke: %s", g_strerror(errno));
 		return;
 	}
+	rest(c, (size_t)n);
 	if (c->tls)
 		n = decrypt(c, to, (size_t)n, scratch + kept, room);
 	if (n <= 0)
@@ -435,6 +471,6 @@ static void ready(PtWatch *watch, uint32_t events) {
 	}
 	if (events & EPOLLOUT)
 		flush(c);
-	if (events & (EPOLLIN | EPOLLERR | EPOLLHUP))
+	if (events & (EPOLLERR | EPOLLHUP) || (events & EPOLLIN && !c->resting))
 		receive(c);
 }

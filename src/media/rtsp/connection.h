@@ -31,6 +31,9 @@ struct PtRtspConnection {
 	PtTimer timer;
 	bool open, connecting; /* connecting: up to the end of the handshake, where there is one */
 	unsigned generation;
+	uint64_t rate;      /* bytes/s that are taken at most, the owner's to set before it is opened; 0: no limit */
+	bool resting;       /* it has had its share: nothing is read, and the sender waits */
+	int64_t next_share; /* when there is room again */
 	PtRtspParser *parser;
 	PtTls *tls; /* NULL: plain */
 	bool over_tls;
