@@ -259,10 +259,10 @@ def test_it_is_stopped_in_the_middle():
 @pytest.fixture(scope="module")
 def gstreamer():
     """It plays any time of day: what videotestsrc makes at ns since 1900."""
-    launch = ("( videotestsrc pattern=ball ! video/x-raw,width=320,height=240,framerate=25/1 ! x264enc key-int-max=25 speed-preset=ultrafast {} "
-              "! rtph264pay config-interval=-1 ! rtponviftimestamp name=pay0 ntp-offset=0 {} )")
+    launch = ("( videotestsrc pattern=ball ! video/x-raw,width=320,height=240,framerate=25/1 ! x264enc key-int-max=25 {} "
+              "! video/x-h264,profile=high ! rtph264pay config-interval=-1 ! rtponviftimestamp name=pay0 ntp-offset=0 {} )")
     servers = []
-    for options in ("bframes=0", "bframes=2 b-adapt=false"):
+    for options in ("bframes=0 speed-preset=veryfast", "bframes=3 b-pyramid=true rc-lookahead=5 b-adapt=false speed-preset=veryfast"):
         process = subprocess.Popen(["/usr/bin/python3", ROOT / "tests/e2e/gst_rtsp_server.py", launch.format(options, "set-e-bit=true"), "replay", "-", "-"],
                                    stdout=subprocess.PIPE, text=True)
         servers.append((process, f"rtsp://127.0.0.1:{process.stdout.readline().split()[1]}/a"))
@@ -274,11 +274,11 @@ def gstreamer():
 
 @pytest.mark.parametrize("reordered", [False, True])
 def test_gstreamer(gstreamer, reordered):
-    samples, end = fetch(gstreamer[reordered], begin=T0 + 0.5, end=T0 + 4.5)
+    samples, end = fetch(gstreamer[reordered], begin=T0 + 0.2, end=T0 + 2.2)
     assert not end["code"] and end["told_times"] and not end["lost"], end
     walls = sorted(s["wall_ns"] for s in samples)
-    assert len(walls) == 100
-    assert all(abs(w - (T0 + 0.5 + i / 25) * 1e9) < 2000 for i, w in enumerate(walls)), (walls[0] / 1e9 - T0, walls[-1] / 1e9 - T0)
+    assert len(walls) == 50
+    assert all(abs(w - (T0 + 0.2 + i / 25) * 1e9) < 2000 for i, w in enumerate(walls)), (walls[0] / 1e9 - T0, walls[-1] / 1e9 - T0)
     assert reordered == (walls != [s["wall_ns"] for s in samples])
     assert samples[0]["key"] and all(a["dts"] < b["dts"] for a, b in zip(samples, samples[1:]))
 
@@ -300,7 +300,7 @@ class Node:
         picture = ("-f", "lavfi", "-i", "testsrc2=size=320x180:rate=25", "-f", "lavfi", "-i", "sine=frequency=500:sample_rate=16000", "-t", "12")
         lane = hubs.clip("fetch-lane.mp4", *picture, "-c:v", "libx264", "-preset", "veryfast", "-pix_fmt", "yuv420p", "-g", "25", "-bf", "3", "-x264-params",
                          "b-adapt=0:b-pyramid=normal", "-c:a", "aac")
-        yard = hubs.clip("fetch-yard.mov", *picture, "-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=none:keyint=25:bframes=2:b-adapt=0",
+        yard = hubs.clip("fetch-bare.mov", *picture, "-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=none:keyint=25:bframes=2:b-adapt=0:info=0",
                          "-tag:v", "hvc1", "-pix_fmt", "yuv420p", "-c:a", "pcm_mulaw", "-ar", "8000")
         pond = hubs.clip("fetch-pond.mov", *picture, "-c:v", "mjpeg", "-huffman", "default", "-pix_fmt", "yuvj420p", "-an")
         self.port = hubs.free_port()
@@ -317,11 +317,14 @@ class Node:
         """What lies on the disk: (time, size, key, SHA-256), in the order of the files."""
         found = []
         for path in self.h.segments(camera, stream):
-            data = path.read_bytes()
             text = subprocess.run([hubs.PIGTAIL, "parse", "mp4", path], capture_output=True, text=True, check=True).stdout
+            data = path.read_bytes()  # it may have grown
             for m in re.finditer(r"at\s+(\d+) size\s+(\d+) dts\s+-?\d+ pts\s+-?\d+( key)? (\S+)", text):
                 at, size = int(m[1]), int(m[2])
-                found.append((hubs.parse_time(m[4]), size, bool(m[3]), hashlib.sha256(data[at:at + size]).hexdigest()))
+                picture = data[at:at + size]
+                if camera == "pond":  # RTP carries a JPEG's scan alone (RFC 2435): what stands before it is made anew
+                    picture = picture[picture.index(b"\xff\xda"):]
+                found.append((hubs.parse_time(m[4]), size, bool(m[3]), hashlib.sha256(picture).hexdigest()))
         return found
 
 
@@ -345,14 +348,23 @@ def test_our_node_gives_every_byte(node, tmp_path, camera, stream, kind, codec):
                           login=("recorder", SECRET), tmp_path=tmp_path)
     assert not said["code"] and said["told_times"] and said["scaled"] and not said["lost"], said
     assert all(s["codec"].startswith(codec) for s in samples) and len(samples) > 50
-    wanted = {(k[3], k[2]) for k in kept if begin <= k[0] < end}
-    print(len(samples), len(kept), said)
+    wanted = {k[3] for k in kept if begin <= k[0] < end}
     for s, k in zip(samples, kept):
         assert abs(s["wall_ns"] / 1e9 - k[0]) < 0.0011, (s, k)
-        assert (s["sha256"], s["key"]) == (k[3], k[2]), (s, k)
-    assert wanted <= {(s["sha256"], s["key"]) for s in samples}
-    assert all(a["dts"] < b["dts"] for a, b in zip(samples, samples[1:]))
-    assert said["footage"] / said["seconds"] > 15, said
+        assert (s["scan" if camera == "pond" else "sha256"], s["key"]) == (k[3], k[2]), (s, k)
+    assert wanted <= {s["scan" if camera == "pond" else "sha256"] for s in samples}
+    for a, b in zip(samples, samples[1:]):
+        assert a["dts"] < b["dts"]
+        ticks = (b["pts"] - a["pts"]) / b["timescale"]
+        assert abs((b["wall_ns"] - a["wall_ns"]) / 1e9 - ticks) < 1.1 / b["timescale"], "to the tick"
+
+
+def test_our_node_is_fetched_from_fast(node, tmp_path):
+    begin = node.kept("gate", "main")[0][0]
+    where = f"rtsp://127.0.0.1:{node.port}/replay/gate/main"
+    best = max(said["footage"] / said["seconds"]
+               for _, said in (fetch(where, "--quiet", begin=begin, end=begin + 4, login=("recorder", SECRET), tmp_path=tmp_path) for _ in range(5)))
+    assert best > 100
 
 
 def test_our_node_no_faster_than_it_may_be(node, tmp_path):

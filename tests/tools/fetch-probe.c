@@ -35,17 +35,28 @@ static gint64 first_ns, last_ns, n;
 
 static const char *yes(bool b) { return b ? "true" : "false"; }
 
+/* Where a JPEG's scan begins, by its marker. */
+static size_t scan_of(const PtSample *s) {
+	size_t at = 0;
+	while (s->format->codec == PT_CODEC_MJPEG && at + 1 < s->size && !(s->data[at] == 0xff && s->data[at + 1] == 0xda))
+		at++;
+	return at;
+}
+
 static bool on_sample(void *user_data, PtSample *s, const PtFetchFlags *flags) {
 	first_ns = n ? MIN(first_ns, s->wall_ns) : s->wall_ns;
 	last_ns = MAX(last_ns, s->wall_ns);
 	n++;
 	if (!quiet) {
+		size_t scan = scan_of(s);
 		g_autofree char *sum = g_compute_checksum_for_data(G_CHECKSUM_SHA256, s->data, s->size);
+		g_autofree char *rest = g_compute_checksum_for_data(G_CHECKSUM_SHA256, s->data + scan, s->size - scan);
 		printf("{\"codec\":\"%s\",\"wall_ns\":%" G_GINT64_FORMAT ",\"dts\":%" G_GINT64_FORMAT
-		       ",\"pts\":%" G_GINT64_FORMAT ",\"timescale\":%u,\"size\":%zu,\"sha256\":\"%s\",\"key\":%s,\"broken\":"
-		                                    "%s,\"lost\":%u,\"c\":%s,\"e\":%s,"
+		       ",\"pts\":%" G_GINT64_FORMAT
+		       ",\"timescale\":%u,\"size\":%zu,\"sha256\":\"%s\",\"scan\":\"%s\",\"key\":%s,\"broken\":"
+		       "%s,\"lost\":%u,\"c\":%s,\"e\":%s,"
 		       "\"d\":%s,\"t\":%s}\n",
-		       pt_codec_name(s->format->codec), s->wall_ns, s->dts, s->pts, s->format->timescale, s->size, sum,
+		       pt_codec_name(s->format->codec), s->wall_ns, s->dts, s->pts, s->format->timescale, s->size, sum, rest,
 		       yes(s->key), yes(s->broken), s->lost, yes(flags->clean), yes(flags->end), yes(flags->discontinuity),
 		       yes(flags->terminal));
 	}
