@@ -240,14 +240,14 @@ static void test_proof(void) {
 
 int main(int argc, char **argv) {
 	g_test_init(&argc, &argv, NULL);
-	g_test_add_func("/store/jobs", test_jobs);
-	g_test_add_func("/store/fill", test_fill);
-	g_test_add_func("/store/proof", test_proof);
 	dir = g_dir_make_tmp("pt-store-XXXXXX", NULL);
 	g_test_add_func("/store/segments", test_segments);
 	g_test_add_func("/store/coarse", test_coarse);
 	g_test_add_func("/store/ids-and-damage", test_ids_and_damage);
 	g_test_add_func("/store/keeps", test_keeps);
+	g_test_add_func("/store/jobs", test_jobs);
+	g_test_add_func("/store/fill", test_fill);
+	g_test_add_func("/store/proof", test_proof);
 	int r = g_test_run();
 	g_autofree char *rm = g_strdup_printf("rm -rf '%s'", dir);
 	if (system(rm))
