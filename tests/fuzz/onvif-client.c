@@ -2,11 +2,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "onvif/client/answers.h"
 #include "onvif/client/describe.h"
+#include "onvif/client/search.h"
 #include <string.h>
 
 static void said(void *user, const PtOnvifSaid *s) {
-	g_assert(s->active >= -1 && s->active <= 1 && strlen(s->token) < sizeof s->token && strlen(s->topic) < sizeof s->topic);
-	g_assert(g_utf8_validate(s->text, -1, NULL) && g_utf8_validate(s->topic, -1, NULL) && g_utf8_validate(s->token, -1, NULL));
+	g_assert(s->active >= -1 && s->active <= 1 && strlen(s->token) < sizeof s->token &&
+	         strlen(s->topic) < sizeof s->topic);
+	g_assert(g_utf8_validate(s->text, -1, NULL) && g_utf8_validate(s->topic, -1, NULL) &&
+	         g_utf8_validate(s->token, -1, NULL));
 }
 
 static void read_all(const PtSoap *soap) {
@@ -39,6 +42,27 @@ static void read_all(const PtSoap *soap) {
 	pt_onvif_read_all_said(soap->body, said, NULL);
 }
 
+static void read_search(const PtSoap *soap) {
+	g_autoptr(GPtrArray) recordings = pt_onvif_recordings_new(), happened = g_ptr_array_new_with_free_func(g_free);
+	g_autoptr(GHashTable) seen = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	int64_t last = INT64_MIN;
+	pt_onvif_read_search_over(soap);
+	g_assert(pt_onvif_read_search_token(soap));
+	g_assert(pt_onvif_read_search_recordings(soap, recordings) == recordings->len);
+	g_assert(!pt_onvif_read_search_recordings(soap, recordings) && recordings->len <= PT_ONVIF_RECORDINGS_MAX);
+	for (guint i = 0; i < recordings->len; i++)
+		pt_onvif_read_attributes(soap, g_ptr_array_index(recordings, i));
+	pt_onvif_sort_recordings(recordings);
+	pt_onvif_read_search_events(soap, 0, INT64_MAX, happened, seen);
+	g_assert(!pt_onvif_read_search_events(soap, 0, INT64_MAX, happened, seen));
+	pt_onvif_sort_said(happened);
+	for (guint i = 0; i < happened->len; i++) {
+		said(NULL, happened->pdata[i]);
+		g_assert(((PtOnvifSaid *)happened->pdata[i])->utc_ns >= last);
+		last = ((PtOnvifSaid *)happened->pdata[i])->utc_ns;
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 	g_autoptr(PtXmlDoc) doc = pt_xml_parse(data, size, true, NULL);
@@ -46,7 +70,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 		return 0;
 	pt_onvif_read_all_said(pt_xml_root(doc), said, NULL);
 	g_autoptr(PtSoap) soap = pt_soap_parse(data, size, true, NULL);
-	if (soap && soap->body)
+	if (soap && soap->body) {
 		read_all(soap);
+		read_search(soap);
+	}
 	return 0;
 }

@@ -93,6 +93,8 @@ static const struct {
     [PT_ONVIF_PTZ] = {"tptz", "tt:PTZ"},
     [PT_ONVIF_ANALYTICS] = {"tan", "tt:Analytics"},
     [PT_ONVIF_RECORDING] = {"trc", "tt:Extension/tt:Recording"},
+    [PT_ONVIF_SEARCH] = {"tse", "tt:Extension/tt:Search"},
+    [PT_ONVIF_REPLAY] = {"trp", "tt:Extension/tt:Replay"},
 };
 
 unsigned pt_onvif_read_services(const PtSoap *a, const char *ret[PT_ONVIF_N_SERVICES]) {

@@ -56,10 +56,11 @@ typedef struct {
 
 static void order_free(void *data);
 
-/* A call of somebody who is always answered. */
+/* A call of somebody who is always answered, or who waits. */
 typedef struct {
 	PtOnvifCamera *camera;
 	PtOnvifCall *call;
+	GSource *pause;
 	PtOnvifFn fn;
 	void *user;
 } Promise;
@@ -375,9 +376,24 @@ static void keep_promise(void *user, const PtSoap *answer, const GError *error) 
 void pt_onvif_camera_call(PtOnvifCamera *c, PtOnvifService service, PtXml *body, PtOnvifFn fn, void *user) {
 	g_assert(c->state == PT_ONVIF_READY);
 	Promise *p = g_new(Promise, 1);
-	*p = (Promise){c, NULL, fn, user};
+	*p = (Promise){.camera = c, .fn = fn, .user = user};
 	g_ptr_array_add(c->promises, p);
 	p->call = pt_onvif_call(c->device, service, body, keep_promise, p);
+}
+
+static gboolean paused(void *data) {
+	Promise *p = data;
+	clear_source(&p->pause);
+	keep_promise(p, NULL, NULL);
+	return G_SOURCE_REMOVE;
+}
+
+void pt_onvif_camera_wait(PtOnvifCamera *c, unsigned ms, PtOnvifFn fn, void *user) {
+	Promise *p = g_new(Promise, 1);
+	*p = (Promise){.camera = c, .pause = g_timeout_source_new(ms), .fn = fn, .user = user};
+	g_ptr_array_add(c->promises, p);
+	g_source_set_callback(p->pause, paused, p, NULL);
+	g_source_attach(p->pause, g_main_context_get_thread_default());
 }
 
 static void break_promises(PtOnvifCamera *c) {
@@ -385,6 +401,7 @@ static void break_promises(PtOnvifCamera *c) {
 	while (c->promises->len) {
 		g_autofree Promise *p = g_ptr_array_steal_index_fast(c->promises, 0);
 		pt_onvif_cancel(p->call);
+		clear_source(&p->pause);
 		p->fn(p->user, NULL, error);
 	}
 }

@@ -99,6 +99,8 @@ void pt_onvif_camera_view(const PtOnvifCamera *camera, PtOnvifView *ret);
 PtOnvifDevice *pt_onvif_camera_device(PtOnvifCamera *camera);
 /* A call to it while it is ready. fn is called once whatever happens: CLOSED when the camera is stopped first. */
 void pt_onvif_camera_call(PtOnvifCamera *camera, PtOnvifService service, PtXml *body, PtOnvifFn fn, void *user);
+/* Between two calls: fn is called so much later, without an answer; CLOSED when the camera is stopped first. */
+void pt_onvif_camera_wait(PtOnvifCamera *camera, unsigned ms, PtOnvifFn fn, void *user);
 
 /* ---- its plugs ---- */
 

@@ -8,8 +8,8 @@
 #define ANSWER_MAX (2u << 20)
 #define TRIES 3
 
-static const char *const titles[PT_ONVIF_N_SERVICES] = {"device",  "media", "media2",    "event",    "device I/O",
-                                                        "imaging", "PTZ",   "analytics", "recording"};
+static const char *const titles[PT_ONVIF_N_SERVICES] = {
+    "device", "media", "media2", "event", "device I/O", "imaging", "PTZ", "analytics", "recording", "search", "replay"};
 
 /* How it wants to be logged in to. All that is new is tried with both. */
 typedef enum { LOGIN_BOTH, LOGIN_DIGEST } LoginWay;

@@ -139,9 +139,13 @@ static void copy_text(char *to, size_t size, const char *text) {
 }
 
 bool pt_onvif_read_said(const PtXmlNode *notification, PtOnvifSaid *ret) {
-	const PtXmlNode *topic = pt_xml_child(notification, "Topic");
-	const PtXmlNode *message = pt_xml_at(notification, "Message/Message");
-	if (!pt_xml_is(notification, "wsnt:NotificationMessage") || !topic || !message)
+	return pt_xml_is(notification, "wsnt:NotificationMessage") && pt_onvif_read_notification(notification, ret);
+}
+
+bool pt_onvif_read_notification(const PtXmlNode *holder, PtOnvifSaid *ret) {
+	const PtXmlNode *topic = pt_xml_child(holder, "Topic");
+	const PtXmlNode *message = pt_xml_at(holder, "Message/Message");
+	if (!topic || !message)
 		return false;
 	const PtXmlNode *source = pt_xml_child(message, "Source"), *data = pt_xml_child(message, "Data");
 	PtOnvifSaid s = {.active = -1};

@@ -30,6 +30,8 @@ typedef struct {
 
 /* A wsnt:NotificationMessage. False: it is none, or holds no message. */
 bool pt_onvif_read_said(const PtXmlNode *notification, PtOnvifSaid *ret);
+/* The same by whatever name, as found events are (tt:Event). Takes NULL. */
+bool pt_onvif_read_notification(const PtXmlNode *holder, PtOnvifSaid *ret);
 /* All notifications of a tev:PullMessagesResponse, a wsnt:Notify or a tt:MetadataStream, in their order; said may be NULL.
  * Returns how many there were, understood or not. */
 unsigned pt_onvif_read_all_said(const PtXmlNode *holder, void (*said)(void *user, const PtOnvifSaid *said), void *user);

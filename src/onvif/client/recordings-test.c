@@ -5,6 +5,7 @@
 #include "onvif/client/address.h"
 #include "onvif/client/answers.h"
 #include "onvif/client/describe.h"
+#include "onvif/client/search.h"
 #include <string.h>
 
 #define KNOWN "http://192.0.2.7/onvif/device_service" /* where we reached it */
@@ -29,12 +30,14 @@ static const struct {
      "GetCapabilitiesResponse; device http://192.0.2.7/onvif/device_service; media http://192.0.2.7/onvif/media_service; "
      "events http://192.0.2.7/onvif/event_service; deviceio http://192.0.2.7/onvif/DeviceIO_service; imaging "
      "http://192.0.2.7/onvif/imaging_service; analytics http://192.0.2.7/onvif/analytics_service; recording "
-     "http://192.0.2.7/onvif/Rec_service"},
+     "http://192.0.2.7/onvif/Rec_service; search http://192.0.2.7/onvif/search_service; replay "
+     "http://192.0.2.7/onvif/replay_service"},
     {"bosch_flexidome_5100i/capture_004_response.xml",
      "GetCapabilitiesResponse; device http://192.0.2.7/onvif/device_service; media http://192.0.2.7/onvif/media_service; "
      "events http://192.0.2.7/onvif/event_service; deviceio http://192.0.2.7/onvif/DeviceIO_service; imaging "
      "http://192.0.2.7/onvif/imaging_service; analytics http://192.0.2.7/onvif/analytics_service; recording "
-     "http://192.0.2.7/onvif/Rec_service"},
+     "http://192.0.2.7/onvif/Rec_service; search http://192.0.2.7/onvif/search_service; replay "
+     "http://192.0.2.7/onvif/replay_service"},
     {"bosch_flexidome_5100i/capture_005_response.xml",
      "GetProfilesResponse; 0 (main) H264 1920 x 1080 30 fps 5200 kbit/s GOP 255 metadata; 1 H264 1536 x 864 30 fps 3400 "
      "kbit/s GOP 255 metadata; 2 (sub) H264 1280 x 720 30 fps 2400 kbit/s GOP 255 metadata; 3 H264 512 x 288 30 fps 400 "
@@ -63,8 +66,8 @@ static const struct {
     {"ex_onvif/create_recording.xml", "CreateRecordingResponse (not asked)"},
     {"ex_onvif/create_recording_job.xml", "CreateRecordingJobResponse (not asked)"},
     {"ex_onvif/delete_osd.xml", "DeleteOSDResponse (not asked)"},
-    {"ex_onvif/find_events.xml", "FindEventsResponse (not asked)"},
-    {"ex_onvif/find_recordings.xml", "FindRecordingsResponse (not asked)"},
+    {"ex_onvif/find_events.xml", "FindEventsResponse; SearchToken[1]"},
+    {"ex_onvif/find_recordings.xml", "FindRecordingsResponse; RecordingSearchToken_1"},
     {"ex_onvif/get_analytics_modules.xml", "GetAnalyticsModulesResponse (not asked)"},
     {"ex_onvif/get_analytics_service_capabilities.xml", "GetServiceCapabilitiesResponse (not asked)"},
     {"ex_onvif/get_audio_encoder_configuration_options.xml", "GetAudioEncoderConfigurationOptionsResponse (not asked)"},
@@ -89,7 +92,9 @@ static const struct {
     {"ex_onvif/get_ptz_service_capabilities.xml", "GetServiceCapabilitiesResponse (not asked)"},
     {"ex_onvif/get_ptz_status.xml", "GetStatusResponse (not asked)"},
     {"ex_onvif/get_recording_jobs.xml", "GetRecordingJobsResponse (not asked)"},
-    {"ex_onvif/get_recording_search_results.xml", "GetRecordingSearchResultsResponse (not asked)"},
+    {"ex_onvif/get_recording_search_results.xml",
+     "GetRecordingSearchResultsResponse (over); OnvifRecordingToken_1 'IpCamera_1' Stopped 1970-01-01T00:03:15Z "
+     "2025-03-15T16:28:00Z, video videotracktoken_1, audio audiotracktoken_1, metadata metadatatracktoken_1"},
     {"ex_onvif/get_recording_service_capabilities.xml", "GetServiceCapabilitiesResponse (not asked)"},
     {"ex_onvif/get_recording_summary.xml", "GetRecordingSummaryResponse (not asked)"},
     {"ex_onvif/get_recordings.xml",
@@ -97,7 +102,10 @@ static const struct {
      "SD_DISK_20200422_132613_45A883F5 'beta cam 2' (video, audio, metadata); recording SD_DISK_20200422_132655_67086B52 "
      "'beta cam 3' (video, audio, metadata)"},
     {"ex_onvif/get_replay_service_capabilities.xml", "GetServiceCapabilitiesResponse (not asked)"},
-    {"ex_onvif/get_replay_uri.xml", "GetReplayUriResponse (not asked)"},
+    {"ex_onvif/get_replay_uri.xml",
+     "GetReplayUriResponse; "
+     "rtsp://192.0.2.7/onvif-media/record/"
+     "play.amp?onvifreplayid=SD_DISK_20200422_132655_67086B52&onvifreplayext=1&streamtype=unicast&session_timeout=30"},
     {"ex_onvif/get_scopes.xml", "GetScopesResponse (not asked)"},
     {"ex_onvif/get_system_date_and_time.xml", "GetSystemDateAndTimeResponse; 2024-07-09T19:49:06Z"},
     {"ex_onvif/get_video_encoder_configuration_options.xml", "GetVideoEncoderConfigurationOptionsResponse (not asked)"},
@@ -155,8 +163,8 @@ static void put_found(GString *out, const PtSoap *soap) {
 }
 
 static void put_services(GString *out, const PtSoap *soap) {
-	static const char *const names[] = {"device",  "media", "media2",    "events",   "deviceio",
-	                                    "imaging", "ptz",   "analytics", "recording"};
+	static const char *const names[] = {"device", "media",     "media2",    "events", "deviceio", "imaging",
+	                                    "ptz",    "analytics", "recording", "search", "replay"};
 	const char *given[PT_ONVIF_N_SERVICES];
 	pt_onvif_read_services(soap, given);
 	for (unsigned i = 0; i < PT_ONVIF_N_SERVICES; i++) {
@@ -208,6 +216,33 @@ static void put_uri(GString *out, const PtSoap *soap) {
 	g_string_append_printf(out, "; %s", url);
 }
 
+static void put_token(GString *out, const PtSoap *soap) {
+	g_string_append_printf(out, "; %s", pt_onvif_read_search_token(soap));
+}
+
+static void put_time(GString *out, int64_t ns) {
+	g_autoptr(GDateTime) at = g_date_time_new_from_unix_utc(ns / PT_NS_PER_S);
+	g_autofree char *text = g_date_time_format_iso8601(at);
+	g_string_append_printf(out, " %s", text);
+}
+
+static void put_results(GString *out, const PtSoap *soap) {
+	static const char *const kinds[] = {"video", "audio", "metadata"};
+	g_autoptr(GPtrArray) list = pt_onvif_recordings_new();
+	pt_onvif_read_search_recordings(soap, list);
+	g_string_append(out, pt_onvif_read_search_over(soap) ? " (over)" : "");
+	for (guint i = 0; i < list->len; i++) {
+		const PtOnvifRecording *r = g_ptr_array_index(list, i);
+		g_string_append_printf(out, "; %s '%s' %s", r->token, r->source, r->status);
+		put_time(out, r->first_ns);
+		put_time(out, r->last_ns);
+		for (guint k = 0; k < r->tracks->len; k++) {
+			const PtOnvifTrack *t = g_ptr_array_index(r->tracks, k);
+			g_string_append_printf(out, ", %s %s", kinds[t->kind], t->token);
+		}
+	}
+}
+
 static void put_recordings(GString *out, const PtSoap *soap) { put_lines(out, soap, pt_onvif_read_recordings); }
 static void put_events(GString *out, const PtSoap *soap) { pt_onvif_read_all_said(soap->body, put_said, out); }
 
@@ -222,6 +257,10 @@ static const struct {
     {"GetProfilesResponse", put_profiles},
     {"GetStreamUriResponse", put_uri},
     {"GetSnapshotUriResponse", put_uri},
+    {"GetReplayUriResponse", put_uri},
+    {"FindRecordingsResponse", put_token},
+    {"FindEventsResponse", put_token},
+    {"GetRecordingSearchResultsResponse", put_results},
     {"GetImagingSettingsResponse", put_ir_cut},
     {"GetPresetsResponse", put_presets},
     {"GetNTPResponse", put_ntp},
