@@ -68,7 +68,9 @@ static void explain(JsonArray *jobs, JsonObject *gap) {
 			return;
 		}
 	printf("; backfill: ");
-	if (job)
+	if (!strcmp(pt_cli_member(gap, "stream"), "metadata"))
+		printf("none: what happened is asked for, not the stream that told of it");
+	else if (job)
 		print_job(job);
 	else if (!*pt_cli_member(gap, "end"))
 		printf("begins when footage comes again");

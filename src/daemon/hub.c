@@ -4,6 +4,7 @@
 #include "archive/journal.h"
 #include "daemon/actions.h"
 #include "daemon/add-camera.h"
+#include "daemon/backfill.h"
 #include "daemon/cameras.h"
 #include "daemon/controls.h"
 #include "daemon/onvif-announce.h"
@@ -48,6 +49,7 @@ typedef struct {
 	PtRulesEngine *rules;
 	PtHttp *http; /* to cameras */
 	PtCameras *cameras;
+	PtBackfill *backfill;
 	PtAddCamera *add;
 	PtServe *serve;
 	PtOnvif *onvif; /* NULL: the site file asks for none */
@@ -186,6 +188,18 @@ static void host_control(void *user, const PtSiteCamera *camera, PtRequest *r) {
 	pt_controls_post(&(PtControlsEnv){h->clock, h->bus, journal, h}, camera, r);
 }
 
+static int host_backfill_ask(void *user, const char *camera, int64_t from, int64_t to, GError **error) {
+	return pt_backfill_ask(((Hub *)user)->backfill, camera, from, to, error);
+}
+static void host_backfill_pause(void *user, bool pause) { pt_backfill_pause(((Hub *)user)->backfill, pause); }
+static bool host_backfill_paused(void *user) { return pt_backfill_paused(((Hub *)user)->backfill); }
+static unsigned host_backfill_progress(void *user, PtJobProgress *ret, unsigned max) {
+	return pt_backfill_get_progress(((Hub *)user)->backfill, ret, max);
+}
+static void host_backfill_wait(void *user, const PtJobRow *job, char *ret, size_t size) {
+	pt_backfill_get_wait(((Hub *)user)->backfill, job, ret, size);
+}
+
 static void host_describe_camera(void *user, const char *camera, JsonBuilder *b) {
 	pt_cameras_describe(((Hub *)user)->cameras, camera, b);
 }
@@ -210,6 +224,7 @@ static void host_describe(void *user, JsonBuilder *b) {
 
 static void apply_site(Hub *h) {
 	pt_cameras_apply(h->cameras, h->site);
+	pt_backfill_apply(h->backfill, h->site);
 	pt_plugs_apply(h->plugs, h->site);
 	pt_actions_apply(h->actions, h->site);
 	pt_rules_engine_set(h->rules, h->site->rules,
@@ -296,6 +311,11 @@ static bool open_web(Hub *h, GError **error) {
 	                   .preview = host_preview,
 	                   .add_camera = host_add_camera,
 	                   .remove_camera = host_remove_camera,
+	                   .backfill_ask = host_backfill_ask,
+	                   .backfill_pause = host_backfill_pause,
+	                   .backfill_paused = host_backfill_paused,
+	                   .backfill_progress = host_backfill_progress,
+	                   .backfill_wait = host_backfill_wait,
 	                   .controls = host_controls,
 	                   .control = host_control};
 	pt_api_add_routes(&h->host);
@@ -396,6 +416,7 @@ static bool start(Hub *h, GError **error) {
 	h->http = pt_http_new(CAMERA_CONNECTIONS);
 	h->cameras =
 	    pt_cameras_new(&(PtCamerasEnv){h->archive, h->bus, h->workers, h->n_workers, h->http, h->clock, h->keeper});
+	h->backfill = pt_backfill_new(&(PtBackfillEnv){h->archive, h->bus, h->clock, h->cameras});
 	h->add = pt_add_camera_new(&(PtAddCameraEnv){h->http, h->clock, h->bus, h->workers[0], h, host_site, reload});
 	h->serve = pt_serve_new(h->serving, h->cameras, h->archive);
 	if (!open_web(h, error))
@@ -434,6 +455,7 @@ static void stop(Hub *h) {
 	pt_virtual_hand_free(h->hand);
 	pt_plugs_free(h->plugs);
 	pt_onvif_cameras_finish_orders(NULL);
+	pt_backfill_free(h->backfill);
 	pt_cameras_free(h->cameras, "pigtail was stopped");
 	pt_onvif_cameras_leave(NULL);
 	pt_http_free(h->http);

@@ -110,7 +110,7 @@ class UnixConnection(http.client.HTTPConnection):
 class Hub:
     """`pigtail run` in a directory of its own. `site` is the text of the site file without web: and archive:."""
 
-    def __init__(self, site="", archive=None, archive_keys="", env=None, start=True, web_keys=""):
+    def __init__(self, site="", archive=None, archive_keys="", env=None, start=True, web_keys="", prefix=()):
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="pigtail-e2e-", dir=SCRATCH))
         # in memory, as /run is; short, since sockets have short names
         self.memory = pathlib.Path(tempfile.mkdtemp(prefix="pt-e2e-", dir="/dev/shm"))
@@ -119,6 +119,7 @@ class Hub:
         self.runtime = self.memory / hashlib.sha256(str(self.archive).encode()).hexdigest()[:12]
         self.archive_keys = archive_keys
         self.web_keys = web_keys
+        self.prefix = list(prefix)  # a command that runs it elsewhere
         self.site = self.dir / "site.yaml"
         self.write_site(site)
         self.env = dict(os.environ, RUNTIME_DIRECTORY=str(self.memory), PIGTAIL_CODEC=str(CODEC), **(env or {}))
@@ -139,7 +140,7 @@ class Hub:
     def start(self, wait=True):
         begin = len(self.lines)
         self.started_at = time.time()
-        self.process = subprocess.Popen([PIGTAIL, "run", self.site], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        self.process = subprocess.Popen([*self.prefix, PIGTAIL, "run", self.site], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                         env=dict(self.env, PIGTAIL_LINK="1"), text=True, errors="replace")
         self.reader = threading.Thread(target=self._read, args=(self.process.stderr, self.lines), daemon=True)
         self.reader.start()

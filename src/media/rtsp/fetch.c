@@ -154,7 +154,8 @@ static int64_t to_ns(const PtFetch *f, int64_t ticks) {
 static void on_sample(PtDepack *d, PtSample *s) {
 	PtFetch *f = d->user;
 	PtFetchFlags flags;
-	s->dts = MAX(pt_dts_next(&f->dts, s->pts, s->format->reorder, f->time.rate / 25), f->last_dts + 1);
+	int64_t dts = pt_dts_next(&f->dts, s->pts, s->format->reorder, f->time.rate / 25);
+	s->dts = MAX(dts, f->last_dts + 1);
 	s->wall_ns = pt_replay_time_of(&f->time, s->pts, &flags);
 	/* in decoding order nothing that comes later is shown before it */
 	if (s->wall_ns - to_ns(f, MAX(s->pts - s->dts, 0)) >= f->params.to_ns)

@@ -1,0 +1,359 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/gap-fetch.h"
+#include "archive/fill.h"
+#include "archive/reader.h"
+#include "archive/seam.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include <string.h>
+
+#define EDGE_NS (8 * PT_NS_PER_S)         /* live footage looked at on either side: some groups of pictures */
+#define EDGE_FRAMES 250                   /* of it, at most */
+#define MARGIN_NS (3 * PT_NS_PER_S)       /* how far the camera's clock may be off from what was measured */
+#define ROUGH_MARGIN_NS (8 * PT_NS_PER_S) /* where it was measured roughly */
+#define BUFFER_MAX (192u << 20)           /* bytes of footage held until the seam is known */
+#define STEP_NS (2 * PT_NS_PER_S)         /* the offsets at both ends differ by more: the clock was set in between */
+
+struct PtGapFetch {
+	PtGapFetchParams p;
+	char *camera, *stream, *url, *user, *password, *origin;
+
+	/* loop's thread */
+	GArray *before, *after; /* of PtSeamFrame: live footage, by the archive's clock */
+	GArray *seen;           /* likewise: of the camera, by its clock */
+	PtFetch *probe, *main;  /* freed by free() */
+	PtFill *fill;
+	GPtrArray *held; /* of PtSample: until the seam is known */
+	size_t held_bytes;
+	bool seamed;                      /* it is */
+	int64_t last_live, first_live;    /* by the camera's clock: decode times of the frames next to the gap */
+	int64_t offset_begin, offset_end; /* the camera's clock less the archive's there */
+	PtSeam seam, seam_end;
+	int64_t last_decode, last_dts, nominal_ns;
+	uint32_t last_scale;
+	bool stepped, ended, flagged_end;
+	GError *error;
+	bool over;
+
+	GMutex lock;
+	/* under lock */
+	int64_t reached; /* on the archive's axis */
+	PtFetch *running;
+};
+
+static int64_t margin(const PtGapFetch *g) { return g->p.offset_rough ? ROUGH_MARGIN_NS : MARGIN_NS; }
+
+static int64_t decode_time(const PtSample *s) { return s->wall_ns - (s->pts - s->dts) * PT_NS_PER_S / s->format->timescale; }
+
+/* ---- what stands next to the gap ---- */
+
+/* [from, to) by decode time. */
+static GArray *read_edge(PtGapFetch *g, int64_t from, int64_t to, bool newest, GError **error) {
+	GArray *frames = g_array_new(FALSE, FALSE, sizeof(PtSeamFrame));
+	PtStore *store = pt_archive_store(g->p.archive);
+	int64_t series = pt_store_series(store, g->camera, g->stream, error);
+	g_autoptr(PtReader) reader =
+	    series ? pt_reader_new(store, pt_archive_path(g->p.archive), series, from, to + PT_NS_PER_S, error) : NULL;
+	const PtFootage *f;
+	while (reader && (f = pt_reader_next(reader))) {
+		int64_t at = f->wall_ns - (f->pts - f->dts) * PT_NS_PER_S / f->format->timescale;
+		if (at < from || at >= to || !f->plain)
+			continue;
+		PtSample *s = pt_reader_load(reader, NULL);
+		if (!s)
+			continue;
+		PtSeamFrame frame = {pt_seam_hash(s), at};
+		pt_sample_unref(s);
+		if (frames->len == EDGE_FRAMES && !newest)
+			break;
+		if (frames->len == EDGE_FRAMES)
+			g_array_remove_index(frames, 0);
+		g_array_append_val(frames, frame);
+	}
+	if (!reader)
+		g_clear_pointer(&frames, g_array_unref);
+	return frames;
+}
+
+static const PtSeamFrame *frames_of(const GArray *a) { return (const PtSeamFrame *)(void *)a->data; }
+static const PtSeamFrame *frame_at(const GArray *a, guint i) { return &g_array_index(a, PtSeamFrame, i); }
+
+/* ---- the end ---- */
+
+static void finish(PtGapFetch *g) {
+	PtFillStats stats = {0};
+	if (g->over)
+		return;
+	g->over = true;
+	if (g->fill && !pt_fill_commit(g->fill, g->error ? NULL : &g->error))
+		g_prefix_error(&g->error, "what was fetched could not be written: ");
+	if (g->fill)
+		pt_fill_get_stats(g->fill, &stats);
+	g_clear_pointer(&g->fill, pt_fill_free);
+	g_ptr_array_set_size(g->held, 0);
+	g->p.done(g->p.user_data, &(PtGapFetchResult){.frames = stats.frames,
+	                                              .bytes = stats.bytes,
+	                                              .seam = g->seam,
+	                                              .seam_end = g->seam_end,
+	                                              .offset_ns = g->offset_begin,
+	                                              .error = g->error});
+}
+
+static void fail(PtGapFetch *g, GError *error) {
+	g_clear_error(&g->error);
+	g->error = error;
+}
+
+static PtFetch *fetch(PtGapFetch *g, int64_t from, int64_t to, bool (*sample)(void *, PtSample *, const PtFetchFlags *),
+                      void (*done)(void *, const GError *)) {
+	PtFetch *f = pt_fetch_start(&(PtFetchParams){.camera = g->camera,
+	                                             .location = g->url,
+	                                             .user = g->user,
+	                                             .password = g->password,
+	                                             .trust = g->p.trust,
+	                                             .kind = g->p.kind,
+	                                             .from_ns = from,
+	                                             .to_ns = to,
+	                                             .rate = g->p.rate,
+	                                             .loop = g->p.loop,
+	                                             .user_data = g,
+	                                             .sample = sample,
+	                                             .done = done});
+	g_mutex_lock(&g->lock);
+	g->running = f;
+	g_mutex_unlock(&g->lock);
+	return f;
+}
+
+/* ---- the footage itself ---- */
+
+/* From the camera's clock to the archive's: right at both ends, and evenly in between. */
+static int64_t place(const PtGapFetch *g, int64_t decode) {
+	int64_t apart = g->offset_end - g->offset_begin, span = g->first_live - g->last_live;
+	if (ABS(apart) > STEP_NS)
+		return decode - (g->stepped ? g->offset_end : g->offset_begin);
+	double share = span > 0 ? CLAMP((double)(decode - g->last_live) / (double)span, 0, 1) : 0;
+	return decode - g->offset_begin - (int64_t)((double)apart * share);
+}
+
+/* The first frame that is there live again, or what comes behind it. */
+static bool is_behind(const PtGapFetch *g, PtSample *s, int64_t decode) {
+	if (!s->format->reorder)
+		return decode >= g->first_live - g->nominal_ns / 4;
+	if (decode > g->first_live + PT_NS_PER_S)
+		return true;
+	return g->seam_end == PT_SEAM_CONTENT && ABS(decode - g->first_live) <= PT_NS_PER_S &&
+	       pt_seam_hash(s) == frame_at(g->after, 0)->hash;
+}
+
+/* Whether footage is missing between this one and the one before: as the recorder of live footage sees it. */
+static bool is_hole(PtGapFetch *g, const PtSample *s, int64_t decode) {
+	if (!g->last_decode)
+		return false;
+	int64_t step = decode - g->last_decode, usual = g->nominal_ns ? g->nominal_ns : PT_NS_PER_S / 25;
+	int64_t ticks = (s->dts - g->last_dts) * PT_NS_PER_S / s->format->timescale;
+	if (g->last_scale == s->format->timescale && ABS(step - ticks) > PT_NS_PER_S) {
+		g->stepped = true; /* the camera's clock was set, or there is a hole that its RTP time does not show */
+		return step > PT_NS_PER_S && ticks > PT_NS_PER_S;
+	}
+	return s->lost || (step > PT_NS_PER_S && step > 4 * usual) || (g->flagged_end && step > usual + usual / 2);
+}
+
+/* False: enough. */
+static bool put(PtGapFetch *g, PtSample *s, bool shown) {
+	int64_t decode = decode_time(s);
+	GError *error = NULL;
+	if (shown && is_behind(g, s, decode)) {
+		g->ended = true;
+		return false;
+	}
+	bool ok = !(shown && is_hole(g, s, decode)) || pt_fill_hole(g->fill, &error);
+	int64_t step = decode - g->last_decode;
+	if (g->last_decode && step > 0 && step < PT_NS_PER_S && !s->lost)
+		g->nominal_ns = step;
+	g->last_decode = decode;
+	g->last_dts = s->dts;
+	g->last_scale = s->format->timescale;
+	int64_t at = place(g, decode);
+	ok = ok && pt_fill_add(g->fill, s, at, shown, &error);
+	g_mutex_lock(&g->lock);
+	g->reached = MAX(g->reached, at);
+	g_mutex_unlock(&g->lock);
+	if (!ok)
+		fail(g, error);
+	return ok;
+}
+
+/* Which of what is held is the last frame that is there live; -1: none is known, the clock decides. */
+static int find_seam(PtGapFetch *g) {
+	int i = g->before->len ? pt_seam_find(frames_of(g->before), g->before->len, frames_of(g->seen), g->seen->len, true,
+	                                      g->p.from_ns + g->offset_begin)
+	                       : -1;
+	if (i >= 0) {
+		const PtSeamFrame *live = frame_at(g->before, g->before->len - 1);
+		g->seam = PT_SEAM_CONTENT;
+		g->last_live = frame_at(g->seen, (guint)i)->decode_ns;
+		g->offset_begin = g->last_live - live->decode_ns;
+	} else {
+		g->seam = PT_SEAM_CLOCK;
+		g->last_live = g->p.from_ns + g->offset_begin;
+	}
+	if (g->seam_end != PT_SEAM_CONTENT) {
+		g->offset_end = g->offset_begin;
+		g->first_live = g->p.to_ns + g->offset_end;
+	}
+	return i;
+}
+
+/* False: enough. */
+static bool begin_fill(PtGapFetch *g) {
+	GError *error = NULL;
+	int seam = find_seam(g);
+	g->seamed = true;
+	g->fill = pt_fill_new(
+	    g->p.archive,
+	    &(PtFillParams){
+	        .camera = g->camera, .stream = g->stream, .from_ns = g->p.from_ns, .to_ns = g->p.to_ns, .origin = g->origin},
+	    &error);
+	if (!g->fill) {
+		fail(g, error);
+		return false;
+	}
+	bool more = true;
+	int64_t half = g->held->len > 1
+	                   ? (decode_time(g_ptr_array_index(g->held, 1)) - decode_time(g_ptr_array_index(g->held, 0))) / 2
+	                   : 0;
+	for (guint i = 0; more && i < g->held->len; i++) {
+		PtSample *s = g_ptr_array_index(g->held, i);
+		bool shown = seam >= 0 ? (int)i > seam : decode_time(s) - g->offset_begin >= g->p.from_ns - half;
+		more = put(g, s, shown);
+	}
+	g_ptr_array_set_size(g->held, 0);
+	return more;
+}
+
+static bool on_footage(void *data, PtSample *s, const PtFetchFlags *flags) {
+	PtGapFetch *g = data;
+	bool more = true;
+	if (g->seamed) {
+		more = put(g, s, true);
+	} else {
+		PtSeamFrame frame = {pt_seam_hash(s), decode_time(s)};
+		g_array_append_val(g->seen, frame);
+		g_ptr_array_add(g->held, pt_sample_ref(s));
+		g->held_bytes += s->size;
+		if (frame.decode_ns > g->p.from_ns + g->offset_begin + margin(g) || g->held_bytes > BUFFER_MAX)
+			more = begin_fill(g);
+	}
+	g->flagged_end = flags->end;
+	return more;
+}
+
+static void on_fetched(void *data, const GError *error) {
+	PtGapFetch *g = data;
+	if (!g->seamed && g->held->len)
+		begin_fill(g);
+	if (error && !g->ended && !g->error)
+		g->error = g_error_copy(error);
+	finish(g);
+}
+
+static void fetch_all(PtGapFetch *g) {
+	if (g->over)
+		return;
+	g_array_set_size(g->seen, 0);
+	/* the clock's error is the same at both ends, but for its drift */
+	g->offset_begin = g->offset_end;
+	g->main = fetch(g, g->p.from_ns + g->offset_begin - margin(g), g->first_live + PT_NS_PER_S, on_footage, on_fetched);
+}
+
+/* ---- where it ends ---- */
+
+static bool on_probe(void *data, PtSample *s, const PtFetchFlags *flags) {
+	PtGapFetch *g = data;
+	PtSeamFrame frame = {pt_seam_hash(s), decode_time(s)};
+	g_array_append_val(g->seen, frame);
+	return frame.decode_ns < g->p.to_ns + g->p.offset_ns + margin(g);
+}
+
+static void on_probed(void *data, const GError *error) {
+	PtGapFetch *g = data;
+	bool nothing = g_error_matches(error, PT_ERROR, PT_ERROR_NOT_FOUND);
+	if (error && !nothing && !g->seen->len) {
+		g->error = g_error_copy(error);
+		finish(g);
+		return;
+	}
+	int i = pt_seam_find(frames_of(g->after), g->after->len, frames_of(g->seen), g->seen->len, false,
+	                     g->p.to_ns + g->p.offset_ns);
+	if (i >= 0) {
+		g->seam_end = PT_SEAM_CONTENT;
+		g->first_live = frame_at(g->seen, (guint)i)->decode_ns;
+		g->offset_end = g->first_live - frame_at(g->after, 0)->decode_ns;
+	}
+	fetch_all(g);
+}
+
+static void start(void *data) {
+	PtGapFetch *g = data;
+	g->before = read_edge(g, g->p.from_ns - EDGE_NS, g->p.from_ns - PT_NS_PER_MS, true, &g->error);
+	g->after = g->before ? read_edge(g, g->p.to_ns - PT_NS_PER_MS, g->p.to_ns + EDGE_NS, false, &g->error) : NULL;
+	g->offset_begin = g->offset_end = g->p.offset_ns;
+	g->seam_end = PT_SEAM_CLOCK;
+	g->first_live = g->p.to_ns + g->p.offset_ns;
+	if (!g->after)
+		finish(g);
+	else if (g->after->len)
+		g->probe = fetch(g, g->first_live - margin(g), g->first_live + margin(g), on_probe, on_probed);
+	else
+		fetch_all(g);
+}
+
+PtGapFetch *pt_gap_fetch_start(const PtGapFetchParams *params) {
+	PtGapFetch *g = g_new0(PtGapFetch, 1);
+	g->p = *params;
+	g->camera = g_strdup(params->camera);
+	g->stream = g_strdup(params->stream);
+	g->url = g_strdup(params->url);
+	g->user = g_strdup(params->user);
+	g->password = g_strdup(params->password);
+	g->origin = g_strdup(params->origin);
+	g->seen = g_array_new(FALSE, FALSE, sizeof(PtSeamFrame));
+	g->held = g_ptr_array_new_with_free_func((GDestroyNotify)pt_sample_unref);
+	g_mutex_init(&g->lock);
+	pt_loop_post(g->p.loop, start, g);
+	return g;
+}
+
+void pt_gap_fetch_progress(PtGapFetch *g, int64_t *ret_reached_ns, PtFetchStats *ret_stats) {
+	*ret_stats = (PtFetchStats){0};
+	g_mutex_lock(&g->lock);
+	*ret_reached_ns = g->reached;
+	if (g->running)
+		pt_fetch_get_stats(g->running, ret_stats);
+	g_mutex_unlock(&g->lock);
+}
+
+static void end(void *data) { ((PtGapFetch *)data)->over = true; }
+
+void pt_gap_fetch_free(PtGapFetch *g) {
+	if (!g)
+		return;
+	pt_loop_call(g->p.loop, end, g); /* no other fetch is begun behind this */
+	pt_fetch_free(g->probe);
+	pt_fetch_free(g->main);
+	pt_fill_free(g->fill);
+	g_clear_pointer(&g->before, g_array_unref);
+	g_clear_pointer(&g->after, g_array_unref);
+	g_array_unref(g->seen);
+	g_ptr_array_unref(g->held);
+	g_clear_error(&g->error);
+	g_mutex_clear(&g->lock);
+	g_free(g->camera);
+	g_free(g->stream);
+	g_free(g->url);
+	g_free(g->user);
+	g_free(g->password);
+	g_free(g->origin);
+	g_free(g);
+}

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A cable of the test's own: two hosts in network namespaces, a node at one end and a hub at the other, and hands to pull it."""
+import os
+import subprocess
+
+import pytest
+from hub import Hub, wait_for
+
+CAMERA, HUB = "192.0.2.2", "192.0.2.1"
+
+
+def ip(*arguments):
+    subprocess.run(["ip", *arguments], check=True, capture_output=True)
+
+
+class Wire:
+    def __init__(self):
+        self.hub, self.camera = (f"pt-{end}-{os.getpid()}" for end in ("hub", "cam"))
+        if os.getuid():
+            pytest.skip("network namespaces need root")
+        try:
+            ip("netns", "add", self.hub)
+            ip("netns", "add", self.camera)
+            ip("-n", self.hub, "link", "add", "eth0", "type", "veth", "peer", "name", "eth0", "netns", self.camera)
+            for name, address in ((self.hub, HUB), (self.camera, CAMERA)):
+                ip("-n", name, "link", "set", "lo", "up")
+                ip("-n", name, "addr", "add", f"{address}/24", "dev", "eth0")
+                ip("-n", name, "link", "set", "eth0", "up")
+        except (OSError, subprocess.CalledProcessError) as e:
+            self.close()
+            pytest.skip(f"no network namespaces here: {e}")
+
+    def inside(self, name):
+        return ["ip", "netns", "exec", name]
+
+    def cut(self):
+        ip("-n", self.camera, "link", "set", "eth0", "down")
+
+    def mend(self):
+        ip("-n", self.camera, "link", "set", "eth0", "up")
+
+    def close(self):
+        for name in (self.hub, self.camera):
+            subprocess.run(["ip", "netns", "del", name], capture_output=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *what):
+        self.close()
+
+
+class WiredNode(Hub):
+    """A node with a card at the camera's end."""
+
+    def __init__(self, wire, source="test:clock?size=640x360&fps=10&gop=2s&bitrate=400k&audio=none", more="record: { main: always }", **rest):
+        super().__init__(f"""cameras:
+  cam: {{ source: "{source}", {more} }}
+serve: {{ rtsp: {CAMERA}:8554, onvif: {CAMERA}:8081, plain: lan }}
+""", start=False, prefix=wire.inside(wire.camera), **rest)
+        (self.dir / "users.yaml").write_text("boss: { role: admin }\n")
+        secrets = self.dir / "secrets.yaml"
+        secrets.write_text("app-passwords:\n  hub: { user: boss, password: of the card }\n")
+        for name in ("users.yaml", "secrets.yaml"):
+            (self.dir / name).chmod(0o600)
+        self.start()
+
+
+class WiredHub(Hub):
+    def __init__(self, wire, camera="", more="", **rest):
+        super().__init__(f"""cameras:
+  gate: {{ source: "onvif://{CAMERA}:8081", login: gate{camera} }}
+{more}""", start=False, prefix=wire.inside(wire.hub), **rest)
+        secrets = self.dir / "secrets.yaml"
+        secrets.write_text("logins:\n  gate: { user: boss, password: of the card }\n")
+        secrets.chmod(0o600)
+        self.start()
+
+    def jobs(self, **query):
+        return self.get("/api/backfill?" + "&".join(f"{k}={v}" for k, v in query.items()))["jobs"]
+
+    def missing(self, stream="main", longer=0.0):
+        """Closed gaps of the camera that could be filled."""
+        return [g for g in self.get("/api/backfill?camera=gate")["gaps"]
+                if g["stream"] == stream and g["end"] and g["cause"] not in ("policy", "clock") and g["seconds"] > longer]
+
+    def wait_back(self, at, stream="main", seconds=60):
+        """Until footage of after `at` is there, and nothing is missing at its end."""
+        def back():
+            found = self.get("/api/timeline?detail=1&camera=gate")["cameras"]["gate"][stream]
+            return found["last"] / 1000 > at and not [g for g in found["gaps"] if not g.get("end")]
+        wait_for("footage comes again", back, seconds)
+
+    def wait_filled(self, seconds=90):
+        def settled():
+            ended = ("filled", "partly", "impossible")
+            return all(j["state"] in ended for j in self.jobs()) and not [g for g in self.missing() if g["seconds"] > 0.02]
+        try:
+            wait_for("all gaps are filled", settled, seconds, 0.5)
+        except AssertionError:
+            print(self.cli("archive", "gaps", "--explain").stdout)
+            print(self.cli("archive", "backfill").stdout)
+            raise
