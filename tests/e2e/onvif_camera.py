@@ -19,7 +19,8 @@ NS = {"s": "http://www.w3.org/2003/05/soap-envelope", "tds": "http://www.onvif.o
       "trt": "http://www.onvif.org/ver10/media/wsdl", "tr2": "http://www.onvif.org/ver20/media/wsdl",
       "tev": "http://www.onvif.org/ver10/events/wsdl", "timg": "http://www.onvif.org/ver20/imaging/wsdl",
       "tptz": "http://www.onvif.org/ver20/ptz/wsdl", "tmd": "http://www.onvif.org/ver10/deviceIO/wsdl",
-      "trc": "http://www.onvif.org/ver10/recording/wsdl",
+      "trc": "http://www.onvif.org/ver10/recording/wsdl", "tse": "http://www.onvif.org/ver10/search/wsdl",
+      "trp": "http://www.onvif.org/ver10/replay/wsdl",
       "tt": "http://www.onvif.org/ver10/schema", "wsnt": "http://docs.oasis-open.org/wsn/b-2",
       "wsa": "http://www.w3.org/2005/08/addressing", "tns1": "http://www.onvif.org/ver10/topics",
       "ter": "http://www.onvif.org/ver10/error",
@@ -68,6 +69,7 @@ class Server(http.server.ThreadingHTTPServer):
 
 class Camera:
     """`quirks`: words, see where they are asked for. All state is guarded by `self.changed`."""
+    more_services = ()  # of a subclass: (prefix, path)
 
     def __init__(self, stream, sub=None, user="admin", password="secret", quirks=(), inputs=("AlarmIn_1",), relays=("AlarmOut_1",), slots=10,
                  clock=0.0, host="127.0.0.1", port=0, tls=None):
@@ -243,6 +245,7 @@ class Camera:
         services += [("tds", "/onvif/device_service"), ("trt", "/onvif/media"), ("tmd", "/onvif/deviceio"), ("timg", "/onvif/imaging"), ("tptz", "/onvif/ptz")]
         services += [("tev", "/onvif/events")] if "no-events" not in self.quirks else []
         services += [("trc", "/onvif/recording")] if "storage" in self.quirks else []
+        services += self.more_services
         return "<tds:GetServicesResponse>" + "".join(
             f"<tds:Service><tds:Namespace>{NS[p]}</tds:Namespace><tds:XAddr>{self.address(a)}</tds:XAddr><tds:Version><tt:Major>2</tt:Major>"
             "<tt:Minor>0</tt:Minor></tds:Version></tds:Service>" for p, a in services) + "</tds:GetServicesResponse>"

@@ -6,8 +6,9 @@
 
 #define WAIT_NS (4 * PT_NS_PER_S)       /* for results, at the camera */
 #define PAUSE_MS 500                    /* between questions to one that does not wait but says "nothing" at once */
-#define QUIET_US (15 * G_USEC_PER_SEC)  /* without anything new: it is over, though the camera never says so */
+#define QUIET_US (10 * G_USEC_PER_SEC)  /* without anything new: it is over, though the camera never says so */
 #define TOTAL_US (180 * G_USEC_PER_SEC) /* and then it is over, whatever comes */
+#define REPEATS 3                       /* answers that say what was said before: it will not go on */
 #define HAPPENED_MAX 20000
 #define ATTRIBUTES_MAX 16 /* recordings whose pictures are asked about */
 
@@ -23,7 +24,7 @@ typedef struct {
 	GHashTable *seen; /* events */
 	int64_t from_ns, to_ns;
 	gint64 begun_at, new_at, asked_at; /* monotonic, µs */
-	guint next;                        /* recording whose pictures are asked about */
+	guint repeats, next;               /* next: recording whose pictures are asked about */
 } Search;
 
 static void nobody_listens(void *user, const PtSoap *answer, const GError *error) {}
@@ -142,7 +143,8 @@ static void results_answered(void *user, const PtSoap *answer, const GError *err
 	                       : pt_onvif_read_search_recordings(answer, s->list);
 	if (n)
 		s->new_at = now;
-	if (pt_onvif_read_search_over(answer) || now - s->new_at >= QUIET_US) {
+	s->repeats = n || !pt_onvif_read_search_any(answer) ? 0 : s->repeats + 1;
+	if (pt_onvif_read_search_over(answer) || s->repeats >= REPEATS || now - s->new_at >= QUIET_US) {
 		found_all(s);
 	} else if (now - s->begun_at >= TOTAL_US || g_hash_table_size(s->seen) >= HAPPENED_MAX) {
 		g_autoptr(GError) endless =

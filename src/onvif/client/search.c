@@ -102,6 +102,10 @@ bool pt_onvif_read_search_over(const PtSoap *a) {
 	return !g_ascii_strcasecmp(pt_xml_value_at(a->body, "ResultList/SearchState"), "Completed");
 }
 
+bool pt_onvif_read_search_any(const PtSoap *a) {
+	return pt_xml_at(a->body, "ResultList/Result") || pt_xml_at(a->body, "ResultList/RecordingInformation");
+}
+
 /* 0 where there is none. */
 static int64_t time_at(const PtXmlNode *node, const char *name) {
 	int64_t ns = 0;

@@ -22,6 +22,7 @@ GPtrArray *pt_onvif_recordings_new(void); /* of PtOnvifRecording * */
 
 const char *pt_onvif_read_search_token(const PtSoap *answer); /* "" when there is none */
 bool pt_onvif_read_search_over(const PtSoap *answer);
+bool pt_onvif_read_search_any(const PtSoap *answer); /* there is something in it, new or not */
 /* GetRecordingSearchResults, GetRecordings: those that are not in the list yet. Returns how many there were. */
 unsigned pt_onvif_read_search_recordings(const PtSoap *answer, GPtrArray *recordings);
 /* GetMediaAttributes: what its pictures are, as far as it says. */
