@@ -433,6 +433,7 @@ PtOnvif *pt_onvif_new(const PtOnvifEnv *env, PtSite *site) {
 	                                               .motion = host_motion,
 	                                               .push = true});
 	pt_onvif_server_set_property(o->server, PT_ONVIF_STORAGE_FAILURE, "archive", NULL, false, pt_wall_ns(env->clock));
+	pt_onvif_server_set_property(o->server, PT_ONVIF_LAST_REBOOT, "", NULL, true, pt_wall_ns(env->clock));
 	o->inputs = pt_bus_subscribe_queued(env->bus, PT_TOPIC_INPUT, NULL, PT_PLUG_PRIORITY, EVENTS_WAITING, on_input, o);
 	o->relays = pt_bus_subscribe_queued(env->bus, PT_TOPIC_RELAY, NULL, PT_PLUG_PRIORITY, EVENTS_WAITING, on_relay, o);
 	o->archive =

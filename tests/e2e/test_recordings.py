@@ -31,7 +31,7 @@ def recall(address, user="admin", password="secret", begin=T0, end=T0 + 3600):
     lines = lines[2:]
     if lines and lines[-1].get("code") == CLOSED:
         lines.pop()
-    answer = {"errors": [x for x in lines if "error" in x]}
+    answer = {"errors": [x for x in lines if "error" in x], "restarted": lines.pop()["restarted_ns"] / 1e9}
     for key, word in (("recordings", "recording"), ("urls", "replay"), ("events", "event")):
         answer[key] = [x for x in lines if word in x and "error" not in x]
     return answer
@@ -183,8 +183,8 @@ serve: {{ rtsp: 127.0.0.1:{rtsp}, onvif: 127.0.0.1:{onvif} }}
 
 
 def test_our_node():
+    begin = time.time()
     with Node(SITE) as node:
-        begin = time.time()
         node.wait_recording("gate", "yard")
         time.sleep(2)
         found = recall(f"onvif://127.0.0.1:{node.onvif}", "boss", "secret of boss", begin - 60, time.time() + 60)
@@ -195,6 +195,7 @@ def test_our_node():
         assert (yard["source"], yard["width"]) == ("yard", 160) and abs(gate["first_ns"] / 1e9 - times[0]) < 0.01
         assert found["urls"][0]["replay"] == f"rtsp://127.0.0.1:{node.rtsp}/replay/gate/main"
         begins = [e for e in found["events"] if e["topic"] == "tns1:RecordingHistory/Recording/State"]
+        assert begin - 2 < found["restarted"] < begin + 10
         assert {e["token"] for e in begins} == {gate["recording"], yard["recording"]} and all(begin < e["utc_ns"] / 1e9 < begin + 10 for e in begins)
 
 
@@ -203,3 +204,16 @@ def test_a_search_that_never_ends(endless):
     found, took, polls = endless.result()
     assert len(found["events"]) == 1 and {r["recording"] for r in found["recordings"]} == set(Recorder.tokens)
     assert took < 30 and polls < 60, (took, polls)
+
+
+def test_when_it_started():
+    """A camera tells when it did, by its own clock; what it does not tell is not known."""
+    def started(quirks, clock):
+        class Booted(Recorder):
+            def all_states(self):
+                told = self.event("tns1:Monitoring/OperatingTime/LastReboot", "Initialized", [], [("Status", iso(self.now() - 1000))])
+                return super().all_states() + [told] * ("tells" in self.quirks)
+        with Booted("rtsp://127.0.0.1/", quirks=quirks, clock=clock) as camera:
+            return recall(camera.source)["restarted"]
+    assert abs(started(("tells",), 7200) - (time.time() - 1000)) < 3
+    assert started((), 0) == 0

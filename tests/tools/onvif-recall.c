@@ -90,7 +90,7 @@ int main(int argc, char **argv) {
 	pt_onvif_recordings(camera, on_recordings, NULL);
 	wait_over();
 	PtOnvifCameraParams params = {.device = {.url = url, .user = argv[2], .password = password},
-	                              .events = PT_ONVIF_WAY_NONE};
+	                              .events = PT_ONVIF_WAY_ANY};
 	pt_onvif_camera_start(camera, http, pt_clock_system(), &params, NULL);
 	bool there = reached(20);
 	if (there) {
@@ -104,7 +104,9 @@ int main(int argc, char **argv) {
 		pt_onvif_events_between(camera, g_ascii_strtoll(argv[3], NULL, 10), g_ascii_strtoll(argv[4], NULL, 10),
 		                        on_happened, NULL);
 		wait_over();
-		fflush(stdout);
+		PtOnvifView view;
+		pt_onvif_camera_view(camera, &view);
+		printf("{\"restarted_ns\":%" G_GINT64_FORMAT "}\n", view.restarted_ns);
 		/* given up in the middle: the answer comes all the same */
 		pt_onvif_recordings(camera, on_recordings, NULL);
 	}

@@ -26,6 +26,7 @@ struct PtOnvifCamera {
 	char *profile_main, *profile_sub; /* as the site file wants them */
 	PtOnvifChoice choice;             /* the same */
 	bool events_live;
+	int64_t restarted_ns; /* wall time; 0: not known */
 	PtOnvifState state;
 	char *reason;
 	GSource *retry, *settle;
@@ -198,6 +199,8 @@ static void events_said(void *user, const PtOnvifSaid *said) {
 			tell_watches(c, p, pt_mono_ns(c->clock), said->how == PT_SAID_INITIALIZED);
 		}
 	}
+	if (said->told_ns && pt_onvif_device_clock_known(c->device))
+		c->restarted_ns = said->told_ns - pt_onvif_device_offset_ns(c->device);
 	if (c->host.said)
 		c->host.said(c->host.user, said);
 }
@@ -456,7 +459,11 @@ void pt_onvif_cameras_leave(GMainContext *context) {
 }
 
 void pt_onvif_camera_view(const PtOnvifCamera *c, PtOnvifView *ret) {
-	PtOnvifView v = {.state = c->state, .reason = c->reason, .events = c->events_live, .found = c->found};
+	PtOnvifView v = {.state = c->state,
+	                 .reason = c->reason,
+	                 .events = c->events_live,
+	                 .found = c->found,
+	                 .restarted_ns = c->restarted_ns};
 	if (c->device) {
 		v.offset_ns = pt_onvif_device_offset_ns(c->device);
 		v.clock_known = pt_onvif_device_clock_known(c->device);

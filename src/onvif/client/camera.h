@@ -51,6 +51,8 @@ typedef struct {
 	const char *reason; /* "" when all is well; valid until the next change */
 	int64_t offset_ns;  /* its clock less ours */
 	bool clock_known;
+	/* When it last started, as far as it has told, on our clock (wall time, to about a second); 0: not known. */
+	int64_t restarted_ns;
 	bool events; /* they come in */
 	PtOnvifWay way;
 	PtOnvifEventsStats stats;

@@ -114,6 +114,24 @@ static void test_holders(void) {
 	}
 }
 
+/* Core specification, "Reboot of the device": it says when, which need not be when it says so. */
+static void test_reboot(void) {
+	static const char text[] =
+	    "<w:NotificationMessage xmlns:w='http://docs.oasis-open.org/wsn/b-2' "
+	    "xmlns:tt='http://www.onvif.org/ver10/schema' "
+	    "xmlns:tns1='http://www.onvif.org/ver10/topics'><w:Topic>tns1:Monitoring/OperatingTime/LastReboot</"
+	    "w:Topic><w:Message>"
+	    "<tt:Message UtcTime='2026-09-10T00:00:00Z' PropertyOperation='Initialized'><tt:Source/><tt:Data><tt:SimpleItem "
+	    "Name='Status' Value='2026-09-09T12:00:00Z'/></tt:Data></tt:Message></w:Message></w:NotificationMessage>";
+	PtOnvifSaid s;
+	int64_t told = 0;
+	g_autoptr(PtXmlDoc) doc = pt_xml_parse(text, strlen(text), true, NULL);
+	g_assert_true(pt_onvif_read_said(pt_xml_root(doc), &s));
+	g_assert_true(pt_xml_time("2026-09-09T12:00:00Z", &told));
+	g_assert_cmpint(s.kind, ==, PT_SAYS_REBOOT);
+	g_assert_cmpint(s.told_ns, ==, told);
+}
+
 /* Recordings of real devices, where they are there. */
 static void test_vendor(void) {
 	static const struct {
@@ -157,6 +175,7 @@ int main(int argc, char **argv) {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/onvif-normalise/dialects", test_dialects);
 	g_test_add_func("/onvif-normalise/holders", test_holders);
+	g_test_add_func("/onvif-normalise/reboot", test_reboot);
 	g_test_add_func("/onvif-normalise/vendor", test_vendor);
 	return g_test_run();
 }

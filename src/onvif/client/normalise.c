@@ -172,6 +172,9 @@ bool pt_onvif_read_notification(const PtXmlNode *holder, PtOnvifSaid *ret) {
 		s.active = on;
 	else if (row && row->is_state && !state)
 		s.active = 1;
+	const char *told = s.kind == PT_SAYS_REBOOT ? item(data, NULL) : NULL;
+	if (!told || !pt_xml_time(told, &s.told_ns))
+		s.told_ns = 0;
 	g_autoptr(GString) text = g_string_new(NULL);
 	add_items(text, source);
 	add_items(text, data);

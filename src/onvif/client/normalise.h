@@ -23,6 +23,7 @@ typedef struct {
 	PtSaidHow how;
 	int active;      /* 1, 0; -1: it did not say, or in words we do not know */
 	int64_t utc_ns;  /* by the camera's clock; 0: none */
+	int64_t told_ns; /* a time that it tells as its state: when it started; by its clock; 0: none */
 	char token[100]; /* of the input, relay, video source …; "" when it names none */
 	char topic[160]; /* with our prefixes where we know the namespace, else with the camera's */
 	char text[240];  /* source and data as they came: "InputToken=AlarmIn_1 LogicalState=true" */

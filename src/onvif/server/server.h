@@ -49,6 +49,7 @@ typedef enum {
 	PT_ONVIF_RELAY,           /* active: the relay is */
 	PT_ONVIF_MOTION_ALARM,    /* active: something moves; token: the camera */
 	PT_ONVIF_STORAGE_FAILURE, /* active: it failed */
+	PT_ONVIF_LAST_REBOOT,     /* its wall time is what it says; one, without a token */
 	PT_ONVIF_N_TOPICS,
 } PtOnvifTopic;
 

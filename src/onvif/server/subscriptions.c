@@ -65,8 +65,9 @@ void pt_notice_put(PtXml *x, const PtNotice *n) {
 	pt_xml_open(x, "tt:Message");
 	pt_xml_attribute(x, "UtcTime", when);
 	pt_xml_attribute(x, "PropertyOperation", kinds[n->kind]);
-	put_item(x, "tt:Source", t->source, n->token);
-	put_item(x, "tt:Data", t->data, n->active ? t->yes : t->no);
+	if (t->source)
+		put_item(x, "tt:Source", t->source, n->token);
+	put_item(x, "tt:Data", t->data, !t->yes ? when : n->active ? t->yes : t->no);
 	pt_xml_close(x);
 	pt_xml_close(x);
 	pt_xml_close(x);

@@ -10,6 +10,7 @@ const PtTopic pt_topics[PT_ONVIF_N_TOPICS] = {
     [PT_ONVIF_MOTION_ALARM] = {"tns1:VideoSource/MotionAlarm", "Source", "State", "xs:boolean", "true", "false"},
     [PT_ONVIF_STORAGE_FAILURE] = {"tns1:Device/HardwareFailure/StorageFailure", "Token", "Failed", "xs:boolean", "true",
                                   "false"},
+    [PT_ONVIF_LAST_REBOOT] = {"tns1:Monitoring/OperatingTime/LastReboot", NULL, "Status", "xs:dateTime", NULL, NULL},
 };
 
 /* ---- matching ---- */
@@ -117,7 +118,8 @@ static void put_item(PtXml *x, const char *part, const char *name, const char *t
 
 void pt_topic_put_set(PtXml *x, unsigned mask) {
 	static const PtOnvifTopic order[] = {PT_ONVIF_DIGITAL_INPUT, PT_ONVIF_RELAY, PT_ONVIF_STORAGE_FAILURE,
-	                                     PT_ONVIF_MOTION_ALARM}; /* those with the same beginning side by side */
+	                                     PT_ONVIF_MOTION_ALARM,
+	                                     PT_ONVIF_LAST_REBOOT}; /* those with the same beginning side by side */
 	g_auto(GStrv) open = g_new0(char *, 1);
 	pt_xml_open(x, "wstop:TopicSet");
 	for (size_t i = 0; i < G_N_ELEMENTS(order); i++) {
@@ -135,7 +137,8 @@ void pt_topic_put_set(PtXml *x, unsigned mask) {
 		pt_xml_attribute(x, "wstop:topic", "true");
 		pt_xml_open(x, "tt:MessageDescription");
 		pt_xml_attribute(x, "IsProperty", "true");
-		put_item(x, "tt:Source", t->source, "tt:ReferenceToken");
+		if (t->source)
+			put_item(x, "tt:Source", t->source, "tt:ReferenceToken");
 		put_item(x, "tt:Data", t->data, t->data_type);
 		pt_xml_close(x);
 		g_strfreev(open);

@@ -9,8 +9,8 @@
 
 typedef struct {
 	const char *path;                      /* "tns1:Device/Trigger/DigitalInput" */
-	const char *source, *data, *data_type; /* names of the simple items; all are properties */
-	const char *yes, *no;                  /* values of the data */
+	const char *source, *data, *data_type; /* names of the simple items; all are properties; source NULL: none */
+	const char *yes, *no;                  /* values of the data; NULL: it is the time */
 } PtTopic;
 
 extern const PtTopic pt_topics[PT_ONVIF_N_TOPICS];
