@@ -7,6 +7,7 @@ import json
 import os
 import pathlib
 import re
+import ssl
 import struct
 import subprocess
 import time
@@ -16,6 +17,7 @@ import pytest
 
 import hub as hubs
 from quirky_camera import SDP, Camera, fragments, frame_nal
+from test_rtsps import make_certificate
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 BUILD = pathlib.Path(os.environ.get("PIGTAIL_BUILD", ROOT / "build"))
@@ -58,6 +60,14 @@ class Replay(Camera):
     hole = None                # a picture before which a minute is missing
     rtp_jump = True            # RTP time goes on over the hole as the footage does; else it begins anew
     times = staticmethod(lambda i: T0 + i / FPS)
+    tls = None                 # (certificate, key)
+
+    def guarded(self, peer):
+        if self.tls:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*self.tls)
+            peer = context.wrap_socket(peer, server_side=True)
+        super().guarded(peer)
 
     def captured(self, i):
         return self.times(i) + (60 if self.hole is not None and i >= self.hole else 0)
@@ -196,6 +206,18 @@ def test_an_open_end():
         samples, end = fetch(camera.url, begin=T0 + 5)
         whole(samples, 125, 250, camera.captured)
         assert not end["code"]
+
+
+def test_over_tls(tmp_path):
+    with Replay(tls=make_certificate(tmp_path, "camera")) as camera:
+        url = camera.url.replace("rtsp:", "rtsps:")
+        samples, end = fetch(url, end=T0 + 4)
+        whole(samples, 0, 100, camera.captured)
+        assert not end["code"]
+        _, end = fetch(url, "--tls", "verify", end=T0 + 4)
+        assert end["code"] == "CLOSED" and "certificate" in end["error"], end
+        _, end = fetch(url, "--quiet", "--rate", "16000000", end=T0 + 8)
+        assert 200 * 3030 * 8 / 16e6 * 0.9 < end["seconds"] < 1 and end["samples"] == 200, end
 
 
 def test_enough():
