@@ -240,11 +240,15 @@ bool pt_fill_add(PtFill *f, PtSample *s, int64_t decode_ns, bool shown, GError *
 		pt_error_set(error, TOO_LARGE, "no key picture in %u MiB of what the camera sent", LEAD_MAX >> 20);
 		return false;
 	}
+	if (!f->start && shown) {
+		/* a fragment of its own, so that the file says exactly when this one is */
+		f->start = place;
+		if (!write_pending(f, s, error))
+			return false;
+	}
 	g_ptr_array_add(f->pending, pt_sample_ref(s));
 	g_array_append_val(f->places, place);
 	f->pending_bytes += s->size;
-	if (!f->start && shown)
-		f->start = place;
 	return true;
 }
 
