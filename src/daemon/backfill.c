@@ -188,16 +188,16 @@ static bool can_be_filled(const PtGapRow *gap) {
 	return gap->end_ns && gap->end_ns - gap->start_ns >= LEAST_NS && pt_backfill_fillable(gap->cause);
 }
 
-/* The gap at *at and those that follow it without anything in between, as one; *at moves behind them. */
+/* The gap at *at and those that follow it without anything in between, as one; *at moves behind them. When the last of them
+ * is still open, so is the whole: its end is where a seam can be found. */
 static PtGapRow joined(const GArray *gaps, guint *at) {
 	PtGapRow gap = g_array_index(gaps, PtGapRow, *at);
 	while (++*at < gaps->len) {
 		const PtGapRow *next = &g_array_index(gaps, PtGapRow, *at);
-		bool fits =
-		    gap.end_ns && next->end_ns && pt_backfill_fillable(next->cause) && pt_backfill_fillable(gap.cause);
+		bool fits = gap.end_ns && pt_backfill_fillable(next->cause) && pt_backfill_fillable(gap.cause);
 		if (!fits || next->start_ns - gap.end_ns > PT_NS_PER_MS)
 			break;
-		gap.end_ns = MAX(gap.end_ns, next->end_ns);
+		gap.end_ns = next->end_ns ? MAX(gap.end_ns, next->end_ns) : 0;
 	}
 	return gap;
 }

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """P4 and the reason of it all: whatever happens between camera and hub, every frame that the camera made is in the hub's archive
 once, at its time. A node with a card and a hub, on a cable of their own; the proof is the clock that is burnt into the picture."""
+import os
+import random
 import subprocess
 import time
 
 import numpy as np
 import pytest
-from hub import format_time
+from hub import LONG, format_time
 from testpicture import read_time
 from wire import Wire, WiredHub, WiredNode
 
@@ -55,8 +57,38 @@ def test_cable_cut(site, tmp_path):
     time.sleep(14)
     wire.mend()
     hub.wait_back(time.time() + 1)
-    hub.wait_filled()
+    hub.wait_filled(begin)
     assert_every_frame(node, hub, begin, time.time() - 3, tmp_path)
     job = next(j for j in hub.jobs() if j["seconds"] > 5)
     assert (job["state"], job["seam"], job["cause"]) == ("filled", "content", "network"), job
     hub.assert_nothing_silent("gate")
+
+
+def test_rounds(site, tmp_path):
+    """Cuts of random length one after the other: some short enough for TCP to survive them, some while gaps are being filled, one with
+    the hub killed meanwhile, one with the hub stopped in order."""
+    wire, node, hub = site
+    seed = int(os.environ.get("PIGTAIL_SEED", time.time()))
+    print(f"seed {seed} (PIGTAIL_SEED={seed} repeats it)")
+    random.seed(seed)
+    begin = time.time() + 1
+    rounds = 100 if LONG else 5
+    for i in range(rounds):
+        time.sleep(random.uniform(2.5, 6))
+        wire.cut()
+        length = random.choice((60, 120, 600, 1800)) if LONG and i % 20 == 19 else random.uniform(5, 60) if LONG else random.uniform(5, 16)
+        trouble = {2: "killed", 3: "stopped"}.get(i % 5)
+        print(f"round {i}: cut for {length:.1f} s{', hub ' + trouble if trouble else ''}")
+        time.sleep(length / 2)
+        if trouble:
+            hub.kill() if trouble == "killed" else hub.stop()
+        time.sleep(length / 2)
+        if trouble:
+            hub.start()
+        wire.mend()
+        hub.wait_back(time.time(), seconds=90)
+    hub.wait_filled(begin, 150)
+    assert_every_frame(node, hub, begin, time.time() - 3, tmp_path)
+    hub.assert_nothing_silent("gate")
+    hub.stop()
+    hub.assert_sound()

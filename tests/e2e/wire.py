@@ -4,7 +4,7 @@ import os
 import subprocess
 
 import pytest
-from hub import Hub, wait_for
+from hub import Hub, parse_time, wait_for
 
 CAMERA, HUB = "192.0.2.2", "192.0.2.1"
 
@@ -79,10 +79,10 @@ class WiredHub(Hub):
     def jobs(self, **query):
         return self.get("/api/backfill?" + "&".join(f"{k}={v}" for k, v in query.items()))["jobs"]
 
-    def missing(self, stream="main", longer=0.0):
-        """Closed gaps of the camera that could be filled."""
+    def missing(self, since=0.0, stream="main"):
+        """Closed gaps of the camera since an instant that could be filled, however short."""
         return [g for g in self.get("/api/backfill?camera=gate")["gaps"]
-                if g["stream"] == stream and g["end"] and g["cause"] not in ("policy", "clock") and g["seconds"] > longer]
+                if g["stream"] == stream and g["end"] and parse_time(g["end"]) > since and g["cause"] not in ("policy", "clock")]
 
     def wait_back(self, at, stream="main", seconds=60):
         """Until footage of after `at` is there, and nothing is missing at its end."""
@@ -91,10 +91,15 @@ class WiredHub(Hub):
             return found["last"] / 1000 > at and not [g for g in found["gaps"] if not g.get("end")]
         wait_for("footage comes again", back, seconds)
 
-    def wait_filled(self, seconds=90):
+    def wait_filled(self, since, seconds=90, streams=("main",)):
+        """Until nothing is missing any more since an instant. What has ended otherwise fails at once."""
+        def left():
+            return [g for s in streams for g in self.missing(since, s)]
         def settled():
-            ended = ("filled", "partly", "impossible")
-            return all(j["state"] in ended for j in self.jobs()) and not [g for g in self.missing() if g["seconds"] > 0.02]
+            jobs = [j for j in self.jobs() if parse_time(j["end"]) > since]
+            given_up = [j for j in jobs if j["state"] in ("partly", "impossible")]
+            assert not given_up, given_up
+            return not left()
         try:
             wait_for("all gaps are filled", settled, seconds, 0.5)
         except AssertionError:
