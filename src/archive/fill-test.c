@@ -159,7 +159,7 @@ static void test_whole(Fixture *f, gconstpointer unused) {
 	PtFill *fill = begin(f);
 	add(f, fill, 30, 120);
 	assert_frames(f, f->t0, 0, 161, 55, 120); /* not there before it is whole */
-	g_assert_true(pt_fill_commit(fill, NULL));
+	g_assert_true(pt_fill_commit(fill, false, NULL));
 	PtFillStats stats;
 	pt_fill_get_stats(fill, &stats);
 	g_assert_cmpuint(stats.frames, ==, 65);
@@ -182,7 +182,7 @@ static void test_whole(Fixture *f, gconstpointer unused) {
 static void test_rebuild(Fixture *f, gconstpointer unused) {
 	PtFill *fill = begin(f);
 	add(f, fill, 30, 120);
-	g_assert_true(pt_fill_commit(fill, NULL));
+	g_assert_true(pt_fill_commit(fill, false, NULL));
 	pt_fill_free(fill);
 	pt_archive_free(f->archive);
 	PtCheck check;
@@ -203,7 +203,7 @@ static void test_hole(Fixture *f, gconstpointer unused) {
 	g_assert_true(pt_fill_hole(fill, &error));
 	add(f, fill, 75, 80); /* nothing to decode it from */
 	add(f, fill, 80, 120);
-	g_assert_true(pt_fill_commit(fill, &error));
+	g_assert_true(pt_fill_commit(fill, false, &error));
 	pt_fill_free(fill);
 	assert_frames(f, f->t0, 0, 161, 70, 80);
 	g_autoptr(GArray) gaps = open_gaps(f);
@@ -211,6 +211,26 @@ static void test_hole(Fixture *f, gconstpointer unused) {
 	const PtGapRow *gap = &g_array_index(gaps, PtGapRow, 0);
 	g_assert_cmpint(ABS(gap->start_ns - f->t0 - 70 * FRAME_NS), <, 5 * PT_NS_PER_MS);
 	g_assert_cmpint(ABS(gap->end_ns - f->t0 - 80 * FRAME_NS), <, 5 * PT_NS_PER_MS);
+}
+
+/* A camera that leaves frames out: what stands next to each other on its card is whole, however far apart. */
+static void test_uneven(Fixture *f, gconstpointer unused) {
+	g_autoptr(GError) error = NULL;
+	PtFill *fill = pt_fill_new(f->archive,
+	                           &(PtFillParams){.camera = "gate",
+	                                           .stream = "main",
+	                                           .from_ns = f->t0 + 55 * FRAME_NS,
+	                                           .to_ns = f->t0 + 120 * FRAME_NS,
+	                                           .joined = true,
+	                                           .origin = "serial 4711"},
+	                           &error);
+	add(f, fill, 40, 55);
+	add(f, fill, 57, 90);
+	add(f, fill, 94, 117);
+	g_assert_true(pt_fill_commit(fill, true, &error));
+	pt_fill_free(fill);
+	g_autoptr(GArray) gaps = open_gaps(f);
+	g_assert_cmpuint(gaps->len, ==, 0);
 }
 
 static unsigned count_files(Fixture *f) {
@@ -322,6 +342,7 @@ int main(int argc, char **argv) {
 	CASE("whole", test_whole);
 	CASE("rebuild", test_rebuild);
 	CASE("hole", test_hole);
+	CASE("uneven", test_uneven);
 	CASE("crash", test_crash);
 	CASE("abort", test_abort);
 	CASE("long", test_long);

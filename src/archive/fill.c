@@ -22,6 +22,7 @@ struct PtFill {
 	GArray *places;     /* int64_t: where each stands */
 	size_t pending_bytes;
 	int64_t start; /* of the first that counts; 0: none came since the last hole */
+	bool joined;   /* and nothing is missing before it */
 
 	PtSegment *segment; /* NULL: none is begun */
 	char *full;         /* its path */
@@ -69,6 +70,7 @@ PtFill *pt_fill_new(PtArchive *archive, const PtFillParams *params, GError **err
 	f->origin = g_strdup(params->origin);
 	f->from = params->from_ns;
 	f->to = params->to_ns;
+	f->joined = params->joined;
 	f->pending = g_ptr_array_new_with_free_func((GDestroyNotify)pt_sample_unref);
 	f->places = g_array_new(FALSE, FALSE, sizeof(int64_t));
 	return f;
@@ -178,8 +180,8 @@ static bool write_pending(PtFill *f, const PtSample *next, GError **error) {
 	return ok;
 }
 
-/* The segment ends here; what follows begins another one. */
-static bool end_segment(PtFill *f, const PtSample *next, GError **error) {
+/* The segment ends here; what follows begins another one. reached: with it the gap. */
+static bool end_segment(PtFill *f, const PtSample *next, bool reached, GError **error) {
 	bool counts = f->start != 0;
 	if (counts && !write_pending(f, next, error))
 		return false;
@@ -189,9 +191,12 @@ static bool end_segment(PtFill *f, const PtSample *next, GError **error) {
 		return true;
 	f->row.end_ns = MIN(f->row.end_ns, MAX(f->to, f->row.start_ns + 1));
 	f->row.bytes = pt_segment_size(f->segment);
+	int64_t from = f->joined ? MIN(f->from, f->row.start_ns) : f->row.start_ns;
+	int64_t to = reached ? MAX(f->to, f->row.end_ns) : f->row.end_ns;
 	if (!pt_segment_sync(f->segment, f->row.bytes, f->row.end_ns, error) ||
-	    !pt_store_fill(pt_archive_store(f->archive), &f->row, f->nominal_ns * 3 / 5, error))
+	    !pt_store_fill(pt_archive_store(f->archive), &f->row, from, to, f->nominal_ns * 3 / 5, error))
 		return false;
+	f->joined = false;
 	f->stats.frames += f->frames;
 	f->stats.bytes += f->bytes;
 	f->stats.end_ns = f->row.end_ns;
@@ -211,9 +216,9 @@ static bool fragment_is_full(const PtFill *f, const PtSample *s, int64_t place) 
 /* Ends what has to end before this sample. */
 static bool make_way(PtFill *f, const PtSample *s, int64_t place, GError **error) {
 	bool other = f->format && !pt_format_equal(f->format, s->format);
-	if (other && !end_segment(f, NULL, error))
+	if (other && !end_segment(f, NULL, false, error))
 		return false;
-	if (f->start && s->key && place - f->start >= PT_SEGMENT_NS && !end_segment(f, s, error))
+	if (f->start && s->key && place - f->start >= PT_SEGMENT_NS && !end_segment(f, s, false, error))
 		return false;
 	if (f->start && fragment_is_full(f, s, place) && !write_pending(f, s, error))
 		return false;
@@ -253,9 +258,10 @@ bool pt_fill_add(PtFill *f, PtSample *s, int64_t decode_ns, bool shown, GError *
 }
 
 bool pt_fill_hole(PtFill *f, GError **error) {
-	bool ok = end_segment(f, NULL, error);
+	bool ok = end_segment(f, NULL, false, error);
 	drop_pending(f);
+	f->joined = false;
 	return ok;
 }
 
-bool pt_fill_commit(PtFill *f, GError **error) { return end_segment(f, NULL, error); }
+bool pt_fill_commit(PtFill *f, bool reached, GError **error) { return end_segment(f, NULL, reached, error); }

@@ -12,6 +12,7 @@ typedef struct PtFill PtFill;
 typedef struct {
 	const char *camera, *stream; /* the series */
 	int64_t from_ns, to_ns;      /* the gap */
+	bool joined;                 /* the first that counts follows the frame before the gap: nothing is between them */
 	const char *origin;          /* the camera's own identifiers: "serial 1234, recording Rec1, track VIDEO001" */
 } PtFillParams;
 
@@ -26,8 +27,8 @@ PtFill *pt_fill_new(PtArchive *archive, const PtFillParams *params, GError **err
 bool pt_fill_add(PtFill *fill, PtSample *sample, int64_t decode_ns, bool shown, GError **error);
 /* Something is missing before the next sample. */
 bool pt_fill_hole(PtFill *fill, GError **error);
-/* What was added is in the archive when it returns. */
-bool pt_fill_commit(PtFill *fill, GError **error);
+/* What was added is in the archive when it returns. reached: the next frame is the one behind the gap. */
+bool pt_fill_commit(PtFill *fill, bool reached, GError **error);
 void pt_fill_get_stats(const PtFill *fill, PtFillStats *ret);
 void pt_fill_free(PtFill *fill); /* what was not committed is gone; takes NULL */
 

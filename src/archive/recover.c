@@ -241,8 +241,8 @@ static void adopt(void *user, const char *path, const char *camera, const char *
 	}
 	row.id = pt_store_new_id(a->store);
 	row.series = pt_store_series(a->store, camera, stream, &a->error);
-	if (!row.series ||
-	    (row.fetched ? !pt_store_fill(a->store, &row, 0, &a->error) : !pt_store_put_segment(a->store, &row, &a->error)))
+	if (!row.series || (row.fetched ? !pt_store_fill(a->store, &row, row.start_ns, row.end_ns, 0, &a->error)
+	                                : !pt_store_put_segment(a->store, &row, &a->error)))
 		return;
 	a->recovery->adopted++;
 	a->recovery->cut_bytes += torn;

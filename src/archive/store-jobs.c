@@ -76,11 +76,11 @@ GPtrArray *pt_store_fetching(PtStore *store, GError **error) {
 
 /* ---- gaps that are filled ---- */
 
-/* What the segment leaves of a gap. */
-static bool trim(PtStore *store, const PtGapRow *gap, const PtSegmentRow *row, int64_t slack_ns, GError **error) {
+/* What [from, to) leaves of a gap. */
+static bool trim(PtStore *store, const PtGapRow *gap, int64_t from, int64_t to, int64_t slack_ns, GError **error) {
 	PtGapRow before = *gap, after = *gap;
-	before.end_ns = row->start_ns;
-	after.start_ns = row->end_ns;
+	before.end_ns = from;
+	after.start_ns = to;
 	after.id = pt_store_new_id(store);
 	if (!pt_store_delete_gap(store, gap->id, error))
 		return false;
@@ -89,14 +89,15 @@ static bool trim(PtStore *store, const PtGapRow *gap, const PtSegmentRow *row, i
 	return after.end_ns - after.start_ns <= slack_ns || pt_store_put_gap(store, &after, error);
 }
 
-bool pt_store_fill(PtStore *store, const PtSegmentRow *row, int64_t slack_ns, GError **error) {
+bool pt_store_fill(PtStore *store, const PtSegmentRow *row, int64_t from_ns, int64_t to_ns, int64_t slack_ns,
+                   GError **error) {
 	if (!pt_store_begin(store, true, error))
 		return false;
-	g_autoptr(GArray) gaps = pt_store_gaps(store, row->series, row->start_ns, row->end_ns, error);
+	g_autoptr(GArray) gaps = pt_store_gaps(store, row->series, from_ns, to_ns, error);
 	bool ok = gaps && pt_store_put_segment(store, row, error) && pt_store_forget_fetching(store, row->path, error);
 	for (guint i = 0; ok && i < gaps->len; i++) {
 		const PtGapRow *gap = &g_array_index(gaps, PtGapRow, i);
-		ok = !gap->end_ns || trim(store, gap, row, slack_ns, error); /* an open one is the writer's */
+		ok = !gap->end_ns || trim(store, gap, from_ns, to_ns, slack_ns, error); /* an open one is the writer's */
 	}
 	if (!ok) {
 		pt_store_rollback(store);

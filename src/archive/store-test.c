@@ -128,7 +128,7 @@ static void fill(PtStore *store, int64_t series, int64_t start, int64_t end) {
 	                    .bytes = 100,
 	                    .fetched = true};
 	g_snprintf(row.path, sizeof row.path, "f/%" G_GINT64_FORMAT, start);
-	g_assert_true(pt_store_fill(store, &row, S / 2, NULL));
+	g_assert_true(pt_store_fill(store, &row, row.start_ns, row.end_ns, S / 2, NULL));
 }
 
 static void test_jobs(void) {

@@ -79,9 +79,10 @@ bool pt_store_delete_gap(PtStore *store, int64_t id, GError **error);
 bool pt_store_note_fetching(PtStore *store, const char *path, GError **error);
 bool pt_store_forget_fetching(PtStore *store, const char *path, GError **error);
 GPtrArray *pt_store_fetching(PtStore *store, GError **error); /* of char *, paths */
-/* A segment that was fetched, whole and on the medium: what it covers is a gap no longer. What remains of one and is not
- * longer than slack_ns counts for nothing. One transaction, durable. */
-bool pt_store_fill(PtStore *store, const PtSegmentRow *row, int64_t slack_ns, GError **error);
+/* A segment that was fetched, whole and on the medium: nothing is missing any more in [from, to), which holds it. What
+ * remains of a gap and is not longer than slack_ns counts for nothing. One transaction, durable. */
+bool pt_store_fill(PtStore *store, const PtSegmentRow *row, int64_t from_ns, int64_t to_ns, int64_t slack_ns,
+                   GError **error);
 bool pt_store_delete_gaps_before(PtStore *store, int64_t series, int64_t end_ns, GError **error);
 bool pt_store_put_keep(PtStore *store, const PtKeepRow *row, GError **error);
 bool pt_store_delete_keep(PtStore *store, int64_t id, GError **error); /* NOT_FOUND when there is none */
