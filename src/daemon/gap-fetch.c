@@ -31,7 +31,7 @@ struct PtGapFetch {
 	PtSeam seam, seam_end;
 	int64_t last_decode, last_dts, nominal_ns;
 	uint32_t last_scale;
-	bool stepped, ended, flagged_end;
+	bool stepped, ended, reached_live, flagged_end;
 	GError *error;
 	bool over;
 
@@ -85,7 +85,7 @@ static void finish(PtGapFetch *g) {
 	if (g->over)
 		return;
 	g->over = true;
-	if (g->fill && !pt_fill_commit(g->fill, g->error ? NULL : &g->error))
+	if (g->fill && !pt_fill_commit(g->fill, g->reached_live, g->error ? NULL : &g->error))
 		g_prefix_error(&g->error, "what was fetched could not be written: ");
 	if (g->fill)
 		pt_fill_get_stats(g->fill, &stats);
@@ -165,6 +165,7 @@ static bool put(PtGapFetch *g, PtSample *s, bool shown) {
 	GError *error = NULL;
 	if (shown && is_behind(g, s, decode)) {
 		g->ended = true;
+		g->reached_live = g->seam_end == PT_SEAM_CONTENT && !is_hole(g, s, decode);
 		return false;
 	}
 	bool ok = !(shown && is_hole(g, s, decode)) || pt_fill_hole(g->fill, &error);
@@ -210,11 +211,14 @@ static bool begin_fill(PtGapFetch *g) {
 	GError *error = NULL;
 	int seam = find_seam(g);
 	g->seamed = true;
-	g->fill = pt_fill_new(
-	    g->p.archive,
-	    &(PtFillParams){
-	        .camera = g->camera, .stream = g->stream, .from_ns = g->p.from_ns, .to_ns = g->p.to_ns, .origin = g->origin},
-	    &error);
+	g->fill = pt_fill_new(g->p.archive,
+	                      &(PtFillParams){.camera = g->camera,
+	                                      .stream = g->stream,
+	                                      .from_ns = g->p.from_ns,
+	                                      .to_ns = g->p.to_ns,
+	                                      .joined = seam >= 0,
+	                                      .origin = g->origin},
+	                      &error);
 	if (!g->fill) {
 		fail(g, error);
 		return false;
