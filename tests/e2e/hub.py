@@ -312,7 +312,8 @@ class Hub:
         counts, text = self.check()
         assert not any(counts[k] for k in ("missing", "torn", "unreadable", "unknown")), text
         for path in self.archive.glob("*/*/*/*.mp4"):
-            assert_plays(path)
+            if path.parts[-3] != "metadata":  # which is for programs
+                assert_plays(path)
 
 
 def segment_order(path):
