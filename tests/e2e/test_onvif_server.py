@@ -722,12 +722,12 @@ const cam = new Cam({ hostname: '127.0.0.1', port: PORT, username: 'boss', passw
                 out.snapshot = snapshot.uri;
                 this.on('event', message => {
                     const m = message.message.message, op = m.$.PropertyOperation;
-                    const item = i => Array.isArray(i) ? i[0].$ : i.$;
-                    if (op === 'Initialized' && item(m.source.simpleItem).Value === 'door' && !out.asked) {
+                    const item = i => (Array.isArray(i) ? i[0] : i)?.$ ?? {};  // a reboot has no source
+                    if (op === 'Initialized' && item(m.source?.simpleItem).Value === 'door' && !out.asked) {
                         out.asked = true;
                         console.log('subscribed');
                     }
-                    if (op === 'Changed' && item(m.source.simpleItem).Value === 'door') {
+                    if (op === 'Changed' && item(m.source?.simpleItem).Value === 'door') {
                         out.event = item(m.data.simpleItem).Value;
                         console.log(JSON.stringify(out));
                         process.exit(0);

@@ -376,9 +376,9 @@ static size_t share(const PtRtspConnection *c, size_t room) {
 }
 
 static void rest(PtRtspConnection *c, size_t n) {
-	int64_t now = pt_loop_mono_ns(c->loop);
 	if (!c->rate || c->connecting)
 		return;
+	int64_t now = pt_loop_mono_ns(c->loop);
 	c->next_share = MAX(c->next_share, now - SHARE_NS) + (int64_t)(n * (uint64_t)PT_NS_PER_S / c->rate);
 	if (c->next_share <= now)
 		return;
