@@ -28,7 +28,7 @@ void pt_site_camera_free(void *data) {
 }
 
 bool pt_site_is_onvif(const PtSiteCamera *c) {
-	return g_str_has_prefix(c->source, "onvif:") || g_str_has_prefix(c->source, "onvifs:");
+	return c->source && (g_str_has_prefix(c->source, "onvif:") || g_str_has_prefix(c->source, "onvifs:"));
 }
 
 static void read_source(PtSite *site, const PtNode *node, char **ret, GPtrArray *problems) {
