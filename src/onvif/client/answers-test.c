@@ -24,20 +24,27 @@ static void test_services(void) {
 	    "xmlns='http://www.onvif.org/ver10/device/wsdl'><Media xmlns='http://www.onvif.org/ver10/schema'><XAddr "
 	    "xmlns='http://www.onvif.org/ver10/schema'>http://a/m</XAddr></Media><Extension "
 	    "xmlns='http://www.onvif.org/ver10/schema'><Recording xmlns='http://www.onvif.org/ver10/schema'><XAddr "
-	    "xmlns='http://www.onvif.org/ver10/schema'>http://a/r</XAddr></Recording></Extension></Capabilities>"
+	    "xmlns='http://www.onvif.org/ver10/schema'>http://a/r</XAddr></Recording><Search "
+	    "xmlns='http://www.onvif.org/ver10/schema'><XAddr>http://a/s</XAddr></Search><Replay "
+	    "xmlns='http://www.onvif.org/ver10/schema'><XAddr>http://a/p</XAddr></Replay></Extension></Capabilities>"
 	    "</GetCapabilitiesResponse>",
 	    "<tds:GetServicesResponse><tds:Service><tds:Namespace>http://www.onvif.org/ver10/recording/wsdl</tds:Namespace>"
 	    "<tds:XAddr>http://a/r</tds:XAddr></tds:Service><tds:Service><tds:Namespace>urn:other</"
 	    "tds:Namespace><tds:XAddr>http://a/x"
 	    "</tds:XAddr></tds:Service><tds:Service><tds:Namespace>http://www.onvif.org/ver10/media/wsdl</"
 	    "tds:Namespace><tds:XAddr>"
-	    "http://a/m</tds:XAddr></tds:Service></tds:GetServicesResponse>"};
+	    "http://a/m</tds:XAddr></tds:Service><tds:Service><tds:Namespace>http://www.onvif.org/ver10/search/wsdl</"
+	    "tds:Namespace><tds:XAddr>http://a/s</tds:XAddr></tds:Service><tds:Service><tds:Namespace>"
+	    "http://www.onvif.org/ver10/replay/wsdl</tds:Namespace><tds:XAddr>http://a/p</tds:XAddr></tds:Service>"
+	    "</tds:GetServicesResponse>"};
 	for (size_t i = 0; i < G_N_ELEMENTS(bodies); i++) {
 		g_autoptr(PtSoap) soap = answer(bodies[i]);
 		const char *given[PT_ONVIF_N_SERVICES];
-		g_assert_cmpuint(pt_onvif_read_services(soap, given), ==, 2);
+		g_assert_cmpuint(pt_onvif_read_services(soap, given), ==, 4);
 		g_assert_cmpstr(given[PT_ONVIF_MEDIA], ==, "http://a/m");
 		g_assert_cmpstr(given[PT_ONVIF_RECORDING], ==, "http://a/r");
+		g_assert_cmpstr(given[PT_ONVIF_SEARCH], ==, "http://a/s");
+		g_assert_cmpstr(given[PT_ONVIF_REPLAY], ==, "http://a/p");
 		g_assert_null(given[PT_ONVIF_EVENTS]);
 	}
 }
