@@ -239,6 +239,8 @@ FAILURES = {
     "nothing there": (dict(refuses=(lambda h: "457 Invalid Range",)), "NOT_FOUND",
                       "457 camera probe has nothing recorded between 2026-09-10 00:26:40Z and 2026-09-10 00:26:48Z"),
     "nothing there, and it ends at once": (dict(length=0, ending="bye"), "NOT_FOUND", "nothing recorded between"),
+    "nothing there, but later": (dict(times=lambda i: T0 + 1000 + i / FPS, ignores_end=True), "NOT_FOUND", "nothing recorded between"),
+    "nothing whole": (dict(sdp=re.sub(r"a=fmtp.*?\r\n", "", SDP), ending="bye", last_bits=0), "FAILED", "packets, but no whole frame"),
     "no replay at all": (dict(refuse={"SETUP": "551 Option not supported"}), "UNSUPPORTED", "551 camera probe does not know ONVIF's replay"),
     "no times of day": (dict(refuses=(lambda h: "456 Header Field Not Valid for Resource" if "clock" in h["range"] else None,)), "UNSUPPORTED",
                         "456 camera probe does not replay /live from a time of day on: it refused PLAY (Header Field Not Valid for Resource)"),

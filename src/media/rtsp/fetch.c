@@ -16,6 +16,7 @@
 
 #define TICK_NS (PT_NS_PER_S / 4)
 #define QUIET_NS (2 * PT_NS_PER_S)    /* after the last that was to come: the end, though nothing says so */
+#define LULL_NS (5 * PT_NS_PER_S)     /* after bit E: behind it may come more */
 #define SILENCE_NS (10 * PT_NS_PER_S) /* before that: it has broken off */
 #define SELDOM_NS (60 * PT_NS_PER_S)  /* the same where little comes, or in real time */
 #define NEAR_NS PT_NS_PER_S           /* of the span's end */
@@ -102,17 +103,31 @@ static GError *nothing_there(const PtFetch *f, unsigned status) {
 	                   f->dialog.camera, from, to);
 }
 
-/* Nothing says when all has come: what has come does. */
-static bool has_all(const PtFetch *f) {
-	return f->stats.samples && (f->reached.end || f->reached.terminal || f->reached_ns >= f->limit_ns - NEAR_NS);
+/* All that came, and that may be nothing. */
+static void end_well(PtFetch *f) {
+	GError *error = NULL;
+	if (!f->stats.samples && f->accept.packets && !f->enough)
+		pt_error_set(&error, FAILED,
+		             "camera %s sent packets, but no whole frame (are parameter sets or key pictures missing?)",
+		             f->dialog.camera);
+	else if (!f->stats.samples)
+		error = nothing_there(f, 0);
+	end(f, error);
 }
 
 /* The camera says, by words or by silence, that nothing more comes. */
 static void finish(PtFetch *f) {
 	if (f->depack && f->depack->ops->flush && !f->enough)
 		f->depack->ops->flush(f->depack);
-	end(f, f->stats.samples ? NULL : nothing_there(f, 0));
+	end_well(f);
 }
+
+static bool is_near_end(const PtFetch *f) {
+	return f->stats.samples && (f->reached.terminal || f->reached_ns >= f->limit_ns - NEAR_NS);
+}
+
+/* Nothing says when all has come: what has come does. */
+static bool has_all(const PtFetch *f) { return is_near_end(f) || (f->stats.samples && f->reached.end); }
 
 static void lost(PtRtspDialog *d, PtErrorCode code, const char *reason) {
 	PtFetch *f = FETCH_OF(d, dialog);
@@ -133,7 +148,7 @@ static void on_tick(PtTimer *timer) {
 	int64_t silence = now(f) - f->heard_at;
 	bool seldom = f->params.kind == PT_KIND_METADATA || !f->stats.scaled;
 	pt_timer_set_in(f->loop, &f->tick, TICK_NS);
-	if (silence >= QUIET_NS && has_all(f)) {
+	if (silence >= (is_near_end(f) ? QUIET_NS : LULL_NS) && has_all(f)) {
 		finish(f);
 	} else if (silence >= (seldom ? SELDOM_NS : SILENCE_NS)) {
 		g_autofree char *where = f->stats.samples ? clock_text(f->reached_ns) : g_strdup("the beginning");
@@ -189,7 +204,7 @@ static void take_packet(PtFetch *f, const uint8_t *data, size_t n) {
 		f->dts = (PtDts){0};
 	f->depack->ops->packet(f->depack, &p);
 	if (f->enough)
-		end(f, NULL);
+		end_well(f);
 	else if (f->time.mark.flags.terminal && f->stats.samples && f->reached_ticks >= f->time.mark.ticks)
 		finish(f);
 }
