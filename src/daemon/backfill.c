@@ -425,9 +425,27 @@ static void next_gap(Run *r) {
 
 /* ---- what the camera is asked: on the main thread, answers back to the books ---- */
 
+typedef struct {
+	int width, height; /* of what was recorded live; 0: not known */
+} Size;
+
+static Size size_of(PtBackfill *b, const char *camera, const char *name) {
+	PtStream *stream = pt_cameras_stream(b->env.cameras, camera, name);
+	PtFormat *format = stream ? pt_stream_get_format(stream, 0) : NULL;
+	Size size = format ? (Size){format->width, format->height} : (Size){0};
+	pt_format_unref(format);
+	pt_stream_unref(stream);
+	return size;
+}
+
+static bool is_of_size(const PtOnvifRecording *recording, Size size) {
+	return size.width && recording->width == size.width && recording->height == size.height;
+}
+
 /* Of several recordings the one of the stream: as large as what was recorded live, else the largest for main and sound and
- * the smallest for sub. */
-static const PtOnvifRecording *choose(const GPtrArray *all, const Run *r, int width, int height) {
+ * the smallest for sub. A card that holds less than main is still better than nothing; but what is main's is not fetched
+ * once more for sub. */
+static const PtOnvifRecording *choose(const GPtrArray *all, const Run *r, Size own, Size main) {
 	PtOnvifTrackKind kind = !strcmp(r->job.stream, "audio") ? PT_ONVIF_TRACK_AUDIO : PT_ONVIF_TRACK_VIDEO;
 	bool sub = !strcmp(r->job.stream, "sub");
 	const PtOnvifRecording *best = NULL;
@@ -438,8 +456,10 @@ static const PtOnvifRecording *choose(const GPtrArray *all, const Run *r, int wi
 			has |= ((const PtOnvifTrack *)g_ptr_array_index(recording->tracks, k))->kind == kind;
 		if (!has)
 			continue;
-		if (kind == PT_ONVIF_TRACK_VIDEO && width && recording->width == width && recording->height == height)
+		if (kind == PT_ONVIF_TRACK_VIDEO && is_of_size(recording, own))
 			return recording;
+		if (sub && is_of_size(recording, main))
+			continue;
 		if (!best || sub) /* those with the highest resolution come first */
 			best = recording;
 	}
@@ -477,14 +497,12 @@ static void on_recordings(void *user, const GPtrArray *recordings, const GError 
 		back_to_books(r, error);
 		return;
 	}
-	PtStream *stream = pt_cameras_stream(r->owner->env.cameras, r->job.camera, r->job.stream);
-	PtFormat *format = stream ? pt_stream_get_format(stream, 0) : NULL;
-	const PtOnvifRecording *chosen = choose(recordings, r, format ? format->width : 0, format ? format->height : 0);
-	pt_format_unref(format);
-	pt_stream_unref(stream);
+	Size own = size_of(r->owner, r->job.camera, r->job.stream), main = size_of(r->owner, r->job.camera, "main");
+	const PtOnvifRecording *chosen = choose(recordings, r, own, main);
 	if (!chosen) {
 		g_autoptr(GError) none = NULL;
-		pt_error_set(&none, NOT_FOUND, "the camera has no recording with such a track");
+		pt_error_set(&none, NOT_FOUND, "the camera records nothing on its card that is of the stream %s",
+		             r->job.stream);
 		back_to_books(r, none);
 		return;
 	}
