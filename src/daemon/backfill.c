@@ -312,12 +312,12 @@ static void judge(Run *r) {
 	} else if (hopeless || job->tries >= PT_BACKFILL_TRIES ||
 	           (nothing && job->tries >= 3 && now - job->end_ns > YOUNG_NS) || (nothing && job->tries >= 8)) {
 		job->state = job->frames ? PT_JOB_PARTLY : PT_JOB_IMPOSSIBLE;
-		if (nothing)
+		if (!r->error)
 			g_strlcpy(job->reason, "the camera's card has no footage of it", sizeof job->reason);
 	} else {
 		job->state = PT_JOB_FOUND;
 		job->due_ns = now + pt_backfill_pause_ns(job->tries);
-		if (nothing)
+		if (!r->error)
 			g_strlcpy(job->reason, "the camera's card has no footage of it (yet)", sizeof job->reason);
 	}
 	note_job(b, job);
