@@ -3,12 +3,13 @@
 once, at its time. A node with a card and a hub, on a cable of their own; the proof is the clock that is burnt into the picture."""
 import os
 import random
+import sqlite3
 import subprocess
 import time
 
 import numpy as np
 import pytest
-from hub import LONG, format_time
+from hub import LONG, Farm, Hub, format_time
 from testpicture import read_time
 from wire import Wire, WiredHub, WiredNode
 
@@ -92,3 +93,23 @@ def test_rounds(site, tmp_path):
     hub.assert_nothing_silent("gate")
     hub.stop()
     hub.assert_sound()
+
+
+def test_index_of_an_older_version(tmp_path):
+    """An index that was made before there was such a thing as fetched footage is taken over as it is."""
+    with Farm() as farm, Hub(f"cameras:\n  gate: {{ source: '{farm.url()}' }}\n") as hub:
+        hub.wait_recording("gate")
+        hub.stop()
+        db = sqlite3.connect(hub.archive / "index.db")
+        before = db.execute("SELECT id, path FROM segment ORDER BY id").fetchall()
+        db.executescript("""DROP INDEX segment_fetched; ALTER TABLE segment DROP COLUMN fetched; ALTER TABLE gap DROP COLUMN cause;
+            DROP TABLE job; DROP TABLE fetching; PRAGMA user_version=1;""")
+        db.close()
+        hub.start()
+        hub.wait_recording("gate")
+        assert not hub.get("/api/backfill")["jobs"]
+        hub.stop()
+        db = sqlite3.connect(hub.archive / "index.db")
+        assert db.execute("SELECT id, path FROM segment ORDER BY id").fetchall()[:len(before)] == before
+        db.close()
+        hub.assert_sound()
