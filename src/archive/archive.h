@@ -9,9 +9,10 @@ typedef struct PtArchive PtArchive;
 
 /* What is kept how long. 0 = no such limit. */
 typedef struct {
-	int64_t age_ns;     /* whole segments older than this go */
-	int64_t max_age_ns; /* they go even when a rule keeps them; a named person's hold stays */
-	int64_t ring_ns;    /* not 0: footage older than this goes unless something asked for it (record: events) */
+	int64_t age_ns;       /* whole segments older than this go */
+	int64_t max_age_ns;   /* they go even when a rule keeps them; a named person's hold stays */
+	int64_t camera_bytes; /* all footage of the camera together; the same in the policies of all its series */
+	int64_t ring_ns;      /* not 0: footage older than this goes unless something asked for it (record: events) */
 } PtKeepPolicy;
 
 typedef struct {

@@ -421,6 +421,49 @@ static void test_ring(Fixture *f, gconstpointer unused) {
 	pt_retention_free(r);
 }
 
+/* keep.size of a camera: the oldest of all its series together, and of no other camera. */
+static void test_camera_size(Fixture *f, gconstpointer unused) {
+	static const char *const names[][2] = {{"gate", "main"}, {"gate", "sub"}, {"yard", "main"}};
+	PtStore *store = pt_archive_store(f->archive);
+	int64_t series[3];
+	for (unsigned i = 0; i < 3; i++) {
+		series[i] = pt_store_series(store, names[i][0], names[i][1], NULL);
+		for (int k = 0; k < 10; k++) {
+			PtSegmentRow row = {.id = pt_store_new_id(store),
+			                    .series = series[i],
+			                    .start_ns = T0 + (k * 60 + i * 20) * S,
+			                    .end_ns = T0 + (k * 60 + i * 20 + 59) * S,
+			                    .bytes = 1000};
+			g_snprintf(row.path, sizeof row.path, "%s/%s/%d.mp4", names[i][0], names[i][1], k);
+			g_assert_true(pt_store_put_segment(store, &row, NULL));
+		}
+	}
+	PtKeepRow kept = {
+	    .id = pt_store_new_id(store), .camera = "gate", .start_ns = T0, .end_ns = T0 + 10 * S, .person = true};
+	g_assert_true(pt_store_put_keep(store, &kept, NULL));
+	PtRetention *r = pt_retention_new(store, f->dir, &(PtRetentionParams){0});
+	for (unsigned i = 0; i < 3; i++)
+		pt_retention_set(r, names[i][0], names[i][1], &(PtKeepPolicy){.camera_bytes = i < 2 ? 8000 : 0});
+	pt_retention_run(r, T0 + 3600 * S);
+	g_assert_cmpint(pt_store_camera_bytes(store, "gate"), ==, 8000);
+	g_assert_cmpint(pt_store_camera_bytes(store, "yard"), ==, 10000);
+	g_autoptr(GArray) main = pt_store_segments(store, series[0], 0, INT64_MAX, NULL),
+	                  sub = pt_store_segments(store, series[1], 0, INT64_MAX, NULL);
+	g_assert_cmpuint(main->len, ==, 4); /* the kept one and the newest three */
+	g_assert_cmpuint(sub->len, ==, 4);
+	g_assert_cmpint(g_array_index(main, PtSegmentRow, 0).start_ns, ==, T0);
+	/* what is kept does not fit: it is told, and stays */
+	pt_retention_set(r, "gate", "main", &(PtKeepPolicy){.camera_bytes = 500});
+	pt_retention_set(r, "gate", "sub", &(PtKeepPolicy){.camera_bytes = 500});
+	pt_retention_run(r, T0 + 3600 * S);
+	pt_retention_run(r, T0 + 3610 * S);
+	char text[200];
+	pt_retention_get_crowded(r, text, sizeof text);
+	g_assert_nonnull(strstr(text, "keep.size of camera gate"));
+	g_assert_cmpint(pt_store_camera_bytes(store, "gate"), ==, 1000);
+	pt_retention_free(r);
+}
+
 static void test_vanish(Fixture *f, gconstpointer unused) {
 	push(f, 30);
 	pt_writer_flush(pt_archive_writer(f->archive));
@@ -480,6 +523,7 @@ int main(int argc, char **argv) {
 	ADD("retention", test_retention);
 	ADD("ring", test_ring);
 	ADD("crowded", test_crowded);
+	ADD("camera-size", test_camera_size);
 	ADD("vanish", test_vanish);
 	return g_test_run();
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "archive/recorder.h"
+#include "archive/standby.h"
 #include "base/clock.h"
 #include <string.h>
 
@@ -180,6 +181,12 @@ static void on_sample(PtSink *sink, PtSample *sample) {
 	g_mutex_unlock(&r->lock);
 }
 
+static PtGapCause cause_of(PtStreamState state, const char *reason) {
+	if (!g_strcmp0(reason, pt_gap_on_loss))
+		return PT_GAP_POLICY;
+	return state == PT_STREAM_IDLE ? PT_GAP_HUB : PT_GAP_NETWORK;
+}
+
 static void on_state(PtSink *sink, PtStreamState state, const char *reason, int64_t wall_ns) {
 	PtRecorder *r = (PtRecorder *)sink;
 	if (state == PT_STREAM_LIVE || state == PT_STREAM_CONNECTING)
@@ -193,7 +200,7 @@ static void on_state(PtSink *sink, PtStreamState state, const char *reason, int6
 		t->connected = false;
 		t->fresh = true;
 		if (i == PT_KIND_VIDEO || t->format)
-			pt_writer_gap(r->writer, t->series, wall_ns, state == PT_STREAM_IDLE ? PT_GAP_HUB : PT_GAP_NETWORK,
+			pt_writer_gap(r->writer, t->series, wall_ns, cause_of(state, reason),
 			              reason ? reason : "the stream was switched off", true);
 	}
 	g_mutex_unlock(&r->lock);

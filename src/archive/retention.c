@@ -199,11 +199,15 @@ static bool delete_segments(PtRetention *r, GArray *rows, int64_t *ret_bytes) {
 	return true;
 }
 
-/* Deletes closed segments of one series (0: all) that began in [from, before), up to so many bytes. Returns bytes freed. */
-static int64_t delete_between(Pass *p, int64_t series, int64_t from, int64_t before_ns, Cause cause, int64_t want_bytes) {
+/* Deletes closed segments of a camera (NULL: see series) or of one series (0: all) that began in [from, before), up to so
+ * many bytes. Returns bytes freed. */
+static int64_t delete_between(Pass *p, const char *camera, int64_t series, int64_t from, int64_t before_ns, Cause cause,
+                              int64_t want_bytes) {
+	PtStore *store = p->retention->store;
 	int64_t freed = 0;
 	while (freed < want_bytes) {
-		g_autoptr(GArray) rows = pt_store_oldest_segments(p->retention->store, series, from, before_ns, BATCH, NULL);
+		g_autoptr(GArray) rows = camera ? pt_store_oldest_of_camera(store, camera, from, before_ns, BATCH, NULL)
+		                                : pt_store_oldest_segments(store, series, from, before_ns, BATCH, NULL);
 		g_autoptr(GArray) doomed = g_array_new(FALSE, FALSE, sizeof(PtSegmentRow));
 		int64_t bytes = 0;
 		if (!rows || !rows->len)
@@ -227,7 +231,7 @@ static int64_t delete_between(Pass *p, int64_t series, int64_t from, int64_t bef
 }
 
 static int64_t delete_until(Pass *p, int64_t series, int64_t before_ns, Cause cause, int64_t want_bytes) {
-	return delete_between(p, series, INT64_MIN, before_ns, cause, want_bytes);
+	return delete_between(p, NULL, series, INT64_MIN, before_ns, cause, want_bytes);
 }
 
 /* What rules and motion kept may be months of segments: they are not looked at in each pass. */
@@ -239,12 +243,19 @@ static void delete_ring(Pass *p, const PtSeriesRow *s, int64_t ring_ns, bool ful
 	if (e && e->ring_from_ns && e->ring_from_ns < before && !full)
 		from = e->ring_from_ns;
 	g_mutex_unlock(&r->lock);
-	delete_between(p, s->id, from, before, BY_RING, INT64_MAX);
+	delete_between(p, NULL, s->id, from, before, BY_RING, INT64_MAX);
 	g_mutex_lock(&r->lock);
 	e = find_entry(r, s->camera, s->stream);
 	if (e)
 		e->ring_from_ns = before - OVERLAP_NS;
 	g_mutex_unlock(&r->lock);
+}
+
+/* What the policies of its series allow all footage of a camera together. Returns by how much it is more after all that may
+ * go has gone. */
+static int64_t fit_camera(Pass *p, const char *camera, int64_t limit) {
+	int64_t over = pt_store_camera_bytes(p->retention->store, camera) - limit;
+	return over > 0 ? over - delete_between(p, camera, 0, INT64_MIN, INT64_MAX, BY_AGE, over) : 0;
 }
 
 static int64_t over_size(PtRetention *r) {
@@ -263,12 +274,18 @@ static int64_t over_free(PtRetention *r) {
 
 /* After a pass: limits that are not met, twice in a row, since nothing may be deleted for them. Told once, and once when it
  * is over. */
-static void tell_crowded(PtRetention *r) {
+static void tell_crowded(PtRetention *r, const char *camera) {
 	int64_t size = over_size(r), space = over_free(r);
 	char text[sizeof r->crowded] = "";
 	g_autofree char *by = pt_units_about_size((uint64_t)MAX(size > 0 ? size : space, 0));
-	r->missed = size > 0 || space > 0 ? r->missed + 1 : 0;
-	if (r->missed >= 2)
+	r->missed = size > 0 || space > 0 || camera ? r->missed + 1 : 0;
+	if (r->missed >= 2 && size <= 0 && space <= 0)
+		g_snprintf(
+		    text, sizeof text,
+		    "keep.size of camera %s cannot be met: all that is left is kept or being recorded. Release what is "
+		    "kept, or give it more room",
+		    camera);
+	else if (r->missed >= 2)
 		g_snprintf(
 		    text, sizeof text,
 		    "%s cannot be met by %s: all that is left is kept or being recorded. Release what is kept, or give "
@@ -322,6 +339,7 @@ void pt_retention_run(PtRetention *r, int64_t now_ns) {
 	p.series = pt_store_all_series(r->store, false, NULL);
 	if (p.keeps && p.series) {
 		sort_keeps(&p);
+		const char *crowded = NULL; /* a camera that cannot be fitted */
 		bool full = p.keeps->len < r->n_keeps || now_ns - r->full_ns > FULL_NS || now_ns < r->full_ns;
 		if (full)
 			r->full_ns = now_ns;
@@ -335,14 +353,17 @@ void pt_retention_run(PtRetention *r, int64_t now_ns) {
 				delete_until(&p, s->id, now_ns - policy.age_ns, BY_AGE, INT64_MAX);
 			if (policy.max_age_ns)
 				delete_until(&p, s->id, now_ns - policy.max_age_ns, BY_MAX_AGE, INT64_MAX);
+			bool seen = i && !strcmp(s->camera, g_array_index(p.series, PtSeriesRow, i - 1).camera);
+			if (policy.camera_bytes && !seen && fit_camera(&p, s->camera, policy.camera_bytes) > 0)
+				crowded = s->camera;
 			int64_t oldest = s->first_ns;
-			if (policy.age_ns || policy.ring_ns)
+			if (policy.age_ns || policy.ring_ns || policy.camera_bytes)
 				forget_gaps(r, s->id, oldest);
 		}
 		int64_t want = MAX(over_size(r), over_free(r));
 		if (want > 0)
 			delete_until(&p, 0, INT64_MAX, BY_AGE, want);
-		tell_crowded(r);
+		tell_crowded(r, crowded);
 		forget_old_keeps(&p);
 		make_reserve(r);
 	}

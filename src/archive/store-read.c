@@ -104,6 +104,28 @@ GArray *pt_store_oldest_segments(PtStore *store, int64_t series, int64_t from_ns
 	                       "iii", from_ns, before_ns, (int64_t)limit);
 }
 
+GArray *pt_store_oldest_of_camera(PtStore *store, const char *camera, int64_t from_ns, int64_t before_ns, unsigned limit,
+                                  GError **error) {
+	return pt_store_select(store, sizeof(PtSegmentRow), read_segment, error,
+	                       "SELECT " SEGMENT_COLUMNS
+	                       " FROM segment WHERE series IN (SELECT id FROM series WHERE camera=?1) AND start_ns>=?2"
+	                       " AND start_ns<?3 AND NOT open ORDER BY start_ns LIMIT ?4",
+	                       "siii", camera, from_ns, before_ns, (int64_t)limit);
+}
+
+static void read_number(sqlite3_stmt *st, GArray *rows) {
+	int64_t value = sqlite3_column_int64(st, 0);
+	g_array_append_val(rows, value);
+}
+
+int64_t pt_store_camera_bytes(PtStore *store, const char *camera) {
+	g_autoptr(GArray) sum = pt_store_select(store, sizeof(int64_t), read_number, NULL,
+	                                        "SELECT sum(bytes) FROM segment"
+	                                        " WHERE series IN (SELECT id FROM series WHERE camera=?1)",
+	                                        "s", camera);
+	return sum && sum->len ? g_array_index(sum, int64_t, 0) : 0;
+}
+
 int pt_store_neighbour(PtStore *store, int64_t series, int64_t start_ns, bool later, PtSegmentRow *ret, GError **error) {
 	static const char earlier_sql[] = "SELECT " SEGMENT_COLUMNS " FROM segment WHERE series=?1 AND start_ns<?2"
 	                                  " ORDER BY start_ns DESC LIMIT 1",

@@ -96,7 +96,11 @@ GArray *pt_store_oldest_segments(PtStore *store, int64_t series, int64_t from_ns
                                  GError **error);
 /* The segment of a series that begins next after start_ns, or last before it. 1: there is one, 0: none, -1: error. */
 int pt_store_neighbour(PtStore *store, int64_t series, int64_t start_ns, bool later, PtSegmentRow *ret, GError **error);
-int64_t pt_store_total_bytes(PtStore *store); /* of all segments, kept up to date by the database */
+/* The same of all series of a camera. */
+GArray *pt_store_oldest_of_camera(PtStore *store, const char *camera, int64_t from_ns, int64_t before_ns, unsigned limit,
+                                  GError **error);
+int64_t pt_store_camera_bytes(PtStore *store, const char *camera); /* of its segments; 0 on error */
+int64_t pt_store_total_bytes(PtStore *store);                      /* of all segments, kept up to date by the database */
 GArray *pt_store_gaps(PtStore *store, int64_t series, int64_t from_ns, int64_t to_ns, GError **error);
 GArray *pt_store_keeps(PtStore *store, const char *camera, GError **error); /* NULL: of all cameras */
 bool pt_store_has_path(PtStore *store, const char *path);

@@ -43,6 +43,15 @@ static void print_microphone(const char *camera, JsonObject *microphone) {
 		printf("%-14s       %s\n", "", pt_cli_member(microphone, "reason"));
 }
 
+/* Of `record: on-loss`: what is left to the hub that takes it. */
+static void print_on_loss(const char *camera, JsonObject *on_loss) {
+	static const char *const names[] = {"main", "sub"};
+	for (int k = 0; k < 2; k++)
+		if (json_object_has_member(on_loss, names[k]))
+			printf("%-14s %-5s on-loss: %s\n", camera, names[k],
+			       strcmp(pt_cli_member(on_loss, names[k]), "waiting") ? "records" : "a hub records it");
+}
+
 static void print_lines(const char *what, JsonObject *o, const char *name) {
 	JsonArray *lines = json_object_has_member(o, name) ? json_object_get_array_member(o, name) : NULL;
 	for (guint i = 0; lines && i < json_array_get_length(lines); i++)
@@ -84,6 +93,8 @@ int pt_cli_state(int argc, char **argv) {
 				             json_object_get_object_member(streams, names[k]));
 		if (json_object_has_member(c, "microphone"))
 			print_microphone(pt_cli_member(c, "name"), json_object_get_object_member(c, "microphone"));
+		if (json_object_has_member(c, "on_loss"))
+			print_on_loss(pt_cli_member(c, "name"), json_object_get_object_member(c, "on_loss"));
 		if (json_object_has_member(c, "onvif"))
 			print_onvif(json_object_get_object_member(c, "onvif"));
 	}

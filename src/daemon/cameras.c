@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/cameras.h"
+#include "archive/standby.h"
 #include "base/clock.h"
 #include "daemon/camera-motion.h"
 #include "daemon/camera-onvif.h"
@@ -15,7 +16,8 @@ typedef struct {
 	char *location;   /* where the source plays from; NULL: not known (yet) */
 	PtSource *source; /* NULL: none */
 	PtRecorder *recorder;
-	PtSink watch; /* tells the bus when it is lost and when it is back */
+	PtStandby *standby; /* between stream and recorder; NULL: all is recorded */
+	PtSink watch;       /* tells the bus when it is lost and when it is back */
 	PtCameras *owner;
 	char *camera;
 	PtStreamState told;       /* pushing thread only */
@@ -117,7 +119,9 @@ static Feed *feed_new(PtCameras *c, const Camera *camera, const char *location, 
 	if (record_mode(s, main) == PT_RECORD_NEVER || !c->env.archive)
 		return feed;
 	g_autoptr(GError) error = NULL;
-	feed->recorder = pt_archive_record(c->env.archive, feed->stream,
+	if (record_mode(s, main) == PT_RECORD_ON_LOSS)
+		feed->standby = pt_standby_new(feed->stream, c->env.clock);
+	feed->recorder = pt_archive_record(c->env.archive, feed->standby ? pt_standby_stream(feed->standby) : feed->stream,
 	                                   &(PtRecorderParams){.camera = camera->name,
 	                                                       .video = name,
 	                                                       .audio = main && records_sound(s) ? "audio" : NULL,
@@ -215,7 +219,9 @@ static void feed_stop(PtCameras *c, Feed *feed, PtGapCause cause, const char *re
 	if (!feed)
 		return;
 	/* the recorder first: what the source says while it ends is not the reason of the gap */
+	pt_standby_end(feed->standby);
 	pt_archive_stop(c->env.archive, feed->recorder, cause, reason);
+	pt_standby_free(feed->standby);
 	stop_microphone(feed);
 	pt_source_stop(feed->source);
 	pt_stream_remove_sink(&feed->watch);
@@ -253,6 +259,7 @@ static void set_policies(PtCameras *c, const PtSite *site, const PtSiteCamera *s
 		                     : s->record_main == PT_RECORD_EVENTS;
 		PtKeepPolicy policy = {.age_ns = s->keep_ns ? s->keep_ns : site->archive_keep_ns,
 		                       .max_age_ns = s->max_keep_ns,
+		                       .camera_bytes = (int64_t)s->keep_bytes,
 		                       .ring_ns = ring ? before + RING_SPARE_NS : 0};
 		pt_archive_set_policy(c->env.archive, s->name, names[i], &policy);
 	}
@@ -536,6 +543,22 @@ static void describe_microphone(PtStream *stream, JsonBuilder *b) {
 	pt_stream_stats_clear(&stats);
 }
 
+/* Of `record: on-loss`, by stream: whether it records. */
+static void describe_standby(const Camera *camera, JsonBuilder *b) {
+	const Feed *const feeds[] = {camera->main, camera->sub};
+	bool any = false;
+	for (int k = 0; k < 2; k++) {
+		if (!feeds[k] || !feeds[k]->standby)
+			continue;
+		if (!any)
+			pt_json_object(b, "on_loss");
+		any = true;
+		pt_json_text(b, k ? "sub" : "main", pt_standby_records(feeds[k]->standby) ? "recording" : "waiting");
+	}
+	if (any)
+		json_builder_end_object(b);
+}
+
 void pt_cameras_describe(PtCameras *c, const char *name, JsonBuilder *b) {
 	const Camera *camera = find(c, name);
 	if (camera && camera->onvif)
@@ -544,4 +567,6 @@ void pt_cameras_describe(PtCameras *c, const char *name, JsonBuilder *b) {
 		describe_microphone(camera->main->microphone_stream, b);
 	if (camera && camera->motion)
 		pt_camera_motion_describe(camera->motion, b);
+	if (camera)
+		describe_standby(camera, b);
 }

@@ -17,6 +17,7 @@ typedef struct {
 struct PtStream {
 	int refs; /* atomic */
 	char *name;
+	_Atomic int64_t taken, missed; /* monotonic */
 
 	/* under lock; the lock is held while sinks are called */
 	GMutex lock;
@@ -205,6 +206,17 @@ PtSample *pt_stream_get_key(PtStream *stream) {
 	g_mutex_unlock(&stream->lock);
 	return key;
 }
+
+void pt_stream_note_taken(PtStream *stream, int64_t mono_ns) {
+	if (mono_ns > stream->taken)
+		stream->taken = mono_ns;
+}
+
+void pt_stream_note_missed(PtStream *stream, int64_t mono_ns) { stream->missed = mono_ns; }
+
+int64_t pt_stream_taken_ns(const PtStream *stream) { return stream->taken; }
+
+int64_t pt_stream_missed_ns(const PtStream *stream) { return stream->missed; }
 
 unsigned pt_stream_n_sinks(PtStream *stream) {
 	unsigned n = 0;

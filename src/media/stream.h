@@ -79,5 +79,11 @@ void pt_stream_get_stats(PtStream *stream, PtStreamStats *ret_stats); /* drop wi
 void pt_stream_stats_clear(PtStreamStats *stats);
 /* The newest key sample of the first video track, or NULL. A reference. */
 PtSample *pt_stream_get_key(PtStream *stream);
+/* What other programs have of it, as far as the server that sends it knows (monotonic; 0: never): when somebody last took
+ * what there was to take, and when pictures were last kept from somebody who played it, since he was too slow or went. */
+void pt_stream_note_taken(PtStream *stream, int64_t mono_ns);
+void pt_stream_note_missed(PtStream *stream, int64_t mono_ns);
+int64_t pt_stream_taken_ns(const PtStream *stream); /* without a lock: for sinks */
+int64_t pt_stream_missed_ns(const PtStream *stream);
 /* How many sinks but the archive's look at it: a source may idle at zero. */
 unsigned pt_stream_n_sinks(PtStream *stream);

@@ -3,6 +3,8 @@
 #include "media/rtp/rtcp.h"
 #include "media/rtsp/server-internal.h"
 #include <errno.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -88,6 +90,7 @@ static bool send_wire(Peer *p) {
 		if (n < 0)
 			return false;
 		p->wire_sent += (size_t)n;
+		p->written += (size_t)n;
 		p->last_write = mono();
 	}
 	p->wire.size = p->wire_sent = 0;
@@ -135,6 +138,8 @@ void pt_peer_flush(Peer *p) {
 		if (sent < 0)
 			break;
 		p->last_write = mono();
+		if (!p->tls)
+			p->written += (size_t)sent;
 		consume(p, (size_t)sent);
 	}
 	if (p->wire.size && !p->dead && !send_wire(p) && errno != EAGAIN)
@@ -154,6 +159,13 @@ void pt_peer_flush(Peer *p) {
 
 /* ---- delivery ---- */
 
+static void count_dropped(Peer *p) {
+	p->dropped++;
+	p->server->stats.dropped_samples++;
+	if (p->stream)
+		pt_stream_note_missed(p->stream, mono());
+}
+
 static void send_udp(Peer *p, const SessionTrack *t, const PtRtpBlock *b) {
 	struct mmsghdr m[IOV];
 	struct iovec iov[IOV];
@@ -171,8 +183,7 @@ static void send_udp(Peer *p, const SessionTrack *t, const PtRtpBlock *b) {
 		int sent = sendmmsg(fd, m, n, MSG_DONTWAIT | MSG_NOSIGNAL);
 		if (sent <= 0) {
 			/* the socket's buffer is full: what does not go now is lost, as on any network */
-			p->dropped++;
-			p->server->stats.dropped_samples++;
+			count_dropped(p);
 			return;
 		}
 		i += (unsigned)sent;
@@ -247,8 +258,7 @@ void pt_peer_deliver(Peer *p, PtRtpBlock *b, uint32_t ssrc) {
 		send_udp(p, t, b);
 	if (!sent) {
 		p->waiting_key = p->has_video;
-		p->dropped++;
-		p->server->stats.dropped_samples++;
+		count_dropped(p);
 		return;
 	}
 	p->waiting_key = false;
@@ -363,13 +373,37 @@ static void ready(PtWatch *watch, uint32_t events) {
 
 /* ---- deadlines ---- */
 
+static bool is_udp(const Peer *p) {
+	for (unsigned i = 0; i < PT_STREAM_TRACKS; i++)
+		if (p->tracks[i].set && !p->tracks[i].tcp)
+			return true;
+	return false;
+}
+
+/* Whether a player of pictures has what was sent. A cable that was cut shows by bytes that nobody acknowledges, long before the socket
+ * dies; over UDP there are only the player's reports, each good until the next one is due. */
+static void note_taken(Peer *p, int64_t now) {
+	int waiting = 0;
+	if (p->state != SESSION_PLAYING || !p->stream || !p->has_video || p->watch.fd < 0)
+		return;
+	if (is_udp(p)) {
+		pt_stream_note_taken(p->stream, MIN(p->last_sign + PT_REPORT_NS, now));
+		return;
+	}
+	if (ioctl(p->watch.fd, SIOCOUTQ, &waiting))
+		return;
+	uint64_t arrived = p->written - (uint64_t)waiting;
+	if (arrived != p->arrived || !(waiting || p->queue_bytes || p->wire.size))
+		pt_stream_note_taken(p->stream, now);
+	p->arrived = arrived;
+}
+
 static void check_deadlines(PtTimer *timer) {
 	Peer *p = (Peer *)((char *)timer - offsetof(Peer, timer));
 	PtRtspServer *server = p->server;
 	int64_t now = mono();
-	bool udp = false;
-	for (unsigned i = 0; i < PT_STREAM_TRACKS; i++)
-		udp |= p->tracks[i].set && !p->tracks[i].tcp;
+	bool udp = is_udp(p);
+	note_taken(p, now);
 	/* who plays over TCP shows that it lives by taking what is sent; footage of the past comes to an end, and who looks
 	 * at it may let it wait */
 	bool silent = now - p->last_sign > PT_PEER_IDLE_NS;

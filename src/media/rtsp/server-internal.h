@@ -112,6 +112,7 @@ struct Peer {
 	int64_t message_since; /* monotonic, of the first byte of an unfinished request; 0: none */
 	int64_t last_sign;     /* of life */
 	int64_t last_write;
+	uint64_t written, arrived; /* bytes given to the TCP socket; of them, what its other end had at the last look */
 	bool any_request;
 
 	PtTls *tls; /* NULL: plain */

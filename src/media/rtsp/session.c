@@ -260,13 +260,20 @@ static void do_describe(Peer *p, const PtRtspMessage *m, const char *cseq) {
 
 /* ---- SETUP ---- */
 
+/* What it would have been sent from here on, and what was on its way, it may never have. */
+static void stop_playing(Peer *p) {
+	if (p->state == SESSION_PLAYING && p->stream)
+		pt_stream_note_missed(p->stream, pt_mono_ns(pt_clock_system()));
+	p->state = SESSION_NONE;
+}
+
 void pt_session_clear(Peer *p) {
+	stop_playing(p);
 	pt_feed_leave(p);
 	memset(p->tracks, 0, sizeof p->tracks);
 	g_clear_pointer(&p->stream, pt_stream_unref);
 	g_clear_pointer(&p->path, g_free);
 	g_clear_pointer(&p->replay, pt_replay_free);
-	p->state = SESSION_NONE;
 	p->has_video = p->waiting_key = false;
 	describe_clear(p);
 }
@@ -467,6 +474,7 @@ static void do_play(Peer *p, const PtRtspMessage *m, const char *cseq) {
 	}
 	if (p->state != SESSION_PLAYING) {
 		p->state = SESSION_PLAYING;
+		pt_stream_note_taken(p->stream, pt_mono_ns(pt_clock_system()));
 		p->waiting_key = p->has_video;
 		for (unsigned i = 0; i < PT_STREAM_TRACKS; i++) {
 			p->tracks[i].reported = false;
@@ -490,6 +498,7 @@ static void do_play(Peer *p, const PtRtspMessage *m, const char *cseq) {
 static void do_pause(Peer *p, const PtRtspMessage *m, const char *cseq) {
 	if (!own_session(p, m, cseq) || (p->replay && still_busy(p, cseq)))
 		return;
+	stop_playing(p);
 	p->state = SESSION_READY;
 	if (p->replay)
 		pt_replay_pause(p->replay);
