@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "archive/archive.h"
+#include "archive/card.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include <errno.h>
@@ -10,7 +11,7 @@
 #include <unistd.h>
 
 struct PtArchive {
-	char *path;
+	char *path, *card, *card_identity;
 	int lock_fd;
 	PtStore *store;
 	PtWriter *writer;
@@ -18,6 +19,7 @@ struct PtArchive {
 	void *user;
 	void (*problem)(void *user, const char *what);
 	void (*crowded)(void *user, const char *what);
+	void (*recovered)(void *user, const PtRecovery *recovery);
 
 	GMutex lock;
 	GPtrArray *recorders; /* under lock */
@@ -68,6 +70,8 @@ static bool take_directory(PtArchive *a, GError **error) {
 	if (!pt_archive_make_directory(a->path, error))
 		return false;
 	g_autofree char *lock = g_build_filename(a->path, ".lock", NULL);
+	if (a->lock_fd >= 0)
+		close(a->lock_fd);
 	a->lock_fd = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
 	if (a->lock_fd < 0) {
 		pt_error_set(error, DISK, "archive: open %s: %s", lock, g_strerror(errno));
@@ -80,13 +84,14 @@ static bool take_directory(PtArchive *a, GError **error) {
 	return true;
 }
 
-static bool open_index(PtArchive *a, const char *db, PtRecovery *recovery, GError **error) {
+static bool open_index(PtArchive *a, PtRecovery *recovery, GError **error) {
+	g_autofree char *db = g_build_filename(a->path, "index.db", NULL);
+	*recovery = (PtRecovery){0};
 	for (int try = 0;; try++) {
 		g_autoptr(GError) why = NULL;
-		a->store = pt_store_open(db, &why);
-		if (a->store && pt_archive_recover(a->store, a->path, recovery, &why))
+		if (pt_store_reopen(a->store, &why) && pt_archive_recover(a->store, a->path, recovery, &why))
 			return true;
-		g_clear_pointer(&a->store, pt_store_free);
+		pt_store_close(a->store);
 		/* recording does not wait for somebody who mends an index that can be made again */
 		if (try || !g_error_matches(why, PT_ERROR, PT_ERROR_INVALID) || !pt_store_put_aside(db, NULL)) {
 			g_propagate_error(error, g_steal_pointer(&why));
@@ -96,6 +101,23 @@ static bool open_index(PtArchive *a, const char *db, PtRecovery *recovery, GErro
 	}
 }
 
+static bool take_medium(PtArchive *a, PtRecovery *recovery, GError **error) {
+	return (!a->card || pt_card_take(a->card, a->path, a->card_identity, error)) && take_directory(a, error) &&
+	       open_index(a, recovery, error);
+}
+
+/* The writer's thread: what is mounted now is not what was. */
+static bool on_medium(void *user, GError **error) {
+	PtArchive *a = user;
+	PtRecovery recovery;
+	pt_store_close(a->store);
+	if (!take_medium(a, &recovery, error))
+		return false;
+	if (a->recovered)
+		a->recovered(a->user, &recovery);
+	return true;
+}
+
 PtArchive *pt_archive_open(const PtArchiveParams *params, PtRecovery *ret_recovery, GError **error) {
 	PtArchive *a = g_new0(PtArchive, 1);
 	a->lock_fd = -1;
@@ -103,11 +125,18 @@ PtArchive *pt_archive_open(const PtArchiveParams *params, PtRecovery *ret_recove
 	a->user = params->user;
 	a->problem = params->problem;
 	a->crowded = params->crowded;
+	a->recovered = params->recovered;
+	a->card = g_strdup(params->card);
+	a->card_identity = g_strdup(params->card_identity);
 	g_mutex_init(&a->lock);
 	a->recorders = g_ptr_array_new();
 	PtRecovery recovery = {0};
 	g_autofree char *db = g_build_filename(a->path, "index.db", NULL);
-	if (!take_directory(a, error) || !open_index(a, db, &recovery, error)) {
+	g_autoptr(GError) why = NULL;
+	a->store = pt_store_new(db);
+	bool there = take_medium(a, &recovery, &why);
+	if (!there && (!a->card || g_error_matches(why, PT_ERROR, PT_ERROR_BUSY))) {
+		g_propagate_error(error, g_steal_pointer(&why));
 		pt_archive_free(a);
 		return NULL;
 	}
@@ -119,9 +148,13 @@ PtArchive *pt_archive_open(const PtArchiveParams *params, PtRecovery *ret_recove
 	                                                     .free_percent = params->free_percent,
 	                                                     .user = a,
 	                                                     .crowded = on_crowded});
-	a->writer =
-	    pt_writer_new(a->path, a->store, params->sync_ns,
-	                  &(PtWriterHooks){.user = a, .tick = on_tick, .problem = on_problem, .disk_full = on_disk_full});
+	a->writer = pt_writer_new(a->path, a->store, params->sync_ns,
+	                          &(PtWriterHooks){.user = a,
+	                                           .tick = on_tick,
+	                                           .problem = on_problem,
+	                                           .disk_full = on_disk_full,
+	                                           .medium = a->card ? on_medium : NULL,
+	                                           .no_medium = !there});
 	return a;
 }
 
@@ -137,6 +170,8 @@ void pt_archive_free(PtArchive *a) {
 	g_ptr_array_unref(a->recorders);
 	g_mutex_clear(&a->lock);
 	g_free(a->path);
+	g_free(a->card);
+	g_free(a->card_identity);
 	g_free(a);
 }
 

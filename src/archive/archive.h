@@ -15,18 +15,6 @@ typedef struct {
 	int64_t ring_ns;      /* not 0: footage older than this goes unless something asked for it (record: events) */
 } PtKeepPolicy;
 
-typedef struct {
-	const char *path;
-	int64_t sync_ns;     /* how much a power cut may cost, see PtWriter */
-	int64_t max_bytes;   /* of all segments; 0 = no limit */
-	double free_percent; /* of the file system, left free; 0 = no limit */
-	int64_t free_bytes;  /* likewise */
-	void *user;
-	void (*problem)(void *user, const char *what); /* a sentence, NULL when well again; from any thread */
-	void (*crowded)(void *user,
-	                const char *what); /* limits that cannot be met, since all that is left is kept; likewise */
-} PtArchiveParams;
-
 /* What opening found and mended. */
 typedef struct {
 	unsigned recovered; /* segments that were open, now whole */
@@ -36,10 +24,27 @@ typedef struct {
 	bool damaged;       /* the index was: it was put aside and made anew from the files */
 } PtRecovery;
 
+typedef struct {
+	const char *path;
+	const char *card;          /* where the medium that holds it is mounted, if that may go and come back; else NULL */
+	const char *card_identity; /* file that tells whose card it is, elsewhere; see pt_card_take() */
+	int64_t sync_ns;           /* how much a power cut may cost, see PtWriter */
+	int64_t max_bytes;         /* of all segments; 0 = no limit */
+	double free_percent;       /* of the file system, left free; 0 = no limit */
+	int64_t free_bytes;        /* likewise */
+	void *user;
+	void (*problem)(void *user, const char *what); /* a sentence, NULL when well again; from any thread */
+	void (*recovered)(void *user,
+	                  const PtRecovery *recovery); /* with a card: what its return found and mended; likewise */
+	void (*crowded)(void *user,
+	                const char *what); /* limits that cannot be met, since all that is left is kept; likewise */
+} PtArchiveParams;
+
 /* mkdir -p, and on the medium when it returns: the footage in it is worth no more than its name. */
 bool pt_archive_make_directory(const char *path, GError **error);
 
-/* Takes the directory (BUSY when another process has it), recovers what a crash left. Blocks on the disk. */
+/* Without its card it is open all the same: it waits, and tells so as a problem.
+ * Takes the directory (BUSY when another process has it), recovers what a crash left. Blocks on the disk. */
 PtArchive *pt_archive_open(const PtArchiveParams *params, PtRecovery *ret_recovery, GError **error);
 void pt_archive_free(PtArchive *archive); /* all recorders must be stopped; takes NULL */
 

@@ -154,7 +154,9 @@ static bool is_kept(const Pass *p, const char *camera, const PtSegmentRow *s, Ca
 static void make_reserve(PtRetention *r) {
 	g_autofree char *path = g_build_filename(r->root, RESERVE_NAME, NULL);
 	struct statvfs fs;
-	if (!access(path, F_OK) || statvfs(r->root, &fs) || (int64_t)fs.f_bavail * (int64_t)fs.f_frsize < 4 * RESERVE_BYTES)
+	g_autofree char *index = g_build_filename(r->root, "index.db", NULL); /* without it this is not the archive's disk */
+	if (!access(path, F_OK) || access(index, F_OK) || statvfs(r->root, &fs) ||
+	    (int64_t)fs.f_bavail * (int64_t)fs.f_frsize < 4 * RESERVE_BYTES)
 		return;
 	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
 	if (fd < 0)

@@ -41,7 +41,10 @@ struct PtStore {
 	unsigned counter;
 
 	GMutex readers_lock;
-	sqlite3 *readers[PT_STORE_READERS]; /* idle ones, under readers_lock */
+	/* under readers_lock */
+	sqlite3 *readers[PT_STORE_READERS]; /* idle ones */
+	unsigned opening;                   /* counts, so that none of an earlier one is taken back */
+	bool open;
 };
 
 sqlite3 *pt_store_connect(const char *path, int flags, GError **error);

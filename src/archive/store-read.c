@@ -5,18 +5,22 @@
 
 #define SEGMENT_MAX_NS (600 * PT_NS_PER_S) /* no segment is longer */
 
-static sqlite3 *borrow(PtStore *store, GError **error) {
+static sqlite3 *borrow(PtStore *store, unsigned *ret_opening, GError **error) {
 	sqlite3 *db = NULL;
 	g_mutex_lock(&store->readers_lock);
 	for (int i = 0; i < PT_STORE_READERS && !db; i++)
 		db = g_steal_pointer(&store->readers[i]);
+	bool open = store->open;
+	*ret_opening = store->opening;
 	g_mutex_unlock(&store->readers_lock);
-	return db ? db : pt_store_connect(store->path, SQLITE_OPEN_READWRITE, error);
+	if (!open)
+		pt_store_fail(NULL, "read", error);
+	return db || !open ? db : pt_store_connect(store->path, SQLITE_OPEN_READWRITE, error);
 }
 
-static void give_back(PtStore *store, sqlite3 *db) {
+static void give_back(PtStore *store, sqlite3 *db, unsigned opening) {
 	g_mutex_lock(&store->readers_lock);
-	for (int i = 0; i < PT_STORE_READERS && db; i++)
+	for (int i = 0; i < PT_STORE_READERS && db && opening == store->opening; i++)
 		if (!store->readers[i])
 			store->readers[i] = g_steal_pointer(&db);
 	g_mutex_unlock(&store->readers_lock);
@@ -25,7 +29,8 @@ static void give_back(PtStore *store, sqlite3 *db) {
 
 GArray *pt_store_select(PtStore *store, size_t row_size, PtStoreReadRow read_row, GError **error, const char *sql,
                         const char *format, ...) {
-	sqlite3 *db = borrow(store, error);
+	unsigned opening;
+	sqlite3 *db = borrow(store, &opening, error);
 	if (!db)
 		return NULL;
 	sqlite3_stmt *st = NULL;
@@ -50,7 +55,7 @@ GArray *pt_store_select(PtStore *store, size_t row_size, PtStoreReadRow read_row
 	if (!rows)
 		pt_store_fail(db, "read", error);
 	sqlite3_finalize(st);
-	give_back(store, db);
+	give_back(store, db, opening);
 	return rows;
 }
 

@@ -69,10 +69,10 @@ static const char *const write_sql[PT_STORE_N_WRITES] = {
 };
 
 bool pt_store_fail(sqlite3 *db, const char *what, GError **error) {
-	int code = db ? sqlite3_extended_errcode(db) & 0xff : SQLITE_NOMEM;
+	int code = db ? sqlite3_extended_errcode(db) & 0xff : SQLITE_CANTOPEN;
 	bool damaged = code == SQLITE_CORRUPT || code == SQLITE_NOTADB;
 	g_set_error(error, PT_ERROR, damaged ? PT_ERROR_INVALID : PT_ERROR_DISK, "index: %s: %s%s", what,
-	            db ? sqlite3_errmsg(db) : "out of memory",
+	            db ? sqlite3_errmsg(db) : "its medium is not there",
 	            damaged ? " (the footage is not touched; 'pigtail archive check --rebuild' makes the index again)" : "");
 	return false;
 }
@@ -206,31 +206,74 @@ static bool create_schema(PtStore *store, GError **error) {
 	return true;
 }
 
-PtStore *pt_store_open(const char *path, GError **error) {
+PtStore *pt_store_new(const char *path) {
 	PtStore *store = g_new0(PtStore, 1);
 	g_rec_mutex_init(&store->lock);
 	g_mutex_init(&store->readers_lock);
 	g_mutex_init(&store->id_lock);
 	store->path = g_strdup(path);
-	store->db = pt_store_connect(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, error);
-	if (!store->db)
-		goto failed;
-	if (sqlite3_exec(store->db, "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL", NULL, NULL, NULL) != SQLITE_OK) {
-		pt_store_fail(store->db, "open", error);
-		goto failed;
+	return store;
+}
+
+/* Under the lock, or of a store that nobody else knows. */
+static void close_all(PtStore *store) {
+	for (int i = 0; i < PT_STORE_N_WRITES; i++) {
+		sqlite3_finalize(store->writes[i]);
+		store->writes[i] = NULL;
 	}
+	g_mutex_lock(&store->readers_lock);
+	for (int i = 0; i < PT_STORE_READERS; i++)
+		sqlite3_close(g_steal_pointer(&store->readers[i]));
+	store->opening++;
+	store->open = false;
+	g_mutex_unlock(&store->readers_lock);
+	sqlite3_close(g_steal_pointer(&store->db));
+	store->fresh = false;
+}
+
+/* Likewise. */
+static bool open_all(PtStore *store, GError **error) {
+	store->db = pt_store_connect(store->path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, error);
+	if (!store->db)
+		return false;
+	if (sqlite3_exec(store->db, "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL", NULL, NULL, NULL) != SQLITE_OK)
+		return pt_store_fail(store->db, "open", error);
 	if (!create_schema(store, error))
-		goto failed;
+		return false;
 	for (int i = 0; i < PT_STORE_N_WRITES; i++)
 		if (sqlite3_prepare_v3(store->db, write_sql[i], -1, SQLITE_PREPARE_PERSISTENT, &store->writes[i], NULL) !=
-		    SQLITE_OK) {
-			pt_store_fail(store->db, "prepare", error);
-			goto failed;
-		}
+		    SQLITE_OK)
+			return pt_store_fail(store->db, "prepare", error);
 	note_total(store);
+	g_mutex_lock(&store->readers_lock);
+	store->open = true;
+	g_mutex_unlock(&store->readers_lock);
 	take_up_keeps(store);
-	return store;
-failed:
+	return true;
+}
+
+void pt_store_close(PtStore *store) {
+	g_rec_mutex_lock(&store->lock);
+	g_assert(!store->depth);
+	close_all(store);
+	g_rec_mutex_unlock(&store->lock);
+}
+
+bool pt_store_reopen(PtStore *store, GError **error) {
+	g_rec_mutex_lock(&store->lock);
+	g_assert(!store->depth);
+	close_all(store);
+	bool ok = open_all(store, error);
+	if (!ok)
+		close_all(store);
+	g_rec_mutex_unlock(&store->lock);
+	return ok;
+}
+
+PtStore *pt_store_open(const char *path, GError **error) {
+	PtStore *store = pt_store_new(path);
+	if (pt_store_reopen(store, error))
+		return store;
 	pt_store_free(store);
 	return NULL;
 }
@@ -254,11 +297,7 @@ bool pt_store_put_aside(const char *path, GError **error) {
 void pt_store_free(PtStore *store) {
 	if (!store)
 		return;
-	for (int i = 0; i < PT_STORE_N_WRITES; i++)
-		sqlite3_finalize(store->writes[i]);
-	for (int i = 0; i < PT_STORE_READERS; i++)
-		sqlite3_close(store->readers[i]);
-	sqlite3_close(store->db);
+	close_all(store);
 	g_rec_mutex_clear(&store->lock);
 	g_mutex_clear(&store->readers_lock);
 	g_mutex_clear(&store->id_lock);

@@ -10,7 +10,13 @@ typedef struct PtStore PtStore;
 
 /* Opens or creates index.db. A damaged database is PT_ERROR_INVALID, one of another version PT_ERROR_UNSUPPORTED. */
 PtStore *pt_store_open(const char *path, GError **error);
-void pt_store_free(PtStore *store); /* takes NULL */
+/* One that is not open: all that needs the database fails until it is. */
+PtStore *pt_store_new(const char *path);
+/* Opens the database anew, or another one that is in its place now; as pt_store_open(). Not within a transaction. What was
+ * borrowed for reading goes on with the old one. */
+bool pt_store_reopen(PtStore *store, GError **error);
+void pt_store_close(PtStore *store); /* what was open goes on where it is borrowed, and ends with that */
+void pt_store_free(PtStore *store);  /* takes NULL */
 /* It was made by this opening: what is kept came back from the file beside it (index.db.keeps), footage has to be entered.
  */
 bool pt_store_is_new(const PtStore *store);

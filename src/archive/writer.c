@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "archive/writer.h"
+#include "archive/card.h"
 #include "archive/segment.h"
 #include "archive/syncer.h"
 #include "base/clock.h"
@@ -13,6 +14,7 @@
 #define TICK_NS (200 * PT_NS_PER_MS)
 #define RETRY_NS (2 * PT_NS_PER_S)
 #define SYNC_PAUSE_NS (200 * PT_NS_PER_MS) /* between two syncs at least */
+#define SLOW_NS (10 * PT_NS_PER_S)         /* so long after the last footage that had to be dropped it is still slow */
 #define QUEUE_MAX_SERIES (8u << 20)        /* bytes a series may have waiting: a slow disk costs its own streams only */
 #define QUEUE_MAX_TOTAL (512u << 20)
 
@@ -45,6 +47,7 @@ struct Job {
 	PtGapCause cause;
 	char *reason;
 	bool close;
+	bool slow;           /* the gap is the disk's fault */
 	bool *flushed;       /* a flush request */
 	PtSyncBatch *synced; /* the syncer is done with it */
 };
@@ -72,7 +75,10 @@ struct PtWriter {
 	bool syncing;      /* a batch is under way */
 	int64_t retry_at, next_sync, next_tick;
 	bool broken;
-	dev_t device;
+	PtMedium medium;   /* that is written to */
+	bool lost;         /* it went, and none was taken in its place */
+	int64_t next_look; /* after the medium, when nothing is written that would tell */
+	int64_t slow_until;
 };
 
 void pt_fragment_free(PtFragment *f) {
@@ -106,7 +112,7 @@ static void disk_failed(PtWriter *w, const GError *error) {
 }
 
 static void open_gap(PtWriter *w, PtSeries *s, int64_t start_ns, PtGapCause cause, const char *reason) {
-	if (s->gap_open && strcmp(s->gap.reason, pt_gap_starting) && strcmp(s->gap.reason, pt_gap_silent))
+	if (!s->id || (s->gap_open && strcmp(s->gap.reason, pt_gap_starting) && strcmp(s->gap.reason, pt_gap_silent)))
 		return;
 	if (!s->gap_open)
 		s->gap = (PtGapRow){.id = pt_store_new_id(w->store), .series = s->id, .start_ns = start_ns};
@@ -161,6 +167,13 @@ static void drop(PtWriter *w, PtSeries *s, PtFragment *f, const char *reason) {
 
 /* ---- segments ---- */
 
+static PtSeries *series_at(PtWriter *w, guint i) {
+	g_mutex_lock(&w->lock);
+	PtSeries *s = i < w->series->len ? g_ptr_array_index(w->series, i) : NULL;
+	g_mutex_unlock(&w->lock);
+	return s;
+}
+
 static void close_segment(PtWriter *w, PtSeries *s) {
 	if (!s->segment)
 		return;
@@ -171,20 +184,100 @@ static void close_segment(PtWriter *w, PtSeries *s) {
 	s->dirty = false;
 }
 
-/* The archive's directory must be the one that was opened: an unmounted drive leaves an empty directory of the same name,
- * and filling the system's disk through it would be worse than a gap. */
-static bool root_is_there(PtWriter *w, GError **error) {
-	struct stat st;
-	if (stat(w->root, &st)) {
-		pt_error_set(error, DISK, "archive directory %s has vanished: %s", w->root, g_strerror(errno));
+/* What the index knows of a series when it is taken up: where it ends, and the gap that stands open there. */
+static bool read_series_end(PtWriter *w, PtSeries *s, GError **error) {
+	g_autoptr(GArray) all = pt_store_all_series(w->store, false, error);
+	if (!all)
 		return false;
-	}
-	if (st.st_dev != w->device) {
-		pt_error_set(error, DISK, "archive directory %s is on another file system than before: is its disk mounted?",
-		             w->root);
+	for (guint i = 0; i < all->len; i++)
+		if (g_array_index(all, PtSeriesRow, i).id == s->id)
+			s->last_end = g_array_index(all, PtSeriesRow, i).last_ns;
+	g_autoptr(GArray) gaps = pt_store_gaps(w->store, s->id, s->last_end, G_MAXINT64, error);
+	if (!gaps)
 		return false;
+	for (guint i = 0; i < gaps->len; i++)
+		if (g_array_index(gaps, PtGapRow, i).end_ns == 0) {
+			s->gap = g_array_index(gaps, PtGapRow, i);
+			s->gap_open = true;
+		}
+	return true;
+}
+
+/* What was open lies on a medium that is not there any more, and so does what was to be promised of it. */
+static void leave_medium(PtWriter *w) {
+	PtSeries *s;
+	for (guint i = 0; (s = series_at(w, i)); i++)
+		close_segment(w, s);
+	for (guint i = 0; i < w->next->items->len; i++)
+		pt_segment_close(g_array_index(w->next->items, PtSyncItem, i).segment);
+	g_array_set_size(w->next->items, 0);
+	g_array_set_size(w->next->rows, 0);
+	g_array_set_size(w->next->gaps, 0);
+}
+
+/* The index is another one, or has been mended: where each series ends is asked anew, and what is missing since has the
+ * reason why there was no medium. */
+static bool enter_medium(PtWriter *w, const char *reason, GError **error) {
+	PtSeries *s;
+	for (guint i = 0; (s = series_at(w, i)); i++) {
+		s->gap_open = false;
+		s->id = pt_store_series(w->store, s->camera, s->stream, error);
+		if (!s->id || !read_series_end(w, s, error))
+			return false;
+		if (s->last_end)
+			open_gap(w, s, s->last_end, PT_GAP_DISK, reason);
 	}
 	return true;
+}
+
+static bool take_medium(PtWriter *w, PtMedium medium, GError **error) {
+	char reason[sizeof w->stats.problem];
+	if (w->syncing) {
+		pt_error_set(error, DISK, "archive directory %s: what was there before is still being left", w->root);
+		return false;
+	}
+	w->lost = true;
+	leave_medium(w);
+	g_strlcpy(reason, w->stats.problem[0] ? w->stats.problem : "another card was put in", sizeof reason);
+	if (!w->hooks.medium(w->hooks.user, error) || !enter_medium(w, reason, error))
+		return false;
+	w->lost = false;
+	w->medium = medium;
+	return true;
+}
+
+/* The archive's directory must be on what was opened: an unmounted drive leaves an empty directory of the same name, and
+ * filling the system's disk through it would be worse than a gap. */
+static bool root_is_there(PtWriter *w, GError **error) {
+	PtMedium now = {0};
+	bool there = pt_medium_of(w->root, &now);
+	if (there && !w->lost && now.device == w->medium.device && now.mount == w->medium.mount)
+		return true;
+	if (w->hooks.medium)
+		return take_medium(w, now, error) && (there || pt_medium_of(w->root, &w->medium));
+	if (!there)
+		pt_error_set(error, DISK, "archive directory %s has vanished: %s", w->root, g_strerror(errno));
+	else if (now.device == w->medium.device) /* the same file system, mounted anew */
+		return true;
+	else
+		pt_error_set(error, DISK, "archive directory %s is on another file system than before: is its disk mounted?",
+		             w->root);
+	return false;
+}
+
+/* A card that goes while nothing is written to it is missed all the same, and taken up when it is back. */
+static void look_at_medium(PtWriter *w, int64_t now) {
+	g_autoptr(GError) error = NULL;
+	if (!w->hooks.medium || now < w->next_look)
+		return;
+	w->next_look = now + RETRY_NS;
+	bool was_lost = w->lost;
+	if (!root_is_there(w, &error)) {
+		disk_failed(w, error);
+	} else if (was_lost) {
+		w->broken = false;
+		set_problem(w, NULL);
+	}
 }
 
 static bool open_segment(PtWriter *w, PtSeries *s, const PtFragment *f, GError **error) {
@@ -284,13 +377,6 @@ static void write_fragment(PtWriter *w, PtFragment *f) {
 
 /* ---- the group sync ---- */
 
-static PtSeries *series_at(PtWriter *w, guint i) {
-	g_mutex_lock(&w->lock);
-	PtSeries *s = i < w->series->len ? g_ptr_array_index(w->series, i) : NULL;
-	g_mutex_unlock(&w->lock);
-	return s;
-}
-
 /* Hands everything that was appended since the last time to the syncer. */
 static void begin_sync(PtWriter *w) {
 	PtSyncBatch *batch = w->next;
@@ -369,7 +455,7 @@ static void end_sync(PtWriter *w, PtSyncBatch *batch) {
 		g_array_prepend_vals(w->next->rows, batch->rows->data, batch->rows->len);
 		g_array_prepend_vals(w->next->gaps, batch->gaps->data, batch->gaps->len);
 		set_problem(w, batch->index_error->message);
-	} else if (!w->broken) {
+	} else if (!w->broken && pt_mono_ns(pt_clock_system()) >= w->slow_until) {
 		set_problem(w, NULL);
 	}
 	g_mutex_lock(&w->lock);
@@ -411,6 +497,10 @@ static void run_job(PtWriter *w, Job *job) {
 		if (job->close)
 			close_segment(w, job->series);
 		gap_job(w, job->series, job->from_ns, job->cause, job->reason);
+		if (job->slow && !w->broken) {
+			w->slow_until = pt_mono_ns(pt_clock_system()) + SLOW_NS;
+			set_problem(w, job->reason);
+		}
 	}
 	g_free(job->reason);
 	g_free(job);
@@ -463,6 +553,7 @@ static void *writer_thread(void *data) {
 			w->next_tick = now + TICK_NS;
 			if (w->hooks.tick)
 				w->hooks.tick(w->hooks.user);
+			look_at_medium(w, now);
 		}
 		if (!w->syncing && (now >= w->next_sync || w->next->flushes->len)) {
 			/* a slow disk is synced more often: what waits for a sync and what the sync takes are lost together
@@ -498,14 +589,14 @@ static void series_free(void *data) {
 
 PtWriter *pt_writer_new(const char *root, PtStore *store, int64_t sync_ns, const PtWriterHooks *hooks) {
 	PtWriter *w = g_new0(PtWriter, 1);
-	struct stat st;
 	w->root = g_strdup(root);
-	w->device = stat(root, &st) ? 0 : st.st_dev;
+	pt_medium_of(root, &w->medium);
 	w->store = store;
 	/* a fragment is up to 0.8 s old when it is written; the rest of the bound is what the sync may wait */
 	w->sync_interval = MAX(sync_ns - PT_NS_PER_S, SYNC_PAUSE_NS);
 	if (hooks)
 		w->hooks = *hooks;
+	w->lost = w->hooks.no_medium;
 	g_mutex_init(&w->lock);
 	g_cond_init(&w->wake);
 	g_cond_init(&w->flushed);
@@ -552,7 +643,7 @@ void pt_writer_submit(PtWriter *w, PtFragment *f) {
 		job->from_ns = f->wall_start_ns;
 		job->cause = PT_GAP_DISK;
 		job->reason = g_strdup("the disk is too slow: footage had to be dropped");
-		job->close = true;
+		job->close = job->slow = true;
 		submit(w, job);
 		g_mutex_unlock(&w->lock);
 		pt_fragment_free(f);
@@ -595,25 +686,6 @@ void pt_writer_get_stats(PtWriter *w, PtWriterStats *ret_stats) {
 	g_mutex_unlock(&w->lock);
 }
 
-/* What the index knows of a series when it is taken up: where it ends, and the gap that stands open there. */
-static bool read_series_end(PtWriter *w, PtSeries *s, GError **error) {
-	g_autoptr(GArray) all = pt_store_all_series(w->store, false, error);
-	if (!all)
-		return false;
-	for (guint i = 0; i < all->len; i++)
-		if (g_array_index(all, PtSeriesRow, i).id == s->id)
-			s->last_end = g_array_index(all, PtSeriesRow, i).last_ns;
-	g_autoptr(GArray) gaps = pt_store_gaps(w->store, s->id, s->last_end, G_MAXINT64, error);
-	if (!gaps)
-		return false;
-	for (guint i = 0; i < gaps->len; i++)
-		if (g_array_index(gaps, PtGapRow, i).end_ns == 0) {
-			s->gap = g_array_index(gaps, PtGapRow, i);
-			s->gap_open = true;
-		}
-	return true;
-}
-
 PtSeries *pt_writer_series(PtWriter *w, const char *camera, const char *stream, GError **error) {
 	PtSeries *found = NULL;
 	g_mutex_lock(&w->lock);
@@ -625,11 +697,13 @@ PtSeries *pt_writer_series(PtWriter *w, const char *camera, const char *stream, 
 	g_mutex_unlock(&w->lock);
 	if (found)
 		return found;
+	g_autoptr(GError) why = NULL;
 	PtSeries *s = g_new0(PtSeries, 1);
 	s->camera = g_strdup(camera);
 	s->stream = g_strdup(stream);
-	s->id = pt_store_series(w->store, camera, stream, error);
-	if (!s->id || !read_series_end(w, s, error)) {
+	s->id = pt_store_series(w->store, camera, stream, &why);
+	if ((!s->id || !read_series_end(w, s, &why)) && !w->hooks.medium) {
+		g_propagate_error(error, g_steal_pointer(&why));
 		series_free(s);
 		return NULL;
 	}

@@ -29,6 +29,10 @@ typedef struct {
 	void (*tick)(void *user);                      /* about five times a second, on the writer's thread */
 	void (*problem)(void *user, const char *what); /* a sentence, or NULL when all is well again; writer's thread */
 	void (*disk_full)(void *user);                 /* make room, if policy allows; writer's thread, must not block */
+	/* A medium that may go and come back: takes what is in its place now, or says why not; writer's thread, may block.
+	 * NULL: there is only the one that was there at the start. */
+	bool (*medium)(void *user, GError **error);
+	bool no_medium; /* at the start there was none to be taken */
 } PtWriterHooks;
 
 typedef struct {

@@ -97,6 +97,7 @@ static int64_t off_due(void *user, const char *relay) { return pt_eventlog_off_d
 static void archive_problem(void *user, const char *what) {
 	Hub *h = user;
 	publish(h, "archive", PT_TOPIC_ARCHIVE, what ? "problem" : "well", NULL, what);
+	publish(h, "archive", PT_TOPIC_STORAGE, what ? "active" : "inactive", NULL, what);
 	if (what)
 		say("archive: %s", what);
 	else
@@ -111,12 +112,12 @@ static void archive_crowded(void *user, const char *what) {
 }
 
 static bool open_log(Hub *h, GError **error) {
-	if (!pt_archive_make_directory(h->site->archive_path, error))
+	if (!pt_archive_make_directory(h->site->archive_state, error))
 		return false;
 	h->runtime_dir = pt_journal_dir(h->site->archive_path, error);
 	if (!h->runtime_dir)
 		return false;
-	g_autofree char *path = g_build_filename(h->site->archive_path, "events.db", NULL);
+	g_autofree char *path = g_build_filename(h->site->archive_state, "events.db", NULL);
 	h->log = pt_eventlog_new(&(PtEventlogSettings){.path = path,
 	                                               .journal_dir = h->runtime_dir,
 	                                               .keep_ns = INT64_C(366) * 86400 * PT_NS_PER_S,
@@ -135,34 +136,43 @@ static bool open_log(Hub *h, GError **error) {
 	return true;
 }
 
+static void archive_recovered(void *user, const PtRecovery *recovery) {
+	Hub *h = user;
+	if (recovery->damaged) {
+		static const char text[] =
+		    "the index was damaged: it was put aside (index.db.damaged-…) and made anew from the footage";
+		say("archive: %s", text);
+		publish(h, "archive", PT_TOPIC_ARCHIVE, "recovered", NULL, text);
+	}
+	if (recovery->recovered || recovery->adopted || recovery->removed) {
+		g_autofree char *text =
+		    g_strdup_printf("after an unclean end: %u open segments made whole, %u found, %u without a whole "
+		                    "fragment removed, %" G_GINT64_FORMAT " torn bytes cut",
+		                    recovery->recovered, recovery->adopted, recovery->removed, recovery->cut_bytes);
+		say("archive: %s", text);
+		publish(h, "archive", PT_TOPIC_ARCHIVE, "recovered", NULL, text);
+	}
+}
+
 static bool open_archive(Hub *h, GError **error) {
 	PtRecovery recovery;
 	PtSite *s = h->site;
+	g_autofree char *identity = g_build_filename(s->archive_state, "card.identity", NULL);
 	h->archive = pt_archive_open(&(PtArchiveParams){.path = s->archive_path,
+	                                                .card = s->archive_card,
+	                                                .card_identity = identity,
 	                                                .sync_ns = s->archive_sync_ns,
 	                                                .max_bytes = (int64_t)s->archive_keep_bytes,
 	                                                .free_bytes = (int64_t)s->archive_free_bytes,
 	                                                .free_percent = s->archive_free_percent,
 	                                                .user = h,
 	                                                .problem = archive_problem,
-	                                                .crowded = archive_crowded},
+	                                                .crowded = archive_crowded,
+	                                                .recovered = archive_recovered},
 	                             &recovery, error);
 	if (!h->archive)
 		return false;
-	if (recovery.damaged) {
-		static const char text[] =
-		    "the index was damaged: it was put aside (index.db.damaged-…) and made anew from the footage";
-		say("archive: %s", text);
-		publish(h, "archive", PT_TOPIC_ARCHIVE, "recovered", NULL, text);
-	}
-	if (recovery.recovered || recovery.adopted || recovery.removed) {
-		g_autofree char *text =
-		    g_strdup_printf("after an unclean end: %u open segments made whole, %u found, %u without a whole "
-		                    "fragment removed, %" G_GINT64_FORMAT " torn bytes cut",
-		                    recovery.recovered, recovery.adopted, recovery.removed, recovery.cut_bytes);
-		say("archive: %s", text);
-		publish(h, "archive", PT_TOPIC_ARCHIVE, "recovered", NULL, text);
-	}
+	archive_recovered(h, &recovery);
 	return true;
 }
 
@@ -273,7 +283,7 @@ static void login_observed(const char *user, const char *remote, const char *wha
 static GTlsCertificate *load_certificate(Hub *h, GError **error) {
 	if (h->site->tls_cert)
 		return g_tls_certificate_new_from_files(h->site->tls_cert, h->site->tls_key, error);
-	return pt_serve_own_certificate(h->site->archive_path, error);
+	return pt_serve_own_certificate(h->site->archive_state, error);
 }
 
 static bool is_loopback(const char *listen) {
@@ -282,7 +292,7 @@ static bool is_loopback(const char *listen) {
 }
 
 static bool open_web(Hub *h, GError **error) {
-	g_autofree char *sessions = g_build_filename(h->site->archive_path, "sessions", NULL);
+	g_autofree char *sessions = g_build_filename(h->site->archive_state, "sessions", NULL);
 	h->login = pt_login_new(sessions);
 	pt_login_set_observer(h->login, login_observed, h);
 	h->server = pt_server_new(&(PtServerParams){.login = pt_login_hook,
@@ -427,7 +437,7 @@ static bool start(Hub *h, GError **error) {
 	pt_plugs_apply(h->plugs, h->site);
 	if (h->site->serve_onvif)
 		h->onvif = pt_onvif_new(
-		    &(PtOnvifEnv){h->clock, h->bus, h->plugs, h->cameras, h->serve, h->site->archive_path, h->archive},
+		    &(PtOnvifEnv){h->clock, h->bus, h->plugs, h->cameras, h->serve, h->site->archive_state, h->archive},
 		    h->site);
 	apply_site(h);
 	if (!pt_serve_start(h->serve, h->site, error))

@@ -114,10 +114,10 @@ void pt_serve_apply(PtServe *s, PtSite *site) {
 /* The certificate of the pages, or the one that Pigtail makes for itself. */
 static bool load_identity(PtServe *s, const PtSite *site, GError **error) {
 	g_autofree char *cert =
-	    site->tls_cert ? g_strdup(site->tls_cert) : g_build_filename(site->archive_path, "tls.crt", NULL);
+	    site->tls_cert ? g_strdup(site->tls_cert) : g_build_filename(site->archive_state, "tls.crt", NULL);
 	g_autofree char *key =
-	    site->tls_key ? g_strdup(site->tls_key) : g_build_filename(site->archive_path, "tls.key", NULL);
-	g_autoptr(GTlsCertificate) made = site->tls_cert ? NULL : pt_serve_own_certificate(site->archive_path, error);
+	    site->tls_key ? g_strdup(site->tls_key) : g_build_filename(site->archive_state, "tls.key", NULL);
+	g_autoptr(GTlsCertificate) made = site->tls_cert ? NULL : pt_serve_own_certificate(site->archive_state, error);
 	if (site->tls_cert || made)
 		s->identity = pt_tls_identity_load(cert, key, error);
 	if (!s->identity)

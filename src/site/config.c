@@ -163,12 +163,25 @@ static void read_web(PtSite *site, const PtNode *node, GPtrArray *problems) {
 		pt_problem(problems, tls, "needs both cert and key: paths of PEM files");
 }
 
+static bool lies_below(const char *path, const char *directory) {
+	g_autofree char *inner = g_canonicalize_filename(path, "/"), *outer = g_canonicalize_filename(directory, "/");
+	size_t n = strlen(outer);
+	return !strncmp(inner, outer, n) && inner[n] == '/' && inner[n + 1];
+}
+
 static void read_archive(PtSite *site, const PtNode *node, GPtrArray *problems) {
-	static const char *const known[] = {"path", "keep", "sync", NULL};
+	static const char *const known[] = {"path", "card", "state", "keep", "sync", NULL};
 	static const char *const keep_known[] = {"days", "size", "free", NULL};
 	if (!section(node, known, problems))
 		return;
 	read_path(site, pt_node_get(node, "path"), &site->archive_path, problems);
+	read_path(site, pt_node_get(node, "card"), &site->archive_card, problems);
+	read_path(site, pt_node_get(node, "state"), &site->archive_state, problems);
+	if (site->archive_card && !lies_below(site->archive_path, site->archive_card))
+		pt_problem(problems, pt_node_get(node, "card"),
+		           "path has to be a directory below card, so that there is none while no card is mounted");
+	if (site->archive_card && site->archive_state && lies_below(site->archive_state, site->archive_card))
+		pt_problem(problems, pt_node_get(node, "state"), "has to lie elsewhere than on the card");
 	pt_node_read_duration(pt_node_get(node, "sync"), PT_NS_PER_S / 10, 60 * PT_NS_PER_S, &site->archive_sync_ns,
 	                      problems);
 	const PtNode *keep = pt_node_get(node, "keep");
@@ -364,6 +377,8 @@ gboolean pt_site_load(const char *path, PtSite **ret_site, GPtrArray *problems) 
 	read_all(site, root, problems);
 	if (!site->zone)
 		site->zone = g_time_zone_new_local();
+	if (!site->archive_state)
+		site->archive_state = site->archive_card ? beside(site, "state") : g_strdup(site->archive_path);
 	if (problems->len != before)
 		return FALSE;
 	*ret_site = g_steal_pointer(&site);
@@ -378,9 +393,10 @@ PtSite *pt_site_ref(PtSite *site) {
 void pt_site_unref(PtSite *site) {
 	if (!site || !g_atomic_ref_count_dec(&site->refs))
 		return;
-	char *strings[] = {site->path,       site->dir,         site->name,         site->timezone,    site->web_listen,
-	                   site->tls_cert,   site->tls_key,     site->archive_path, site->users_path,  site->secrets_path,
-	                   site->serve_rtsp, site->serve_rtsps, site->serve_onvif,  site->serve_events};
+	char *strings[] = {site->path,        site->dir,          site->name,         site->timezone,
+	                   site->web_listen,  site->tls_cert,     site->tls_key,      site->archive_path,
+	                   site->users_path,  site->secrets_path, site->serve_rtsp,   site->serve_rtsps,
+	                   site->serve_onvif, site->serve_events, site->archive_card, site->archive_state};
 	for (size_t i = 0; i < G_N_ELEMENTS(strings); i++)
 		g_free(strings[i]);
 	GPtrArray *lists[] = {site->cameras, site->inputs, site->relays,        site->notify,

@@ -96,6 +96,8 @@ struct PtSite {
 	int web_max_connections;
 
 	char *archive_path;
+	char *archive_card;  /* where its medium is mounted, when it is one that may go; NULL: it is not */
+	char *archive_state; /* directory of what is no footage: log, sessions, settings */
 	int64_t archive_keep_ns, archive_sync_ns; /* keep 0: no limit by age */
 	uint64_t archive_keep_bytes;              /* 0: no limit */
 	uint64_t archive_free_bytes;              /* to stay free; 0: see percent */

@@ -282,6 +282,9 @@ static void print_archive(GString *out, const PtSite *s) {
 	g_autofree char *percent = pt_units_format_percent(s->archive_free_percent);
 	g_string_append(out, "archive: {");
 	put_text(out, "path", s->archive_path);
+	put_text(out, "card", s->archive_card);
+	if (strcmp(s->archive_state, s->archive_path))
+		put_text(out, "state", s->archive_state);
 	put_duration(out, "sync", s->archive_sync_ns);
 	g_string_append(out, ", keep: {");
 	put_days(out, "days", s->archive_keep_ns);
