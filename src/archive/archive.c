@@ -8,7 +8,10 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
+
+#define FULL_BYTES (256 * 1024) /* the index may need as much to write at all */
 
 struct PtArchive {
 	char *path, *card, *card_identity;
@@ -84,20 +87,30 @@ static bool take_directory(PtArchive *a, GError **error) {
 	return true;
 }
 
+static bool is_full(const char *path) {
+	struct statvfs fs;
+	return !statvfs(path, &fs) && (int64_t)fs.f_bavail * (int64_t)fs.f_frsize < FULL_BYTES;
+}
+
 static bool open_index(PtArchive *a, PtRecovery *recovery, GError **error) {
 	g_autofree char *db = g_build_filename(a->path, "index.db", NULL);
 	*recovery = (PtRecovery){0};
-	for (int try = 0;; try++) {
+	for (;;) {
 		g_autoptr(GError) why = NULL;
+		bool damaged = recovery->damaged;
 		if (pt_store_reopen(a->store, &why) && pt_archive_recover(a->store, a->path, recovery, &why))
 			return true;
 		pt_store_close(a->store);
+		*recovery = (PtRecovery){.damaged = damaged};
+		if (g_error_matches(why, PT_ERROR, PT_ERROR_DISK) && is_full(a->path) &&
+		    pt_retention_release_reserve(a->path))
+			continue;
 		/* recording does not wait for somebody who mends an index that can be made again */
-		if (try || !g_error_matches(why, PT_ERROR, PT_ERROR_INVALID) || !pt_store_put_aside(db, NULL)) {
+		if (damaged || !g_error_matches(why, PT_ERROR, PT_ERROR_INVALID) || !pt_store_put_aside(db, NULL)) {
 			g_propagate_error(error, g_steal_pointer(&why));
 			return false;
 		}
-		*recovery = (PtRecovery){.damaged = true};
+		recovery->damaged = true;
 	}
 }
 

@@ -90,5 +90,8 @@ PtRetention *pt_retention_new(PtStore *store, const char *root, const PtRetentio
 void pt_retention_get_crowded(PtRetention *retention, char *ret, size_t size);
 void pt_retention_free(PtRetention *retention);
 void pt_retention_set(PtRetention *retention, const char *camera, const char *stream, const PtKeepPolicy *policy);
+/* Gives what is kept for the day the disk is full to the index, which has to write before anything can be deleted. False:
+ * there is nothing left of it. */
+bool pt_retention_release_reserve(const char *root);
 void pt_retention_kick(PtRetention *retention);                /* never blocks */
 void pt_retention_run(PtRetention *retention, int64_t now_ns); /* one pass on the calling thread */

@@ -421,6 +421,28 @@ static void test_ring(Fixture *f, gconstpointer unused) {
 	pt_retention_free(r);
 }
 
+/* More comes than the disk takes: what does not fit into memory is dropped, with a gap, and told as a problem. */
+static void test_too_slow(Fixture *f, gconstpointer unused) {
+	push(f, 1);
+	for (int i = 0; i < 60; i++) { /* 30 MiB at once */
+		PtSample *s = pt_sample_new(512 << 10);
+		memset(pt_sample_grow(&s, 512 << 10), 0, 512 << 10);
+		s->key = true;
+		s->dts = s->pts = f->dts;
+		s->wall_ns = f->wall;
+		s->format = pt_format_ref(f->format);
+		pt_stream_push(f->stream, s);
+		pt_sample_unref(s);
+		f->dts += 90000 / FPS;
+		f->wall += S / FPS;
+	}
+	pt_writer_flush(pt_archive_writer(f->archive));
+	PtWriterStats stats;
+	pt_writer_get_stats(pt_archive_writer(f->archive), &stats);
+	g_assert_cmpuint(stats.dropped_samples, >, 0);
+	g_assert_nonnull(strstr(stats.problem, "too slow"));
+}
+
 /* keep.size of a camera: the oldest of all its series together, and of no other camera. */
 static void test_camera_size(Fixture *f, gconstpointer unused) {
 	static const char *const names[][2] = {{"gate", "main"}, {"gate", "sub"}, {"yard", "main"}};
@@ -523,6 +545,7 @@ int main(int argc, char **argv) {
 	ADD("retention", test_retention);
 	ADD("ring", test_ring);
 	ADD("crowded", test_crowded);
+	ADD("too-slow", test_too_slow);
 	ADD("camera-size", test_camera_size);
 	ADD("vanish", test_vanish);
 	return g_test_run();

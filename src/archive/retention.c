@@ -167,8 +167,8 @@ static void make_reserve(PtRetention *r) {
 		unlink(path);
 }
 
-static bool release_reserve(PtRetention *r) {
-	g_autofree char *path = g_build_filename(r->root, RESERVE_NAME, NULL);
+bool pt_retention_release_reserve(const char *root) {
+	g_autofree char *path = g_build_filename(root, RESERVE_NAME, NULL);
 	return !unlink(path);
 }
 
@@ -188,7 +188,8 @@ static bool forget_segments(PtRetention *r, GArray *rows) {
 /* The index forgets first, and durably, so that it never promises what is gone; then the files go. */
 static bool delete_segments(PtRetention *r, GArray *rows, int64_t *ret_bytes) {
 	*ret_bytes = 0;
-	if (!rows->len || (!forget_segments(r, rows) && !(release_reserve(r) && forget_segments(r, rows))))
+	if (!rows->len ||
+	    (!forget_segments(r, rows) && !(pt_retention_release_reserve(r->root) && forget_segments(r, rows))))
 		return false;
 	for (guint i = 0; i < rows->len; i++) {
 		const PtSegmentRow *row = &g_array_index(rows, PtSegmentRow, i);

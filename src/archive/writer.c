@@ -381,6 +381,8 @@ static void write_fragment(PtWriter *w, PtFragment *f) {
 static void begin_sync(PtWriter *w) {
 	PtSyncBatch *batch = w->next;
 	PtSeries *s;
+	if (w->lost) /* no index to be told; it is asked anew when there is one */
+		leave_medium(w);
 	w->next = pt_sync_batch_new();
 	for (guint i = 0; (s = series_at(w, i)); i++) {
 		if (!s->segment || !s->dirty)
