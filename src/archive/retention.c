@@ -185,11 +185,22 @@ static bool forget_segments(PtRetention *r, GArray *rows) {
 	return pt_store_commit(r->store, NULL);
 }
 
+/* Not even the reserve is left for the index to write with. The oldest file has to go before its row, which follows at once:
+ * a disk that stays full would keep nothing new. */
+static bool forget_on_full_disk(PtRetention *r, GArray *rows) {
+	struct statvfs fs;
+	if (statvfs(r->root, &fs) || (int64_t)fs.f_bavail * (int64_t)fs.f_frsize >= RESERVE_BYTES)
+		return false;
+	g_autofree char *oldest = g_build_filename(r->root, g_array_index(rows, PtSegmentRow, 0).path, NULL);
+	return !unlink(oldest) && forget_segments(r, rows);
+}
+
 /* The index forgets first, and durably, so that it never promises what is gone; then the files go. */
 static bool delete_segments(PtRetention *r, GArray *rows, int64_t *ret_bytes) {
 	*ret_bytes = 0;
 	if (!rows->len ||
-	    (!forget_segments(r, rows) && !(pt_retention_release_reserve(r->root) && forget_segments(r, rows))))
+	    (!forget_segments(r, rows) && !(pt_retention_release_reserve(r->root) && forget_segments(r, rows)) &&
+	     !forget_on_full_disk(r, rows)))
 		return false;
 	for (guint i = 0; i < rows->len; i++) {
 		const PtSegmentRow *row = &g_array_index(rows, PtSegmentRow, i);
