@@ -65,6 +65,7 @@ struct PtWriter {
 	Job *first, **last;
 	GPtrArray *series;
 	PtWriterStats stats;
+	PtLatency syncs, writes;
 	bool quit;
 
 	/* writer's thread only */
@@ -325,14 +326,17 @@ static bool append_fragment(PtWriter *w, PtSeries *s, PtFragment *f, GError **er
 	iov[0] = (struct iovec){w->head.data, w->head.size};
 	for (size_t i = 0; i < f->n; i++)
 		iov[i + 1] = (struct iovec){f->samples[i]->data, f->samples[i]->size};
+	int64_t begun = pt_mono_ns(pt_clock_system());
 	if (!pt_segment_append(s->segment, iov, f->n + 1, error))
 		return false;
+	int64_t took = pt_mono_ns(pt_clock_system()) - begun;
 	s->sequence++;
 	s->row.end_ns = f->wall_end_ns;
 	s->dirty = true;
 	g_mutex_lock(&w->lock);
 	s->last_end = f->wall_end_ns;
 	w->stats.fragments++;
+	pt_latency_add(&w->writes, took);
 	w->stats.samples += f->n;
 	w->stats.bytes += f->bytes;
 	g_mutex_unlock(&w->lock);
@@ -462,7 +466,7 @@ static void end_sync(PtWriter *w, PtSyncBatch *batch) {
 	}
 	g_mutex_lock(&w->lock);
 	w->stats.last_sync_ns = batch->took_ns;
-	w->stats.max_sync_ns = MAX(w->stats.max_sync_ns, batch->took_ns);
+	pt_latency_add(&w->syncs, batch->took_ns);
 	for (guint i = 0; i < batch->flushes->len; i++)
 		*(bool *)g_ptr_array_index(batch->flushes, i) = true;
 	g_cond_broadcast(&w->flushed);
@@ -685,6 +689,8 @@ void pt_writer_flush(PtWriter *w) {
 void pt_writer_get_stats(PtWriter *w, PtWriterStats *ret_stats) {
 	g_mutex_lock(&w->lock);
 	*ret_stats = w->stats;
+	ret_stats->syncs = pt_latency_figures(&w->syncs);
+	ret_stats->writes = pt_latency_figures(&w->writes);
 	g_mutex_unlock(&w->lock);
 }
 

@@ -3,6 +3,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 #include "archive/store.h"
+#include "base/latency.h"
 #include "media/sample.h"
 
 typedef struct PtWriter PtWriter;
@@ -38,9 +39,9 @@ typedef struct {
 typedef struct {
 	uint64_t fragments, samples, bytes, dropped_samples, gaps, gap_ends;
 	size_t queued_bytes;
-	int64_t last_sync_ns; /* how long the last group sync took */
-	int64_t max_sync_ns;
-	char problem[300]; /* "" when well */
+	int64_t last_sync_ns;           /* how long the last group sync took */
+	PtLatencyFigures syncs, writes; /* of group syncs, and of fragments appended */
+	char problem[300];              /* "" when well */
 } PtWriterStats;
 
 /* store and root outlive it. sync_ns: how much footage a power cut may cost (P1), at least 1.2 s. */

@@ -66,6 +66,34 @@ static void print_onvif(JsonObject *onvif) {
 	print_lines("warning: ", onvif, "warnings");
 }
 
+static void print_latency(const char *what, JsonObject *archive, const char *name) {
+	if (!json_object_has_member(archive, name))
+		return;
+	JsonObject *l = json_object_get_object_member(archive, name);
+	printf("               %s: half within %.0f ms, 99 %% within %.0f ms, longest %.0f ms\n", what, number(l, "p50"),
+	       number(l, "p99"), number(l, "max"));
+}
+
+static void print_health(JsonObject *archive) {
+	print_latency("writes", archive, "write_ms");
+	print_latency("syncs", archive, "sync_ms");
+	if (json_object_has_member(archive, "wear")) {
+		JsonObject *w = json_object_get_object_member(archive, "wear");
+		printf("               %s %s: ", pt_cli_member(w, "kind"), pt_cli_member(w, "name"));
+		if (json_object_has_member(w, "used_percent"))
+			printf("up to %.0f %% of its life used, %s\n", number(w, "used_percent"),
+			       pt_cli_member(w, "end_of_life"));
+		else
+			printf("it says nothing of its wear\n");
+	}
+	if (json_object_has_member(archive, "read_back")) {
+		JsonObject *r = json_object_get_object_member(archive, "read_back");
+		printf("               read back %s: %.0f files, %.0f damaged%s%s\n", pt_cli_member(r, "at"),
+		       number(r, "files"), number(r, "damaged"), *pt_cli_member(r, "first") ? ": " : "",
+		       pt_cli_member(r, "first"));
+	}
+}
+
 int pt_cli_state(int argc, char **argv) {
 	bool json = pt_cli_flag(&argc, argv, "--json");
 	if (!pt_cli_connect(&argc, argv))
@@ -104,6 +132,7 @@ int pt_cli_state(int argc, char **argv) {
 	g_autofree char *room = pt_units_about_size((uint64_t)number(archive, "free_bytes"));
 	g_autofree char *memory = pt_units_about_size((uint64_t)number(daemon, "memory_bytes"));
 	printf("archive        %s of footage, %s free at %s\n", size, room, pt_cli_member(archive, "path"));
+	print_health(archive);
 	if (pt_cli_member(archive, "problem")[0])
 		printf("               %s\n", pt_cli_member(archive, "problem"));
 	if (pt_cli_member(archive, "over_limit")[0])

@@ -6,6 +6,7 @@
 #include "daemon/add-camera.h"
 #include "daemon/backfill.h"
 #include "daemon/cameras.h"
+#include "daemon/card-health.h"
 #include "daemon/controls.h"
 #include "daemon/onvif-announce.h"
 #include "daemon/onvif.h"
@@ -43,6 +44,7 @@ typedef struct {
 	PtArchive *archive;
 	char *archive_error;
 	PtKeeper *keeper;
+	PtCardHealth *health;
 	PtPlugs *plugs;
 	PtVirtualHand *hand;
 	PtActions *actions;
@@ -214,6 +216,8 @@ static void host_describe_camera(void *user, const char *camera, JsonBuilder *b)
 	pt_cameras_describe(((Hub *)user)->cameras, camera, b);
 }
 
+static void host_describe_archive(void *user, JsonBuilder *b) { pt_card_health_describe(((Hub *)user)->health, b); }
+
 static void host_describe(void *user, JsonBuilder *b) {
 	Hub *h = user;
 	pt_json_array(b, "workers_cpu_s");
@@ -235,6 +239,7 @@ static void host_describe(void *user, JsonBuilder *b) {
 static void apply_site(Hub *h) {
 	pt_cameras_apply(h->cameras, h->site);
 	pt_backfill_apply(h->backfill, h->site);
+	pt_card_health_set_zone(h->health, h->site->zone);
 	pt_plugs_apply(h->plugs, h->site);
 	pt_actions_apply(h->actions, h->site);
 	pt_rules_engine_set(h->rules, h->site->rules,
@@ -315,6 +320,7 @@ static bool open_web(Hub *h, GError **error) {
 	                   .relays = host_relays,
 	                   .rules = host_rules,
 	                   .describe = host_describe,
+	                   .describe_archive = host_describe_archive,
 	                   .describe_camera = host_describe_camera,
 	                   .reload = reload,
 	                   .discover = host_discover,
@@ -419,6 +425,7 @@ static bool start(Hub *h, GError **error) {
 	if (!open_log(h, error) || !open_archive(h, error))
 		return false;
 	h->keeper = pt_keeper_new(h->archive);
+	h->health = pt_card_health_new(h->archive, h->clock, h->bus);
 	PtPlugEnv env = {.clock = h->clock, .bus = h->bus, .journal = journal, .note_off = note_off, .user = h};
 	h->plugs = pt_plugs_new(&env, off_due, h);
 	h->actions = pt_actions_new(&(PtActionsEnv){h->clock, h->bus, h->plugs, h->keeper});
@@ -469,6 +476,7 @@ static void stop(Hub *h) {
 	pt_cameras_free(h->cameras, "pigtail was stopped");
 	pt_onvif_cameras_leave(NULL);
 	pt_http_free(h->http);
+	pt_card_health_free(h->health);
 	pt_keeper_free(h->keeper);
 	pt_archive_free(h->archive);
 	pt_bus_unsubscribe(h->logged);

@@ -304,11 +304,22 @@ static void on_relay(PtEvent *event, void *data) {
 		set_relay(o, pt_relay_settings(relay), event->state, event->wall_ns);
 }
 
-static void on_archive(PtEvent *event, void *data) {
+/* As it is at the start; what changes from then on comes as an event. */
+static void set_storage(PtOnvif *o) {
+	PtWriterStats stats = {0};
+	if (o->env.archive)
+		pt_writer_get_stats(pt_archive_writer(o->env.archive), &stats);
+	pt_onvif_server_set_property(o->server, PT_ONVIF_STORAGE_FAILURE, "archive", NULL, stats.problem[0] != 0,
+	                             pt_wall_ns(o->env.clock));
+}
+
+/* The archive's own; what cameras say of theirs is their affair. */
+static void on_storage(PtEvent *event, void *data) {
 	PtOnvif *o = data;
-	if (!strcmp(event->source, "archive") && (!strcmp(event->state, "problem") || !strcmp(event->state, "well")))
-		pt_onvif_server_set_property(o->server, PT_ONVIF_STORAGE_FAILURE, "archive", NULL,
-		                             !strcmp(event->state, "problem"), event->wall_ns);
+	const char *token = strcmp(event->source, "archive") ? pt_event_name(event, "archive") : "archive";
+	if (token)
+		pt_onvif_server_set_property(o->server, PT_ONVIF_STORAGE_FAILURE, token, NULL,
+		                             !strcmp(event->state, "active"), event->wall_ns);
 }
 
 /* Unknown is no state that ONVIF has a word for: what cannot be seen is no alarm. */
@@ -432,12 +443,12 @@ PtOnvif *pt_onvif_new(const PtOnvifEnv *env, PtSite *site) {
 	                                               .discovery_changed = host_discovery_changed,
 	                                               .motion = host_motion,
 	                                               .push = true});
-	pt_onvif_server_set_property(o->server, PT_ONVIF_STORAGE_FAILURE, "archive", NULL, false, pt_wall_ns(env->clock));
 	pt_onvif_server_set_property(o->server, PT_ONVIF_LAST_REBOOT, "", NULL, true, pt_wall_ns(env->clock));
 	o->inputs = pt_bus_subscribe_queued(env->bus, PT_TOPIC_INPUT, NULL, PT_PLUG_PRIORITY, EVENTS_WAITING, on_input, o);
 	o->relays = pt_bus_subscribe_queued(env->bus, PT_TOPIC_RELAY, NULL, PT_PLUG_PRIORITY, EVENTS_WAITING, on_relay, o);
 	o->archive =
-	    pt_bus_subscribe_queued(env->bus, PT_TOPIC_ARCHIVE, NULL, G_PRIORITY_DEFAULT, EVENTS_WAITING, on_archive, o);
+	    pt_bus_subscribe_queued(env->bus, PT_TOPIC_STORAGE, NULL, G_PRIORITY_DEFAULT, EVENTS_WAITING, on_storage, o);
+	set_storage(o);
 	o->motion =
 	    pt_bus_subscribe_queued(env->bus, PT_TOPIC_MOTION, NULL, G_PRIORITY_DEFAULT, EVENTS_WAITING, on_motion, o);
 	o->repeat = g_timeout_add_seconds(REPEAT_S, repeat, o);

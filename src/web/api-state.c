@@ -82,6 +82,14 @@ static void put_cameras(PtHost *host, PtRequest *r, JsonBuilder *b) {
 	json_builder_end_array(b);
 }
 
+static void put_latency(JsonBuilder *b, const char *name, const PtLatencyFigures *f) {
+	pt_json_object(b, name);
+	pt_json_number(b, "p50", (double)f->p50_ns / PT_NS_PER_MS);
+	pt_json_number(b, "p99", (double)f->p99_ns / PT_NS_PER_MS);
+	pt_json_number(b, "max", (double)f->max_ns / PT_NS_PER_MS);
+	json_builder_end_object(b);
+}
+
 static void put_archive(PtHost *host, JsonBuilder *b) {
 	pt_json_object(b, "archive");
 	if (!host->archive) {
@@ -107,7 +115,11 @@ static void put_archive(PtHost *host, JsonBuilder *b) {
 	pt_json_int(b, "samples_dropped", (int64_t)w.dropped_samples);
 	pt_json_int(b, "queued_bytes", (int64_t)w.queued_bytes);
 	pt_json_number(b, "last_sync_ms", (double)w.last_sync_ns / PT_NS_PER_MS);
-	pt_json_number(b, "max_sync_ms", (double)w.max_sync_ns / PT_NS_PER_MS);
+	pt_json_number(b, "max_sync_ms", (double)w.syncs.max_ns / PT_NS_PER_MS);
+	put_latency(b, "sync_ms", &w.syncs);
+	put_latency(b, "write_ms", &w.writes);
+	if (host->describe_archive)
+		host->describe_archive(host->user, b);
 	json_builder_end_object(b);
 }
 

@@ -34,7 +34,8 @@ typedef struct {
 	GPtrArray *(*inputs)(void *user);                                        /* of PtInput *, borrowed */
 	GPtrArray *(*relays)(void *user);                                        /* of PtRelay *, borrowed */
 	PtRulesEngine *(*rules)(void *user);
-	void (*describe)(void *user, JsonBuilder *builder); /* members of "daemon" in /api/state */
+	void (*describe)(void *user, JsonBuilder *builder);         /* members of "daemon" in /api/state */
+	void (*describe_archive)(void *user, JsonBuilder *builder); /* more members of "archive" there */
 	void (*describe_camera)(void *user, const char *camera, JsonBuilder *builder); /* more members of it in /api/state */
 	bool (*reload)(void *user, GPtrArray *problems);                               /* as SIGHUP does */
 	/* Adding cameras, all answered by the host (daemon/add-camera.c); NULL: not possible here */

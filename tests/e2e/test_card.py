@@ -15,7 +15,9 @@ import time
 import pytest
 
 import hub
-from hub import Farm, Hub, wait_for
+import onvif_node
+from hub import Farm, wait_for
+from test_onvif_server import PullPoint
 
 LOOP_SET_STATUS64, LOOP_GET_STATUS64 = 0x4C04, 0x4C05
 
@@ -68,14 +70,16 @@ class Node:
     """A hub whose archive lies on a card in a slot; its state lies elsewhere."""
 
     def __init__(self, farm, put_in=True, mib=48, archive_keys="", camera_keys=""):
+        """camera_keys: with doubled braces."""
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="pigtail-card-", dir=hub.SCRATCH))
         self.slot = self.folder / "slot"
         self.slot.mkdir()
         self.card = Card(self.folder, "card", mib)
         if put_in:
             self.card.put_in(self.slot)
-        self.hub = Hub(f"cameras:\n  gate: {{ source: {farm.url()}{camera_keys} }}\n", archive=self.slot / "footage",
-                       archive_keys=f", card: {self.slot}, state: {self.folder / 'state'}, keep: {{ free: 0% }}{archive_keys}")
+        site = f"cameras:\n  gate: {{{{ source: {farm.url()}{camera_keys} }}}}\nserve: {{{{ rtsp: 127.0.0.1:{{rtsp}}, onvif: 127.0.0.1:{{onvif}} }}}}\n"
+        self.hub = onvif_node.Node(site, "boss: { role: admin }\n", archive=self.slot / "footage",
+                                   archive_keys=f", card: {self.slot}, state: {self.folder / 'state'}, keep: {{ free: 0% }}{archive_keys}")
 
     def __enter__(self):
         return self
@@ -100,6 +104,10 @@ class Node:
         wait_for("it is well", lambda: not self.hub.problem(), 15)
         wait_for("footage from now", lambda: any(hub.parse_time(s["end"]) > since + 1 for s in self.hub.get("/api/cameras/gate/segments")["segments"]), 15)
 
+    def failures(self, point):
+        """What an ONVIF client hears of the archive's storage."""
+        return [i["Failed"] for t, _, i in point.drain() if t == "tns1:Device/HardwareFailure/StorageFailure" and i["Token"] == "archive"]
+
     def storage_events(self):
         return [e["state"] for e in reversed(self.hub.events(topic="storage", source="archive"))]
 
@@ -113,6 +121,8 @@ def test_absent_at_the_start_pulled_and_put_back():
         h = node.hub
         node.wait_problem("no card is mounted")
         assert nothing_in(node.slot)
+        point = PullPoint(h.device())
+        assert node.failures(point) == ["true"], "as it is found"
         node.card.put_in(node.slot)
         node.wait_recording()
         time.sleep(1.5)
@@ -123,6 +133,8 @@ def test_absent_at_the_start_pulled_and_put_back():
         assert nothing_in(node.slot), "the system's disk is filled through the empty slot"
         node.card.put_in(node.slot)
         node.wait_recording()
+        assert node.failures(point) == ["false", "true", "false"]
+        assert h.state()["archive"]["write_ms"]["max"] > 0 and "99 %" in h.cli("state").stdout
         assert node.storage_events() == ["active", "inactive"] * 2
         h.assert_nothing_silent("gate")
         gaps = [g for g in h.gaps("gate") if g[1] and g[1] > pulled]
@@ -186,7 +198,7 @@ def test_read_only_at_the_start():
 
 def test_a_ring_on_a_card_that_is_full():
     """Not a byte is left: the oldest whole segments make room, and the card's size for the camera is kept to."""
-    with Farm() as farm, Node(farm, mib=10, camera_keys=", keep: { size: 3MiB }") as node:
+    with Farm() as farm, Node(farm, mib=10, camera_keys=", keep: {{ size: 3MiB }}") as node:
         h = node.hub
         node.wait_recording()
         h.stop()

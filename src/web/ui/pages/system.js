@@ -37,6 +37,9 @@ function streamRow(c, name, s) {
 		`${s.reconnects}`, s.reason || "none"];
 }
 
+const latency = l => `half within ${l.p50.toFixed(0)} ms, 99 % within ${l.p99.toFixed(0)} ms, longest ${l.max.toFixed(0)} ms`;
+const wear = w => w.used_percent === undefined ? "says nothing of its wear" : `up to ${w.used_percent} % of its life used${w.end_of_life && w.end_of_life !== "normal" ? `, ${w.end_of_life}` : ""}`;
+
 function archiveCard(a) {
 	if (a.disk_bytes === undefined)
 		return facts("Archive", [], problem({message: a.problem || "the archive is not open"}));
@@ -46,7 +49,9 @@ function archiveCard(a) {
 		["Disk", `${format.bytes(a.free_bytes)} free of ${format.bytes(a.disk_bytes)} (${format.percent(used * 100)} used)`],
 		["Written since start", `${format.bytes(a.bytes_written)}, ${format.count(a.samples_written)} frames`],
 		["Dropped", `${format.count(a.samples_dropped)} frames`], ["Waiting for the disk", format.bytes(a.queued_bytes)],
-		["Sync", `last ${a.last_sync_ms.toFixed(0)} ms, longest ${a.max_sync_ms.toFixed(0)} ms`],
+		["Sync", latency(a.sync_ms)], ["Write", latency(a.write_ms)],
+		...(a.wear ? [["Card", `${a.wear.kind} ${a.wear.name || ""}, ${wear(a.wear)}`]] : []),
+		...(a.read_back ? [["Read back", `${format.count(a.read_back.files)} files, ${a.read_back.damaged ? `${a.read_back.damaged} damaged: ${a.read_back.first}` : "all whole"}`]] : []),
 	], a.problem ? problem({message: a.problem}) : null, a.over_limit ? problem({message: a.over_limit}) : null);
 }
 
