@@ -10,7 +10,29 @@ static int64_t read_clock(clockid_t id) {
 	return ts.tv_sec * PT_NS_PER_S + ts.tv_nsec;
 }
 
-static int64_t system_wall(PtClock *clock) { return read_clock(CLOCK_REALTIME); }
+static PtClockBegin begin; /* all zeros: it is set */
+
+bool pt_clock_begin(PtClockBegin *b, int64_t kernel_ns, int64_t set_ns, int64_t begin_ns) {
+	if (kernel_ns >= set_ns)
+		return false;
+	b->set_ns = set_ns;
+	b->ahead_ns = MAX(MAX(begin_ns, set_ns) - kernel_ns, b->ahead_ns);
+	return true;
+}
+
+int64_t pt_clock_begin_place(PtClockBegin *b, int64_t kernel_ns) {
+	if (b->ahead_ns && kernel_ns >= b->set_ns)
+		b->ahead_ns = 0;
+	return kernel_ns + b->ahead_ns;
+}
+
+bool pt_clock_system_begin(int64_t set_ns, int64_t begin_ns) {
+	return pt_clock_begin(&begin, read_clock(CLOCK_REALTIME), set_ns, begin_ns);
+}
+
+bool pt_clock_system_is_set(void) { return !begin.ahead_ns; }
+
+static int64_t system_wall(PtClock *clock) { return pt_clock_begin_place(&begin, read_clock(CLOCK_REALTIME)); }
 static int64_t system_mono(PtClock *clock) { return read_clock(CLOCK_MONOTONIC); }
 
 PtClock *pt_clock_system(void) {
@@ -78,7 +100,7 @@ char *pt_time_format(int64_t wall_ns) {
 	if (!gmtime_r(&t, &tm))
 		return g_strdup("invalid time");
 	return g_strdup_printf("%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday,
-			       tm.tm_hour, tm.tm_min, tm.tm_sec, (int)(ns / PT_NS_PER_MS));
+	                       tm.tm_hour, tm.tm_min, tm.tm_sec, (int)(ns / PT_NS_PER_MS));
 }
 
 gboolean pt_time_parse(const char *text, int64_t *ret_wall_ns, GError **error) {
@@ -95,10 +117,12 @@ gboolean pt_time_parse(const char *text, int64_t *ret_wall_ns, GError **error) {
 	} else if (text) {
 		g_autoptr(GDateTime) dt = g_date_time_new_from_iso8601(text, NULL);
 		if (dt && g_date_time_get_year(dt) >= 1970 && g_date_time_get_year(dt) < 2250) {
-			*ret_wall_ns = g_date_time_to_unix(dt) * PT_NS_PER_S + g_date_time_get_microsecond(dt) * PT_NS_PER_US;
+			*ret_wall_ns =
+			    g_date_time_to_unix(dt) * PT_NS_PER_S + g_date_time_get_microsecond(dt) * PT_NS_PER_US;
 			return TRUE;
 		}
 	}
-	pt_error_set(error, INVALID, "'%s' is not a time (write 2026-11-22T10:55:30Z or seconds since 1970)", text ? text : "");
+	pt_error_set(error, INVALID, "'%s' is not a time (write 2026-11-22T10:55:30Z or seconds since 1970)",
+	             text ? text : "");
 	return FALSE;
 }

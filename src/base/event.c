@@ -32,6 +32,10 @@ uint64_t pt_event_next_id(int64_t wall_ns) {
 	return tick >> COUNT_BITS << (HUB_BITS + COUNT_BITS) | hub << COUNT_BITS | (tick & ((1 << COUNT_BITS) - 1));
 }
 
+int64_t pt_event_time_of_id(uint64_t id) {
+	return id ? ((int64_t)(id >> (HUB_BITS + COUNT_BITS)) + EPOCH_MS) * PT_NS_PER_MS : 0;
+}
+
 void pt_event_id_format(uint64_t id, char text[PT_EVENT_ID_TEXT]) {
 	g_snprintf(text, PT_EVENT_ID_TEXT, "%016" G_GINT64_MODIFIER "x", id);
 }

@@ -64,6 +64,7 @@ const char *pt_event_name(const PtEvent *event, const char *kind);
  * out before, so that a clock that stepped back before a restart cannot give one out twice. From any thread. */
 void pt_event_set_hub(uint16_t hub, uint64_t last_id);
 uint64_t pt_event_next_id(int64_t wall_ns);
+int64_t pt_event_time_of_id(uint64_t id); /* ns UTC, to the millisecond; 0 for 0 */
 
 #define PT_EVENT_ID_TEXT 17 /* 16 hex digits and the terminator */
 void pt_event_id_format(uint64_t id, char text[PT_EVENT_ID_TEXT]);

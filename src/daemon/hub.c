@@ -27,7 +27,8 @@
 #define WORKERS_MAX 8
 #define GATHER_NS (4 * PT_NS_PER_MS) /* what arrives within it is handled together; see pt_loop_set_gather() */
 #define LOG_ROWS_MAX 5000000
-#define CAMERA_CONNECTIONS 2000 /* each ONVIF camera keeps one open, for its events */
+#define BUILT_SPARE_NS (INT64_C(86400) * PT_NS_PER_S) /* the clock of who built it may have been ahead */
+#define CAMERA_CONNECTIONS 2000                       /* each ONVIF camera keeps one open, for its events */
 
 typedef struct {
 	PtHubOptions options;
@@ -59,6 +60,7 @@ typedef struct {
 	PtServer *server;
 	PtLogin *login;
 	PtHost host;
+	guint clock_timer; /* 0: it is set */
 	int exit_code;
 } Hub;
 
@@ -136,6 +138,41 @@ static bool open_log(Hub *h, GError **error) {
 		publish(h, "system/log", PT_TOPIC_SYSTEM, "recovered", NULL, text);
 	}
 	return true;
+}
+
+/* ---- a clock that is not set ---- */
+
+static gboolean look_at_clock(gpointer data) {
+	Hub *h = data;
+	int64_t now = pt_wall_ns(h->clock); /* which notices it */
+	if (!pt_clock_system_is_set())
+		return G_SOURCE_CONTINUE;
+	g_autofree char *time = pt_time_format(now);
+	g_autofree char *text = g_strdup_printf("the clock was set: it is %s", time);
+	say("%s", text);
+	publish(h, "system/clock", PT_TOPIC_SYSTEM, "set", NULL, text);
+	h->clock_timer = 0;
+	return G_SOURCE_REMOVE;
+}
+
+/* The newest time that log and archive know of; 0: they know none. */
+static int64_t last_known(Hub *h) {
+	int64_t last = pt_event_time_of_id(pt_eventlog_last_id(h->log));
+	g_autoptr(GArray) series = pt_store_all_series(pt_archive_store(h->archive), false, NULL);
+	for (guint i = 0; series && i < series->len; i++)
+		last = MAX(last, g_array_index(series, PtSeriesRow, i).last_ns);
+	return last;
+}
+
+static void begin_clock(Hub *h) {
+	if (!pt_clock_system_begin(PT_BUILT_S * PT_NS_PER_S - BUILT_SPARE_NS, last_known(h)))
+		return;
+	g_autofree char *time = pt_time_format(pt_wall_ns(h->clock));
+	g_autofree char *text =
+	    g_strdup_printf("the clock is not set: it goes on from %s, the last time that is known, until it is", time);
+	say("%s", text);
+	publish(h, "system/clock", PT_TOPIC_SYSTEM, "unset", NULL, text);
+	h->clock_timer = g_timeout_add_seconds(1, look_at_clock, h);
 }
 
 static void archive_recovered(void *user, const PtRecovery *recovery) {
@@ -424,6 +461,7 @@ static bool start(Hub *h, GError **error) {
 	start_workers(h);
 	if (!open_log(h, error) || !open_archive(h, error))
 		return false;
+	begin_clock(h);
 	h->keeper = pt_keeper_new(h->archive);
 	h->health = pt_card_health_new(h->archive, h->clock, h->bus);
 	PtPlugEnv env = {.clock = h->clock, .bus = h->bus, .journal = journal, .note_off = note_off, .user = h};
@@ -459,6 +497,7 @@ static bool start(Hub *h, GError **error) {
 }
 
 static void stop(Hub *h) {
+	g_clear_handle_id(&h->clock_timer, g_source_remove);
 	pt_onvif_announce_free(h->announce);
 	pt_onvif_free(h->onvif);
 	pt_serve_free(h->serve);

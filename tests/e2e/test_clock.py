@@ -73,3 +73,35 @@ def test_step_while_recording(shift):
             walls = [s[0] for s in h.samples("gate")]
             assert len(walls) > len(order) and walls == sorted(walls)
             h.assert_sound()
+
+
+def test_a_board_whose_clock_was_never_set():
+    """It begins in 1970, records at once after the last time it knows of, and goes on at the true time when that comes, years
+    later: in order, without overlap, and the log tells when."""
+    with Farm() as farm:
+        h, clock = shifted_hub(farm)
+        with h:
+            h.start()
+            wait_for("footage", lambda: h.segments("gate"))
+            time.sleep(2)
+            h.stop()
+            before = h.samples("gate")
+            clock.set(1000 - int(time.time()))
+            h.start()
+            wait_for("footage of 1970, and yet not", lambda: len(h.samples("gate")) > len(before) + 50)
+            clock.set(3 * 365 * 86400)
+            time.sleep(3.5)
+            h.stop()
+            walls = [s[0] for s in h.samples("gate")]
+            assert walls == sorted(walls), "the order is not kept"
+            assert walls[len(before)] - before[-1][0] < 10, "it goes on from the last time that is known"
+            jumps = [b - a for a, b in zip(walls, walls[1:]) if b - a > 60]
+            assert len(jumps) == 1 and abs(jumps[0] - 3 * 365 * 86400) < 60
+            assert walls[-1] > time.time() + 3 * 365 * 86400 - 30
+            assert not list(h.archive.glob("gate/main/1970*"))
+            spans = [(x[0][0], x[-1][0]) for f in h.segments("gate") if (x := hub.samples(f))]
+            assert all(b[0] > a[1] for a, b in zip(spans, spans[1:])), spans
+            h.start()
+            assert [e["state"] for e in reversed(h.events(topic="system", source="system/clock"))] == ["unset", "set"]
+            h.stop()
+            h.assert_sound()
