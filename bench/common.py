@@ -77,16 +77,16 @@ class Farm:
 class Hub:
     """`pigtail run` with cameras 0..n-1 of a farm."""
 
-    def __init__(self, folder, farm, n, extra="", secrets=None):
+    def __init__(self, folder, farm, n, extra="", secrets=None, archive=None, archive_keys=""):
         folder.mkdir(parents=True)
         if secrets:
             (folder / "secrets.yaml").write_text(secrets)
             (folder / "secrets.yaml").chmod(0o600)
         cameras = "".join(f"  cam{i}: {{ source: rtsp://127.0.0.1:{farm.port}/{i}, record: {{ main: always }} }}\n" for i in range(n))
         self.site = folder / "site.yaml"
-        self.archive = folder / "archive"
+        self.archive = archive or folder / "archive"
         self.port = free_port()
-        self.site.write_text(f"site: {{ name: Bench }}\nweb: {{ listen: 127.0.0.1:{self.port} }}\narchive: {{ path: {self.archive} }}\n"
+        self.site.write_text(f"site: {{ name: Bench }}\nweb: {{ listen: 127.0.0.1:{self.port} }}\narchive: {{ path: {self.archive}{archive_keys} }}\n"
                              + (f"cameras:\n{cameras}" if n else "") + extra)
         self.started = time.time()
         self.process = subprocess.Popen([BUILD / "src/daemon/pigtail", "run", self.site], stderr=subprocess.PIPE, text=True)
