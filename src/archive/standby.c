@@ -42,7 +42,7 @@ static void put(PtStandby *s, PtSample *sample, int64_t now) {
 		s->first = 0;
 	}
 	s->n++;
-	s->bytes += sample->size;
+	s->bytes += sample->capacity;
 	*entry_at(s, s->n - 1) = (Entry){pt_sample_ref(sample), now};
 }
 
@@ -51,7 +51,7 @@ static PtSample *pop(PtStandby *s) {
 	PtSample *sample = entry_at(s, 0)->sample;
 	s->first = (s->first + 1) % s->capacity;
 	s->n--;
-	s->bytes -= sample->size;
+	s->bytes -= sample->capacity;
 	return sample;
 }
 

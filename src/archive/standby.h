@@ -11,7 +11,7 @@ typedef struct PtStandby PtStandby;
 #define PT_STANDBY_LOSS_NS (5 * PT_NS_PER_S)    /* nothing was taken for so long: there is no hub */
 #define PT_STANDBY_BEFORE_NS (10 * PT_NS_PER_S) /* footage of before the loss, and back to a key frame */
 #define PT_STANDBY_AFTER_NS (10 * PT_NS_PER_S)  /* it goes on after the return, and up to a key frame */
-#define PT_STANDBY_BYTES (16u << 20)            /* of samples that wait; more shortens what lies before the loss */
+#define PT_STANDBY_BYTES (16u << 20) /* of memory for samples that wait; more shortens what lies before the loss */
 
 extern const char pt_gap_on_loss[]; /* the reason of the pauses: nothing is missing that should be there */
 
