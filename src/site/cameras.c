@@ -182,7 +182,7 @@ static void read_backfill(const PtNode *node, PtSiteCamera *c, GPtrArray *proble
 	static const char *const known[] = {"rate", "hours", "order", NULL};
 	static const char *const orders[] = {"newest", "oldest", NULL};
 	int order = 0;
-	c->backfill = c->source && pt_site_is_onvif(c);
+	c->backfill = pt_site_is_onvif(c);
 	if (node && node->kind == PT_NODE_SCALAR && !g_strcmp0(node->text, "never"))
 		c->backfill = false;
 	else if (node && node->kind == PT_NODE_SCALAR)
