@@ -78,8 +78,12 @@ class Node:
         if put_in:
             self.card.put_in(self.slot)
         site = f"cameras:\n  gate: {{{{ source: {farm.url()}{camera_keys} }}}}\nserve: {{{{ rtsp: 127.0.0.1:{{rtsp}}, onvif: 127.0.0.1:{{onvif}} }}}}\n"
-        self.hub = onvif_node.Node(site, "boss: { role: admin }\n", archive=self.slot / "footage",
-                                   archive_keys=f", card: {self.slot}, state: {self.folder / 'state'}, keep: {{ free: 0% }}{archive_keys}")
+        try:
+            self.hub = onvif_node.Node(site, "boss: { role: admin }\n", archive=self.slot / "footage",
+                                       archive_keys=f", card: {self.slot}, state: {self.folder / 'state'}, keep: {{ free: 0% }}{archive_keys}")
+        except BaseException:
+            self.clean()
+            raise
 
     def __enter__(self):
         return self
@@ -88,9 +92,12 @@ class Node:
         try:
             self.hub.__exit__(kind, value, trace)
         finally:
-            while subprocess.run(["umount", "-l", self.slot], capture_output=True).returncode == 0:
-                pass
-            shutil.rmtree(self.folder, ignore_errors=True)
+            self.clean()
+
+    def clean(self):
+        while subprocess.run(["umount", "-l", self.slot], capture_output=True).returncode == 0:
+            pass
+        shutil.rmtree(self.folder, ignore_errors=True)
 
     def wait_problem(self, pattern):
         found = wait_for(f"a problem like {pattern}", lambda: (lambda p: p and re.search(pattern, p) and p)(self.hub.problem()), 15)
