@@ -10,6 +10,34 @@
 
 static int64_t mono(void) { return pt_mono_ns(pt_clock_system()); }
 
+/* ---- a narrow link: the lesser stream goes first ---- */
+
+static bool same_host(const Address *a, const Address *b) {
+	if (a->any.sa_family != b->any.sa_family)
+		return false;
+	return a->any.sa_family == AF_INET ? a->v4.sin_addr.s_addr == b->v4.sin_addr.s_addr
+	                                   : !memcmp(&a->v6.sin6_addr, &b->v6.sin6_addr, sizeof a->v6.sin6_addr);
+}
+
+/* Another one to the same host is behind, takes what it gets and needs at most half as much: the sub stream stays live
+ * while the main one has gaps. Footage of the past waits for all that is live. */
+static bool gives_way(const Peer *p) {
+	int64_t now = mono();
+	for (const Peer *q = p->server->peers; q; q = q->next)
+		if (q != p && q->feed && !q->dead && q->last_write && now - q->last_write < PT_PEER_TAKING_NS &&
+		    (p->replay || (p->feed && 2 * q->feed->rate <= p->feed->rate && p->feed->rate > 0)) &&
+		    same_host(&p->address, &q->address))
+			return true;
+	return false;
+}
+
+/* Those that gave way to one that is not behind any more. */
+static void let_others_go_on(const Peer *p) {
+	for (Peer *q = p->server->peers; q; q = q->next)
+		if (q != p && q->yielding && !q->dead && same_host(&p->address, &q->address))
+			pt_peer_flush(q);
+}
+
 /* ---- out ---- */
 
 /* A replay that is paused: what was read ahead waits. */
@@ -38,6 +66,8 @@ static void drop_queue(Peer *p) {
 static int gather(const Peer *p, struct iovec *iov) {
 	int n = 0;
 	const GList *l = p->queue.head;
+	if (p->yielding && !p->out.size)
+		return 0;
 	if (l && p->sent) {
 		const PtRtpBlock *b = l->data;
 		iov[n++] = (struct iovec){b->data.data + p->sent, b->data.size - p->sent};
@@ -45,7 +75,7 @@ static int gather(const Peer *p, struct iovec *iov) {
 	}
 	if (p->out.size)
 		iov[n++] = (struct iovec){p->out.data, p->out.size};
-	for (; l && n < IOV && !held(p); l = l->next) {
+	for (; l && n < IOV && !held(p) && !p->yielding; l = l->next) {
 		const PtRtpBlock *b = l->data;
 		iov[n++] = (struct iovec){b->data.data, b->data.size};
 	}
@@ -125,7 +155,11 @@ void pt_peer_flush(Peer *p) {
 		drop_queue(p);
 		return;
 	}
-	while (!p->dead && may_send(p) && (n = gather(p, iov))) {
+	while (!p->dead && may_send(p)) {
+		p->yielding = p->queue_bytes && gives_way(p);
+		p->gave_way |= p->yielding;
+		if (!(n = gather(p, iov)))
+			break;
 		struct msghdr m = {.msg_iov = iov, .msg_iovlen = (size_t)n};
 		ssize_t sent = p->tls ? send_encrypted(p, iov, n) : sendmsg(p->watch.fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
 		if (sent < 0 && errno == EINTR)
@@ -140,14 +174,19 @@ void pt_peer_flush(Peer *p) {
 	if (p->wire.size && !p->dead && !send_wire(p) && errno != EAGAIN)
 		pt_peer_kill(p);
 	bool more = p->out.size || (p->queue_bytes && (p->sent || !held(p))) || p->wire.size;
+	bool waits = p->yielding && !p->out.size && !p->wire.size;
+	bool was_behind = p->last_write != 0;
+	p->gave_way &= more;
 	if (!more)
 		p->last_write = 0;
-	else if (!p->last_write)
+	else if (!p->last_write || waits) /* who gives way is not stuck */
 		p->last_write = mono();
 	if (!more && p->closing)
 		pt_peer_kill(p);
 	if (!p->dead)
-		pt_watch_set(&p->watch, EPOLLIN | (more ? EPOLLOUT : 0u));
+		pt_watch_set(&p->watch, EPOLLIN | (more && !waits ? EPOLLOUT : 0u));
+	if (was_behind && !more)
+		let_others_go_on(p);
 	if (p->replay)
 		pt_replay_drained(p->replay, p->queue_bytes);
 }
@@ -230,12 +269,32 @@ static void report(Peer *p, SessionTrack *t, const PtRtpBlock *b, uint32_t ssrc)
 	}
 }
 
+static void drop(Peer *p, unsigned n) {
+	p->waiting_key = p->has_video;
+	p->dropped += n;
+	p->server->stats.dropped_samples += n;
+}
+
+/* What gave way too long goes: the next key frame is as live as the link lets it be. */
+static void forget_late(Peer *p) {
+	const GList *l = p->sent ? p->queue.head->next : p->queue.head;
+	const PtRtpBlock *oldest = l ? l->data : NULL;
+	if (!p->gave_way || !oldest || !oldest->mono_ns || mono() - oldest->mono_ns < PT_PEER_LATE_NS)
+		return;
+	unsigned n = p->queue.length;
+	pt_peer_drop_queue(p);
+	drop(p, n - p->queue.length);
+}
+
 void pt_peer_deliver(Peer *p, PtRtpBlock *b, uint32_t ssrc) {
 	SessionTrack *t = &p->tracks[b->track];
 	if (p->dead || p->state != SESSION_PLAYING || !t->set)
 		return;
-	if (p->waiting_key && !(b->key && b->video))
+	forget_late(p);
+	if (p->waiting_key && !(b->key && b->video)) {
+		drop(p, t->reported);
 		return;
+	}
 	int64_t now = mono();
 	bool due = now >= t->next_report;
 	if (due && !t->reported) /* at the start before the first packet, so that nothing is shown out of sync */
@@ -246,9 +305,7 @@ void pt_peer_deliver(Peer *p, PtRtpBlock *b, uint32_t ssrc) {
 	else
 		send_udp(p, t, b);
 	if (!sent) {
-		p->waiting_key = p->has_video;
-		p->dropped++;
-		p->server->stats.dropped_samples++;
+		drop(p, 1);
 		return;
 	}
 	p->waiting_key = false;
@@ -383,6 +440,8 @@ static void check_deadlines(PtTimer *timer) {
 		pt_peer_sweep(server);
 		return;
 	}
+	if (p->yielding)
+		pt_peer_flush(p);
 	pt_timer_set_in(server->loop, &p->timer, PT_NS_PER_S);
 }
 
