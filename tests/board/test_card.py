@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A node on a machine with a real kernel and a card in its slot: the power is cut while it writes, the card is pulled and put back,
+full, and slow. The camera is the kernel's own (vivid); a second one has so many bytes that they matter."""
+import json
+import os
+import random
+import shutil
+import subprocess
+import time
+
+import pytest
+
+import board
+import hub
+from hub import BUILD, Hub, wait_for
+from machine import Machine, check_card, copy_out, make_card
+
+pytestmark = pytest.mark.skipif(board.missing() is not None, reason=f"no board: {board.missing()}")
+ROUNDS = 20 if hub.LONG else 3
+SYNC = 2  # archive.sync
+SITE = """site: { name: Board, timezone: UTC }
+web: { listen: 127.0.0.1:8080 }
+archive: { path: /sd/pigtail, card: /sd, state: /state, sync: 2s }
+cameras:
+  bench: { source: "v4l2:/dev/video0?size=320x180&fps=5", record: always }
+  noise: { source: "file:/board/noise.mp4", record: always }
+"""
+PIGTAIL = f"{BUILD}/src/daemon/pigtail"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    path = tmp_path_factory.mktemp("board")
+    try:
+        board.prepare()
+    except (subprocess.CalledProcessError, OSError, StopIteration) as e:
+        pytest.skip(f"no kernel for the board could be had: {e} {getattr(e, 'stderr', '')}")
+    subprocess.run(["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "nullsrc=size=640x360:rate=10:duration=2,geq=random(1)*255:128:128", "-pix_fmt", "yuv420p", "-c:v",
+                    "libx264", "-preset", "ultrafast", "-g", "10", "-b:v", "6M", path / "noise.mp4"], check=True)
+    (path / "site.yaml").write_text(SITE)
+    return path
+
+
+def start(machine):
+    machine.run(f"{PIGTAIL} config check /board/site.yaml && (setsid {PIGTAIL} run /board/site.yaml </dev/null >/dev/null 2>>/board/log & echo $! >/state/pid)")
+
+
+def stop(machine):
+    machine.run("kill $(cat /state/pid); while kill -0 $(cat /state/pid) 2>/dev/null; do sleep 0.2; done; umount /sd", 90)
+
+
+def state(machine):
+    code, out = machine.run(f"{PIGTAIL} state --json --site /board/site.yaml", check=False)
+    return json.loads(out) if code == 0 else None
+
+
+def problem(machine):
+    found = state(machine)
+    return found["archive"]["problem"] if found else None
+
+
+def bytes_of(machine, camera):
+    return int(machine.run(f"cat /sd/pigtail/{camera}/main/*/*.mp4 2>/dev/null | wc -c", check=False)[1] or 0)
+
+
+def wait_growing(machine, camera, seconds=60):
+    """Footage is added to what is on the card."""
+    first = bytes_of(machine, camera)
+    machine.wait(f"footage of {camera}", lambda: bytes_of(machine, camera) > first + 10000, seconds)
+
+
+class Read:
+    """What is on a card, with a hub of this machine that opens it, repairs it and is asked."""
+
+    def __init__(self, card, folder):
+        self.archive = copy_out(card, "/pigtail", folder / "copy")
+        text = subprocess.run([hub.PIGTAIL, "archive", "check", self.archive, "--json"], capture_output=True, text=True, check=False).stdout
+        self.counts = json.loads(text)
+        self.hub = Hub("cameras:\n" + "".join(f"  {c}: {{ source: 'file:/nothing.mp4', record: never }}\n" for c in ("bench", "noise")), archive=self.archive)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, value, trace):
+        self.hub.__exit__(kind, value, trace)
+        shutil.rmtree(self.archive, ignore_errors=True)
+
+    def last(self, camera):
+        return max((s[0] for f in self.hub.segments(camera)[-2:] for s in hub.samples(f)), default=0)
+
+    def assert_sound(self):
+        """Nothing is torn or missing, every file plays, and every instant is footage or a gap with a reason."""
+        assert not any(self.counts[k] for k in ("missing", "torn", "unreadable")), self.counts
+        self.hub.stop()
+        self.hub.assert_sound()
+
+
+def test_power_cut(folder):
+    chance, card, cuts = random.Random(4), folder / "card", []
+    make_card(card)
+    for _ in range(ROUNDS):
+        with Machine(folder, card) as m:
+            start(m)
+            wait_growing(m, "bench")
+            time.sleep(chance.uniform(2, 6))
+            cuts.append(m.cut())
+        check_card(card)
+        with Read(card, folder) as r:
+            lost = {c: cuts[-1] - r.last(c) for c in ("bench", "noise")}
+            print("lost in s:", {c: round(s, 2) for c, s in lost.items()})
+            assert all(s < SYNC + 1.5 for s in lost.values()), lost  # its time is told twice a second, and its processor is a slow one
+            r.assert_sound()
