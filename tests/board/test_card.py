@@ -2,7 +2,6 @@
 """A node on a machine with a real kernel and a card in its slot: the power is cut while it writes, the card is pulled and put back,
 full, and slow. The camera is the kernel's own (vivid); a second one has so many bytes that they matter."""
 import json
-import os
 import random
 import shutil
 import subprocess
@@ -12,7 +11,7 @@ import pytest
 
 import board
 import hub
-from hub import BUILD, Hub, wait_for
+from hub import BUILD, Hub
 from machine import Machine, check_card, copy_out, make_card
 
 pytestmark = pytest.mark.skipif(board.missing() is not None, reason=f"no board: {board.missing()}")
@@ -109,4 +108,54 @@ def test_power_cut(folder):
             lost = {c: cuts[-1] - r.last(c) for c in ("bench", "noise")}
             print("lost in s:", {c: round(s, 2) for c, s in lost.items()})
             assert all(s < SYNC + 1.5 for s in lost.values()), lost  # its time is told twice a second, and its processor is a slow one
+            for camera in lost:
+                gaps = r.hub.gaps(camera)
+                assert all(any(g[0] <= at + 1 and at <= (g[1] or at) for g in gaps) for at in cuts[:-1]), (camera, cuts, gaps)
             r.assert_sound()
+
+
+def told(machine, topic):
+    out = machine.run(f"{PIGTAIL} events --json --topic {topic} --site /board/site.yaml", check=False)[1]
+    return [json.loads(line) for line in out.splitlines() if line.startswith("{")]
+
+
+def test_a_card_that_is_slow_full_and_pulled_out(folder):
+    """One after the other, in one boot: each is told, nothing else stops, and recording goes on by itself when it is over."""
+    card = folder / "card"
+    make_card(card)
+    with Machine(folder, card) as m:
+        start(m)
+        wait_growing(m, "bench")
+        wait_growing(m, "noise")
+
+        m.slow(20000)
+        m.wait("that it is too slow", lambda: problem(m), 120)
+        m.slow(0)
+        m.wait("that it is well again", lambda: not problem(m), 60)
+        wait_growing(m, "noise")
+
+        m.run("dd if=/dev/zero of=/sd/filler bs=1M 2>/dev/null; sync", 120, check=False)
+        m.wait("that it is full", lambda: problem(m), 60)
+        m.run("rm /sd/filler")
+        m.wait("that there is room again", lambda: not problem(m), 60)
+        wait_growing(m, "noise")
+
+        m.pull()
+        m.wait("that it is gone", lambda: problem(m), 60)
+        cameras = {c["name"]: c["streams"]["main"]["state"] for c in state(m)["cameras"]}
+        assert cameras == {"bench": "live", "noise": "live"}, cameras
+        m.put_back()
+        m.wait("that it is back", lambda: m.run("grep ' /sd ' /proc/mounts", check=False)[0] == 0, 60)
+        m.wait("that it is well again", lambda: not problem(m), 60)
+        wait_growing(m, "bench")
+        wait_growing(m, "noise")
+        states = [e["state"] for e in told(m, "storage")]
+        assert states.count("active") >= 1 and states[-1] == "inactive", states
+        stop(m)
+        m.cut()
+    check_card(card)
+    with Read(card, folder) as r:
+        for camera in ("bench", "noise"):
+            r.hub.assert_nothing_silent(camera)
+            print(camera, [(round(g[1] - g[0], 1) if g[1] else None, g[2]) for g in r.hub.gaps(camera)])
+        r.assert_sound()
