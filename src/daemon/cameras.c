@@ -464,8 +464,10 @@ void pt_cameras_set_recording(PtCameras *c, const char *name, const char *stream
 		g_hash_table_remove(c->idle, key);
 	if (feed && why_not)
 		stop_recorder(c, feed, PT_GAP_POLICY, why_not);
-	else if (feed)
+	if (feed && !why_not) {
 		start_recorder(c, feed, camera, main);
+		pt_stream_request_key(feed->stream); /* what comes before one cannot be kept */
+	}
 }
 
 bool pt_cameras_is_to_record(PtCameras *c, const PtSiteCamera *camera, const char *stream) {
