@@ -78,8 +78,8 @@ def test_the_main_stream_gives_way_and_the_sub_stream_stays_live(link, clips):
     try:
         assert server.stdout.readline().startswith("ready")
         readers = {}
-        for name in ("main", "sub"):
-            readers[name] = subprocess.Popen(["ip", "netns", "exec", link[0], "/usr/bin/python3", "-c", READER, name, "14"], stdout=subprocess.PIPE, text=True)
+        for name, seconds in (("main", "20"), ("sub", "13")):  # the main stream until it comes to what follows its hole
+            readers[name] = subprocess.Popen(["ip", "netns", "exec", link[0], "/usr/bin/python3", "-c", READER, name, seconds], stdout=subprocess.PIPE, text=True)
             time.sleep(1)
         got = {name: json.loads(reader.communicate(timeout=60)[0]) for name, reader in readers.items()}
     finally:
