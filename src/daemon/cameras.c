@@ -49,6 +49,7 @@ struct PtCameras {
 	PtNotifyDoor *door;
 	GHashTable *locations; /* "gate/main" -> what goes before the site file's */
 	GHashTable *texts;     /* "gate" -> PtOsdList that is burnt into its pictures */
+	GHashTable *idle;      /* "gate/main" -> why it is not recorded although the site file says so */
 	GMutex lock;
 	GPtrArray *list; /* under lock: the RTSP server looks for streams on its own thread */
 };
@@ -101,9 +102,36 @@ static bool makes_itself(const char *location) {
 
 static bool records_sound(const PtSiteCamera *s) { return s->sound == PT_SOUND_ALWAYS || s->sound == PT_SOUND_EVENTS; }
 
+/* Where the site file wants it, and nobody has switched it off. */
+static void start_recorder(PtCameras *c, Feed *feed, const Camera *camera, bool main) {
+	const PtSiteCamera *s = camera->settings;
+	const char *name = main ? "main" : "sub";
+	if (feed->recorder || record_mode(s, main) == PT_RECORD_NEVER || !c->env.archive ||
+	    g_hash_table_contains(c->idle, pt_stream_name(feed->stream)))
+		return;
+	g_autoptr(GError) error = NULL;
+	if (record_mode(s, main) == PT_RECORD_ON_LOSS)
+		feed->standby = pt_standby_new(feed->stream, c->env.clock);
+	feed->recorder = pt_archive_record(c->env.archive, feed->standby ? pt_standby_stream(feed->standby) : feed->stream,
+	                                   &(PtRecorderParams){.camera = camera->name,
+	                                                       .video = name,
+	                                                       .audio = main && records_sound(s) ? "audio" : NULL,
+	                                                       .metadata = main && !feed->own_metadata ? "metadata" : NULL},
+	                                   &error);
+	if (!feed->recorder)
+		g_warning("camera %s is not recorded: %s", camera->name, error->message);
+}
+
+static void stop_recorder(PtCameras *c, Feed *feed, PtGapCause cause, const char *reason) {
+	pt_standby_end(feed->standby);
+	pt_archive_stop(c->env.archive, feed->recorder, cause, reason);
+	pt_standby_free(feed->standby);
+	feed->recorder = NULL;
+	feed->standby = NULL;
+}
+
 /* location: NULL while it is not known. */
 static Feed *feed_new(PtCameras *c, const Camera *camera, const char *location, bool main) {
-	const PtSiteCamera *s = camera->settings;
 	const char *name = main ? "main" : "sub";
 	Feed *feed = g_new0(Feed, 1);
 	g_autofree char *stream_name = g_strdup_printf("%s/%s", camera->name, name);
@@ -116,19 +144,7 @@ static Feed *feed_new(PtCameras *c, const Camera *camera, const char *location, 
 	feed->own_metadata = location && makes_itself(location);
 	if (feed->own_metadata)
 		pt_stream_set_format(feed->stream, METADATA_TRACK, c->metadata);
-	if (record_mode(s, main) == PT_RECORD_NEVER || !c->env.archive)
-		return feed;
-	g_autoptr(GError) error = NULL;
-	if (record_mode(s, main) == PT_RECORD_ON_LOSS)
-		feed->standby = pt_standby_new(feed->stream, c->env.clock);
-	feed->recorder = pt_archive_record(c->env.archive, feed->standby ? pt_standby_stream(feed->standby) : feed->stream,
-	                                   &(PtRecorderParams){.camera = camera->name,
-	                                                       .video = name,
-	                                                       .audio = main && records_sound(s) ? "audio" : NULL,
-	                                                       .metadata = main && !feed->own_metadata ? "metadata" : NULL},
-	                                   &error);
-	if (!feed->recorder)
-		g_warning("camera %s is not recorded: %s", camera->name, error->message);
+	start_recorder(c, feed, camera, main);
 	return feed;
 }
 
@@ -219,9 +235,7 @@ static void feed_stop(PtCameras *c, Feed *feed, PtGapCause cause, const char *re
 	if (!feed)
 		return;
 	/* the recorder first: what the source says while it ends is not the reason of the gap */
-	pt_standby_end(feed->standby);
-	pt_archive_stop(c->env.archive, feed->recorder, cause, reason);
-	pt_standby_free(feed->standby);
+	stop_recorder(c, feed, cause, reason);
 	stop_microphone(feed);
 	pt_source_stop(feed->source);
 	pt_stream_remove_sink(&feed->watch);
@@ -371,6 +385,7 @@ PtCameras *pt_cameras_new(const PtCamerasEnv *env) {
 	c->door = pt_notify_door_new();
 	c->locations = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	c->texts = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+	c->idle = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	c->list = g_ptr_array_new();
 	return c;
 }
@@ -413,6 +428,7 @@ void pt_cameras_free(PtCameras *c, const char *reason) {
 	pt_notify_door_free(c->door);
 	g_hash_table_unref(c->locations);
 	g_hash_table_unref(c->texts);
+	g_hash_table_unref(c->idle);
 	pt_format_unref(c->metadata);
 	g_mutex_clear(&c->lock);
 	pt_site_unref(c->site);
@@ -443,6 +459,42 @@ void pt_cameras_set_location(PtCameras *c, const char *name, const char *stream,
 	*place = feed;
 	g_mutex_unlock(&c->lock);
 	watch_motion(camera);
+}
+
+void pt_cameras_set_recording(PtCameras *c, const char *name, const char *stream, const char *why_not) {
+	const Camera *camera = find(c, name);
+	bool main = !strcmp(stream, "main");
+	Feed *feed = !camera ? NULL : main ? camera->main : camera->sub;
+	g_autofree char *key = g_strdup_printf("%s/%s", name, stream);
+	if (why_not)
+		g_hash_table_replace(c->idle, g_steal_pointer(&key), g_strdup(why_not));
+	else
+		g_hash_table_remove(c->idle, key);
+	if (feed && why_not)
+		stop_recorder(c, feed, PT_GAP_POLICY, why_not);
+	if (feed && !why_not) {
+		start_recorder(c, feed, camera, main);
+		pt_stream_request_key(feed->stream); /* what comes before one cannot be kept */
+	}
+}
+
+bool pt_cameras_is_to_record(PtCameras *c, const PtSiteCamera *camera, const char *stream) {
+	g_autofree char *key = g_strdup_printf("%s/%s", camera->name, stream);
+	return record_mode(camera, !strcmp(stream, "main")) != PT_RECORD_NEVER && !g_hash_table_contains(c->idle, key);
+}
+
+bool pt_cameras_records(PtCameras *c, const char *name, const char *stream, int64_t *ret_since_ns) {
+	const Camera *camera = find(c, name);
+	const Feed *feed = !camera ? NULL : !strcmp(stream, "main") ? camera->main : camera->sub;
+	*ret_since_ns = 0;
+	if (!feed || !feed->recorder)
+		return false;
+	PtStreamStats stats;
+	pt_stream_get_stats(feed->stream, &stats);
+	bool live = stats.state == PT_STREAM_LIVE;
+	*ret_since_ns = stats.since_ns;
+	pt_stream_stats_clear(&stats);
+	return live;
 }
 
 void pt_cameras_set_texts(PtCameras *c, const char *name, const PtOsdList *texts) {

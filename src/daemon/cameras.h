@@ -35,6 +35,14 @@ void pt_cameras_set_location(PtCameras *cameras, const char *camera, const char 
  * thread. */
 const char *pt_cameras_location(PtCameras *cameras, const PtSiteCamera *camera, const char *stream);
 
+/* Whether a stream that the site file has recorded is: why_not goes into its gap; NULL: it is. It may come later. Main
+ * thread, as the next two. */
+void pt_cameras_set_recording(PtCameras *cameras, const char *camera, const char *stream, const char *why_not);
+/* Whether it is recorded whenever it has pictures. */
+bool pt_cameras_is_to_record(PtCameras *cameras, const PtSiteCamera *camera, const char *stream);
+/* Whether it is being recorded; since when its stream is as it is, 0: not known. */
+bool pt_cameras_records(PtCameras *cameras, const char *camera, const char *stream, int64_t *ret_since_ns);
+
 /* What is burnt into the pictures of a camera whose pictures are encoded here, from now on; copied. Main thread. */
 void pt_cameras_set_texts(PtCameras *cameras, const char *camera, const PtOsdList *texts);
 

@@ -481,9 +481,9 @@ static bool start(Hub *h, GError **error) {
 	                    &(PtRulesPlace){h->site->located, h->site->latitude, h->site->longitude, h->site->zone});
 	pt_plugs_apply(h->plugs, h->site);
 	if (h->site->serve_onvif)
-		h->onvif = pt_onvif_new(
-		    &(PtOnvifEnv){h->clock, h->bus, h->plugs, h->cameras, h->serve, h->site->archive_state, h->archive},
-		    h->site);
+		h->onvif = pt_onvif_new(&(PtOnvifEnv){h->clock, h->bus, h->plugs, h->cameras, h->serve,
+		                                      h->site->archive_state, h->archive, h->log},
+		                        h->site);
 	apply_site(h);
 	if (!pt_serve_start(h->serve, h->site, error))
 		return false;

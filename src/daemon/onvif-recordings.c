@@ -9,9 +9,10 @@
 
 typedef struct {
 	PtArchive *archive;
-	GArray *list; /* of PtOnvifRecording */
-	bool spans;
-	int64_t from_ns, to_ns;
+	PtEventlog *log;
+	GArray *list;                /* of PtOnvifRecording */
+	GArray *things, *happenings; /* of PtOnvifHappening; NULL: not asked for, or not yet */
+	PtOnvifRecordingsQuery query;
 	PtOnvifRecordingsFn fn;
 	void *user;
 } Job;
@@ -19,6 +20,8 @@ typedef struct {
 static void job_free(gpointer data) {
 	Job *j = data;
 	g_clear_pointer(&j->list, g_array_unref);
+	g_clear_pointer(&j->things, g_array_unref);
+	g_clear_pointer(&j->happenings, g_array_unref);
 	g_free(j);
 }
 
@@ -32,9 +35,9 @@ static bool is_open(const GArray *open, int64_t series) {
 }
 
 static bool read_spans(const Job *j, PtOnvifRecording *r, int64_t series, GError **error) {
-	int64_t end = MIN(j->to_ns, r->last_ns + 1);
+	int64_t end = MIN(j->query.to_ns, r->last_ns + 1);
 	r->spans = g_array_new(FALSE, FALSE, sizeof(PtOnvifSpan));
-	for (int64_t from = MAX(j->from_ns, r->first_ns) - PT_NS_PER_S; from < end; from += STEP_NS) {
+	for (int64_t from = MAX(j->query.from_ns, r->first_ns) - PT_NS_PER_S; from < end; from += STEP_NS) {
 		g_autoptr(GArray) part =
 		    pt_store_coverage(pt_archive_store(j->archive), series, from, MIN(from + STEP_NS, end), TOUCH_NS, error);
 		if (!part)
@@ -51,7 +54,7 @@ static bool read_spans(const Job *j, PtOnvifRecording *r, int64_t series, GError
 	return true;
 }
 
-static bool fill(const Job *j, GError **error) {
+static bool fill(Job *j, GError **error) {
 	PtStore *store = pt_archive_store(j->archive);
 	g_autoptr(GArray) all = pt_store_all_series(store, true, error);
 	g_autoptr(GArray) open = all ? pt_store_open_segments(store, error) : NULL;
@@ -73,22 +76,27 @@ static bool fill(const Job *j, GError **error) {
 				series = s->id;
 			} else if (!strcmp(s->stream, "audio") && audible) {
 				r->sound = true;
+				r->sound_recording = is_open(open, s->id);
 				r->sound_first_ns = s->first_ns;
 				r->sound_last_ns = s->last_ns;
 			}
 		}
-		if (!j->spans)
+		if (!j->query.history)
 			continue;
 		if (!series)
 			r->spans = g_array_new(FALSE, FALSE, sizeof(PtOnvifSpan));
 		else if (!read_spans(j, r, series, error))
 			return false;
 	}
-	/* what was never recorded is no recording */
-	for (guint i = j->list->len; i-- > 0;)
-		if (!g_array_index(j->list, PtOnvifRecording, i).first_ns)
+	/* what is not to be recorded and has left nothing is no recording */
+	for (guint i = j->list->len; i-- > 0;) {
+		const PtOnvifRecording *r = &g_array_index(j->list, PtOnvifRecording, i);
+		if (!r->first_ns && !r->job)
 			g_array_remove_index(j->list, i);
-	return true;
+	}
+	if (j->things)
+		j->happenings = pt_onvif_history_read(j->log, j->things, &j->query, error);
+	return !j->things || j->happenings;
 }
 
 static void work(GTask *task, gpointer source, gpointer data, GCancellable *cancellable) {
@@ -103,20 +111,30 @@ static void done(GObject *source, GAsyncResult *result, gpointer data) {
 	Job *j = g_task_get_task_data(G_TASK(result));
 	g_autoptr(GError) error = NULL;
 	bool ok = g_task_propagate_boolean(G_TASK(result), &error);
-	j->fn(j->user, ok ? j->list : NULL, error);
+	j->fn(j->user, ok ? j->list : NULL, j->happenings, error);
 }
 
-void pt_onvif_recordings_list(PtArchive *archive, const PtSite *site, bool spans, int64_t from_ns, int64_t to_ns,
+void pt_onvif_recordings_list(const PtOnvifEnv *env, const PtSite *site, const PtOnvifRecordingsQuery *query,
                               PtOnvifRecordingsFn fn, void *user) {
 	Job *j = g_new(Job, 1);
-	*j = (Job){archive, g_array_new(FALSE, TRUE, sizeof(PtOnvifRecording)), spans, from_ns, to_ns, fn, user};
+	*j = (Job){.archive = env->archive,
+	           .log = env->log,
+	           .list = g_array_new(FALSE, TRUE, sizeof(PtOnvifRecording)),
+	           .things = query->history ? pt_onvif_history_things(env, site) : NULL,
+	           .query = *query,
+	           .fn = fn,
+	           .user = user};
 	g_array_set_clear_func(j->list, recording_clear);
 	for (guint i = 0; i < site->cameras->len; i++) {
 		const PtSiteCamera *camera = g_ptr_array_index(site->cameras, i);
 		for (unsigned sub = 0; sub < 2; sub++) {
-			PtOnvifRecording r = {.sub = sub, .sound = camera->listen != PT_LISTEN_NEVER};
+			const char *stream = sub ? "sub" : "main";
+			PtOnvifRecording r = {.sub = sub,
+			                      .sound = camera->listen != PT_LISTEN_NEVER,
+			                      .job = (sub ? camera->record_sub : camera->record_main) != PT_RECORD_NEVER,
+			                      .wanted = pt_cameras_is_to_record(env->cameras, camera, stream)};
 			g_strlcpy(r.camera, camera->name, sizeof r.camera);
-			g_snprintf(r.token, sizeof r.token, "%s-%s", camera->name, sub ? "sub" : "main");
+			g_snprintf(r.token, sizeof r.token, "%s-%s", camera->name, stream);
 			g_array_append_val(j->list, r);
 		}
 	}

@@ -14,13 +14,14 @@ struct PtOnvif {
 	PtOnvifServer *server;
 	PtOnvifStreams *streams;
 	PtServer *web;
-	PtBusSubscription *inputs, *relays, *archive, *motion;
+	PtBusSubscription *inputs, *relays, *archive, *motion, *streams_state;
 	guint repeat;
 	int64_t login_said_ns; /* monotonic */
 	int32_t utc_offset_s;  /* of the clocks in pictures */
 	unsigned port;
 	bool tls;
 	unsigned asked; /* of the archive, and not answered yet */
+	bool switching; /* a recording, now: its stream is as it was */
 	void (*discovery_changed)(void *user);
 	void *discovery_user;
 };
@@ -95,24 +96,71 @@ typedef struct {
 	void *user;
 } Asked;
 
-static void recordings_read(void *user, GArray *recordings, const GError *error) {
+static void recordings_read(void *user, GArray *recordings, GArray *happenings, const GError *error) {
 	Asked *a = user;
-	a->fn(a->user, recordings, error);
+	a->fn(a->user, recordings, happenings, error);
 	a->onvif->asked--;
 	g_free(a);
 }
 
-static void host_recordings(void *data, bool spans, int64_t from_ns, int64_t to_ns, PtOnvifRecordingsFn fn, void *user) {
+static void host_recordings(void *data, const PtOnvifRecordingsQuery *query, PtOnvifRecordingsFn fn, void *user) {
 	PtOnvif *o = data;
 	if (o->env.archive) {
 		Asked *a = g_new(Asked, 1);
 		*a = (Asked){o, fn, user};
 		o->asked++;
-		pt_onvif_recordings_list(o->env.archive, o->site, spans, from_ns, to_ns, recordings_read, a);
+		pt_onvif_recordings_list(&o->env, o->site, query, recordings_read, a);
 		return;
 	}
 	g_autoptr(GArray) none = g_array_new(FALSE, FALSE, sizeof(PtOnvifRecording));
-	fn(user, none, NULL);
+	fn(user, none, NULL, NULL);
+}
+
+/* ---- the host: jobs ---- */
+
+/* What the states of recordings are, for those who have subscribed to them. */
+static void follow_recordings(PtOnvif *o) {
+	int64_t now = pt_wall_ns(o->env.clock), since;
+	for (guint i = 0; o->env.archive && i < o->site->cameras->len; i++) {
+		const PtSiteCamera *camera = g_ptr_array_index(o->site->cameras, i);
+		for (unsigned sub = 0; sub < 2; sub++) {
+			const char *stream = sub ? "sub" : "main";
+			if ((sub ? camera->record_sub : camera->record_main) == PT_RECORD_NEVER)
+				continue;
+			bool records = pt_cameras_records(o->env.cameras, camera->name, stream, &since);
+			g_autofree char *recording = g_strdup_printf("%s-%s", camera->name, stream);
+			g_autofree char *job = g_strconcat("job-", recording, NULL);
+			static const PtOnvifTopic topics[] = {PT_ONVIF_RECORDING_STATE, PT_ONVIF_TRACK_STATE,
+			                                      PT_ONVIF_JOB_STATE};
+			for (unsigned k = 0; k < G_N_ELEMENTS(topics); k++)
+				pt_onvif_server_set_property(o->server, topics[k],
+				                             topics[k] == PT_ONVIF_JOB_STATE ? job : recording, camera->name,
+				                             records, since && !o->switching ? since : now);
+		}
+	}
+}
+
+static gboolean host_set_recording(void *data, const char *camera, bool sub, bool on, const char *user, GError **error) {
+	PtOnvif *o = data;
+	const char *stream = sub ? "sub" : "main";
+	const PtSiteCamera *c = pt_site_camera(o->site, camera);
+	if (on && (!c || (sub ? c->record_sub : c->record_main) == PT_RECORD_NEVER)) {
+		pt_error_set(error, UNSUPPORTED, "%s/%s is not recorded: the site file says so", camera, stream);
+		return FALSE;
+	}
+	g_autofree char *why_not = g_strdup_printf("switched off over ONVIF by %s", user);
+	pt_cameras_set_recording(o->env.cameras, camera, stream, on ? NULL : why_not);
+	if (!o->server)
+		return TRUE; /* as it was before the start */
+	g_autofree char *source = g_strconcat("camera/", camera, NULL), *actor = g_strdup_printf("user/%s via onvif", user);
+	g_autofree char *detail = g_strdup_printf("recording of the %s stream %s", stream, on ? "goes on" : why_not);
+	g_autoptr(PtEvent) event =
+	    pt_event_now(o->env.clock, source, PT_TOPIC_ARCHIVE, on ? "recording" : "idle", actor, detail);
+	pt_bus_publish(o->env.bus, event);
+	o->switching = true;
+	follow_recordings(o);
+	o->switching = false;
+	return TRUE;
 }
 
 static bool host_video_options(void *data, const char *camera, bool sub, PtOnvifVideoOptions *ret) {
@@ -251,6 +299,7 @@ static void host_metadata(void *data, const char *camera, const void *xml, size_
 static gboolean repeat(gpointer data) {
 	PtOnvif *o = data;
 	follow_clocks(o);
+	follow_recordings(o);
 	if (pt_cameras_metadata_watched(o->env.cameras))
 		pt_onvif_server_repeat_metadata(o->server);
 	return G_SOURCE_CONTINUE;
@@ -278,14 +327,15 @@ static void host_discovery_changed(void *data) {
 /* ---- events ---- */
 
 static void set_input(PtOnvif *o, const PtPlugSettings *s, const char *state, int64_t wall_ns) {
-	if (!strcmp(state, "active") ||
-	    !strcmp(state, "inactive")) /* unknown and fault are no state that ONVIF has a word for */
-		pt_onvif_server_set_property(o->server, PT_ONVIF_DIGITAL_INPUT, s->name, s->camera, *state == 'a', wall_ns);
+	bool active; /* unknown and fault are no state that ONVIF has a word for */
+	if (pt_onvif_history_state(PT_ONVIF_DIGITAL_INPUT, state, &active))
+		pt_onvif_server_set_property(o->server, PT_ONVIF_DIGITAL_INPUT, s->name, s->camera, active, wall_ns);
 }
 
 static void set_relay(PtOnvif *o, const PtPlugSettings *s, const char *state, int64_t wall_ns) {
-	if (!strcmp(state, "on") || !strcmp(state, "off"))
-		pt_onvif_server_set_property(o->server, PT_ONVIF_RELAY, s->name, s->camera, !strcmp(state, "on"), wall_ns);
+	bool active;
+	if (pt_onvif_history_state(PT_ONVIF_RELAY, state, &active))
+		pt_onvif_server_set_property(o->server, PT_ONVIF_RELAY, s->name, s->camera, active, wall_ns);
 }
 
 static void on_input(PtEvent *event, void *data) {
@@ -317,9 +367,9 @@ static void set_storage(PtOnvif *o) {
 static void on_storage(PtEvent *event, void *data) {
 	PtOnvif *o = data;
 	const char *token = strcmp(event->source, "archive") ? pt_event_name(event, "archive") : "archive";
-	if (token)
-		pt_onvif_server_set_property(o->server, PT_ONVIF_STORAGE_FAILURE, token, NULL,
-		                             !strcmp(event->state, "active"), event->wall_ns);
+	bool failed;
+	if (token && pt_onvif_history_state(PT_ONVIF_STORAGE_FAILURE, event->state, &failed))
+		pt_onvif_server_set_property(o->server, PT_ONVIF_STORAGE_FAILURE, token, NULL, failed, event->wall_ns);
 }
 
 /* Unknown is no state that ONVIF has a word for: what cannot be seen is no alarm. */
@@ -331,6 +381,8 @@ static void on_motion(PtEvent *event, void *data) {
 		pt_onvif_server_set_property(o->server, PT_ONVIF_MOTION_ALARM, name, name, !strcmp(event->state, "active"),
 		                             event->wall_ns);
 }
+
+static void on_stream(PtEvent *event, void *data) { follow_recordings(data); }
 
 static bool host_motion(void *data) {
 	PtOnvif *o = data;
@@ -345,12 +397,32 @@ static bool looks_for_motion(const PtOnvif *o, const char *name) {
 	return camera && camera->motion;
 }
 
+/* A recording or the job of one: whether the site file still has it. */
+static bool is_to_be_recorded(const PtOnvif *o, const char *token) {
+	if (g_str_has_prefix(token, "job-"))
+		token += strlen("job-");
+	const char *dash = strrchr(token, '-');
+	g_autofree char *name = dash ? g_strndup(token, (gsize)(dash - token)) : NULL;
+	const PtSiteCamera *camera = name ? pt_site_camera(o->site, name) : NULL;
+	return camera && (!strcmp(dash, "-sub") ? camera->record_sub : camera->record_main) != PT_RECORD_NEVER;
+}
+
 static bool still_there(void *user, PtOnvifTopic topic, const char *token) {
 	PtOnvif *o = user;
-	return topic == PT_ONVIF_DIGITAL_INPUT  ? pt_plugs_input(o->env.plugs, token) != NULL
-	       : topic == PT_ONVIF_RELAY        ? pt_plugs_relay(o->env.plugs, token) != NULL
-	       : topic == PT_ONVIF_MOTION_ALARM ? looks_for_motion(o, token)
-	                                        : true;
+	switch (topic) {
+	case PT_ONVIF_DIGITAL_INPUT:
+		return pt_plugs_input(o->env.plugs, token) != NULL;
+	case PT_ONVIF_RELAY:
+		return pt_plugs_relay(o->env.plugs, token) != NULL;
+	case PT_ONVIF_MOTION_ALARM:
+		return looks_for_motion(o, token);
+	case PT_ONVIF_RECORDING_STATE:
+	case PT_ONVIF_TRACK_STATE:
+	case PT_ONVIF_JOB_STATE:
+		return is_to_be_recorded(o, token);
+	default:
+		return true;
+	}
 }
 
 void pt_onvif_apply(PtOnvif *o, PtSite *site) {
@@ -431,6 +503,7 @@ PtOnvif *pt_onvif_new(const PtOnvifEnv *env, PtSite *site) {
 	                                               .users = host_users,
 	                                               .snapshot = host_snapshot,
 	                                               .recordings = host_recordings,
+	                                               .set_recording = host_set_recording,
 	                                               .video_options = host_video_options,
 	                                               .set_video = host_set_video,
 	                                               .set_audio = host_set_audio,
@@ -451,6 +524,8 @@ PtOnvif *pt_onvif_new(const PtOnvifEnv *env, PtSite *site) {
 	set_storage(o);
 	o->motion =
 	    pt_bus_subscribe_queued(env->bus, PT_TOPIC_MOTION, NULL, G_PRIORITY_DEFAULT, EVENTS_WAITING, on_motion, o);
+	o->streams_state =
+	    pt_bus_subscribe_queued(env->bus, PT_TOPIC_STREAM, NULL, G_PRIORITY_DEFAULT, EVENTS_WAITING, on_stream, o);
 	o->repeat = g_timeout_add_seconds(REPEAT_S, repeat, o);
 	return o;
 }
@@ -492,6 +567,7 @@ void pt_onvif_free(PtOnvif *o) {
 	pt_bus_unsubscribe(o->relays);
 	pt_bus_unsubscribe(o->archive);
 	pt_bus_unsubscribe(o->motion);
+	pt_bus_unsubscribe(o->streams_state);
 	pt_onvif_server_free(o->server);
 	pt_server_free(o->web);
 	pt_onvif_streams_free(o->streams);

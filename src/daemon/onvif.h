@@ -2,6 +2,7 @@
  * thread. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
+#include "archive/eventlog.h"
 #include "daemon/plugs.h"
 #include "daemon/serve.h"
 #include "onvif/server/server.h"
@@ -16,6 +17,7 @@ typedef struct {
 	PtServe *serve;
 	const char *directory; /* of the archive: what clients set is kept there */
 	PtArchive *archive;    /* NULL: nothing is recorded */
+	PtEventlog *log;
 } PtOnvifEnv;
 
 /* The server without a port: relays get what was set for them. env is copied; what it names outlives this. */
@@ -48,9 +50,18 @@ GArray *pt_onvif_streams_list(PtOnvifStreams *streams, const PtSite *site); /* o
 /* A JPEG of the newest key frame. */
 void pt_onvif_streams_snapshot(PtOnvifStreams *streams, const char *camera, bool sub, PtOnvifSnapshotFn fn, void *user);
 
-/* onvif-recordings.c: what the archive keeps of the site's cameras, later, on the calling thread. */
-void pt_onvif_recordings_list(PtArchive *archive, const PtSite *site, bool spans, int64_t from_ns, int64_t to_ns,
+/* onvif-recordings.c: what the archive keeps of the site's cameras, and what happened to things, later, on the calling
+ * thread. */
+void pt_onvif_recordings_list(const PtOnvifEnv *env, const PtSite *site, const PtOnvifRecordingsQuery *query,
                               PtOnvifRecordingsFn fn, void *user);
+
+/* onvif-history.c: the log in the words of ONVIF. */
+/* The things that have a past, as happenings without a time: plugs, motion of cameras, the disk. Caller unrefs. */
+GArray *pt_onvif_history_things(const PtOnvifEnv *env, const PtSite *site);
+/* What the log says of them, as PtOnvifRecordingsFn gets it; any thread, waits for the disk. NULL and an error. */
+GArray *pt_onvif_history_read(PtEventlog *log, const GArray *things, const PtOnvifRecordingsQuery *query, GError **error);
+/* False: no state that ONVIF has a word for. */
+bool pt_onvif_history_state(PtOnvifTopic topic, const char *state, bool *ret_active);
 
 /* onvif-encoders.c: setting sources that are encoded on this machine. */
 /* What a location asks for; false: it is not encoded here. */

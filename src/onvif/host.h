@@ -105,6 +105,29 @@ typedef struct {
 /* jpeg NULL: error says why. */
 typedef void (*PtOnvifSnapshotFn)(void *user, GBytes *jpeg, const GError *error);
 
+/* ---- events ---- */
+
+typedef enum {
+	PT_ONVIF_DIGITAL_INPUT,   /* active: the input is */
+	PT_ONVIF_RELAY,           /* active: the relay is */
+	PT_ONVIF_MOTION_ALARM,    /* active: something moves; token: the camera */
+	PT_ONVIF_STORAGE_FAILURE, /* active: it failed */
+	PT_ONVIF_LAST_REBOOT,     /* its wall time is what it says; one, without a token */
+	PT_ONVIF_RECORDING_STATE, /* active: it is being recorded; token: the recording */
+	PT_ONVIF_TRACK_STATE,     /* active: its pictures come; token: the recording */
+	PT_ONVIF_JOB_STATE,       /* active: it records; token: the job */
+	PT_ONVIF_N_TOPICS,
+} PtOnvifTopic;
+
+/* A state that something took at some time, or had then. */
+typedef struct {
+	PtOnvifTopic topic;
+	char token[PT_ONVIF_NAME + 16], camera[PT_ONVIF_NAME]; /* camera "": it belongs to none */
+	bool active;
+	bool start; /* it had it before, and had it still */
+	int64_t wall_ns;
+} PtOnvifHappening;
+
 /* ---- recordings ---- */
 
 typedef struct {
@@ -116,14 +139,26 @@ typedef struct {
 	char token[PT_ONVIF_NAME + 8], camera[PT_ONVIF_NAME];
 	bool sub;
 	bool recording;            /* now */
+	bool job;                  /* the site file has it recorded */
+	bool wanted;               /* its job is active: it is recorded whenever there are pictures */
 	int64_t first_ns, last_ns; /* 0: there is nothing yet */
 	bool sound;                /* there is some, and it may be heard */
+	bool sound_recording;      /* now */
 	int64_t sound_first_ns, sound_last_ns;
 	GArray *spans; /* of PtOnvifSpan, by time, those that touch joined; NULL: not asked for */
 } PtOnvifRecording;
 
-/* of PtOnvifRecording, the callee's to change, the caller's to unref; NULL and an error. */
-typedef void (*PtOnvifRecordingsFn)(void *user, GArray *recordings, const GError *error);
+/* What is asked of them. */
+typedef struct {
+	bool history; /* with where there is footage from one instant to the other, and what happened: */
+	int64_t from_ns, to_ns;
+	bool newest; /* when it is too much, the newest counts */
+} PtOnvifRecordingsQuery;
+
+/* recordings: of PtOnvifRecording, the callee's to change, the caller's to unref; NULL and an error. happenings: of
+ * PtOnvifHappening, those of one thing in the order of time, before them its state at from_ns where that is known (start);
+ * NULL: not asked for. */
+typedef void (*PtOnvifRecordingsFn)(void *user, GArray *recordings, GArray *happenings, const GError *error);
 
 /* ---- plugs ---- */
 
@@ -188,8 +223,11 @@ typedef struct {
 	void (*login_refused)(void *data, const char *user, const char *remote, const char *why);
 	/* Scopes, discovery mode or addresses are others now: who announces them says so. */
 	void (*discovery_changed)(void *data);
-	/* All recordings, at once or later. spans: with where there is footage between two instants. */
-	void (*recordings)(void *data, bool spans, int64_t from_ns, int64_t to_ns, PtOnvifRecordingsFn fn, void *user);
+	/* All recordings, at once or later. */
+	void (*recordings)(void *data, const PtOnvifRecordingsQuery *query, PtOnvifRecordingsFn fn, void *user);
+	/* Whether a stream that the site file has recorded is. user: who wants it so; what is stored comes back at the
+	 * start, with the user of then. */
+	gboolean (*set_recording)(void *data, const char *camera, bool sub, bool on, const char *user, GError **error);
 	bool (*motion)(void *data); /* whether MotionAlarm events come; NULL: they do not */
 	bool push;                  /* base notification: events are sent to addresses that clients give */
 } PtOnvifHost;

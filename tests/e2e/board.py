@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A machine with a real kernel and a camera that its driver vivid makes, in QEMU: the host's own files are its root,
-read-only, so that what was built here runs there. One boot runs one script and ends; what it prints comes back."""
+read-only, so that what was built here runs there. One boot runs one script; tests/board has cards in its slot and pulls them."""
 import hashlib
 import pathlib
 import shutil
@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 
 FOLDER = pathlib.Path("/var/tmp/pigtail-board")  # the kernel, fetched and unpacked once
-MODULES = ["virtio_pci", "9pnet_virtio", "9p", "overlay", "vivid", "vhci_hcd", "uvcvideo", "snd_aloop"]
+MODULES = ["virtio_pci", "9pnet_virtio", "9p", "overlay", "vivid", "vhci_hcd", "uvcvideo", "snd_aloop", "sdhci_pci", "mmc_block", "crc32c_generic", "ext4"]
 INIT = r"""#!/bin/busybox sh
 B=/bin/busybox
 $B mount -t proc p /proc; $B mount -t sysfs s /sys; $B mount -t devtmpfs d /dev
@@ -20,7 +20,7 @@ $B mount -t overlay o -o lowerdir=/ro,upperdir=/rw/u,workdir=/rw/w /root
 $B mkdir -p /root/board
 $B mount -t 9p -o $O share /root/board
 $B modprobe vivid n_devs=1 node_types=0x1 input_types=0x0
-for m in uvcvideo vhci_hcd snd_aloop; do $B modprobe $m; done
+for m in uvcvideo vhci_hcd snd_aloop sdhci_pci mmc_block crc32c_generic ext4; do $B modprobe $m; done
 for d in proc sys dev; do $B mount --move /$d /root/$d; done
 $B mount -t tmpfs t /root/tmp; $B mount -t tmpfs t /root/run; $B mkdir /root/dev/shm; $B mount -t tmpfs t /root/dev/shm
 $B ip link set lo up
@@ -85,16 +85,20 @@ def prepare():
     return kernel, initrd
 
 
-def boot(share, script, seconds=240):
-    """Runs a shell script on the board, its folder `share` is /board there. Returns (status, output)."""
+def command(share, script):
+    """What runs a shell script on the board, its folder `share` is /board there."""
     kernel, initrd = prepare()
     (share / "script").write_text(script)
-    done = subprocess.run(
-        ["qemu-system-x86_64", "-M", "pc", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", "1024", "-nodefaults", "-display", "none",
-         "-no-reboot", "-kernel", kernel, "-initrd", initrd, "-append", "console=ttyS0 panic=-1 mitigations=off random.trust_cpu=on quiet",
-         "-fsdev", "local,id=root,path=/,security_model=none,readonly=on,multidevs=remap", "-device", "virtio-9p-pci,fsdev=root,mount_tag=root",
-         "-fsdev", f"local,id=share,path={share},security_model=none", "-device", "virtio-9p-pci,fsdev=share,mount_tag=share",
-         "-device", "virtio-rng-pci", "-serial", f"file:{share}/console"], capture_output=True, text=True, timeout=seconds)
+    return ["qemu-system-x86_64", "-M", "pc", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", "1024", "-nodefaults", "-display", "none",
+            "-no-reboot", "-kernel", kernel, "-initrd", initrd, "-append", "console=ttyS0 panic=-1 mitigations=off random.trust_cpu=on quiet",
+            "-fsdev", "local,id=root,path=/,security_model=none,readonly=on,multidevs=remap", "-device", "virtio-9p-pci,fsdev=root,mount_tag=root",
+            "-fsdev", f"local,id=share,path={share},security_model=none", "-device", "virtio-9p-pci,fsdev=share,mount_tag=share",
+            "-device", "virtio-rng-pci", "-serial", f"file:{share}/console"]
+
+
+def boot(share, script, seconds=240):
+    """One boot for one script. Returns (status, output)."""
+    done = subprocess.run(command(share, script), capture_output=True, text=True, timeout=seconds)
     console = (share / "console").read_text(errors="replace")[-2000:] if (share / "console").exists() else ""
     assert (share / "status").exists(), done.stderr + console
     return int((share / "status").read_text()), (share / "out").read_text(errors="replace")

@@ -36,9 +36,9 @@ class Packet:
 
 
 class Client:
-    def __init__(self, port, path, user, password):
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=20)
-        self.url = f"rtsp://127.0.0.1:{port}/{path}"
+    def __init__(self, port, path, user, password, host="127.0.0.1"):
+        self.socket = socket.create_connection((host, port), timeout=20)
+        self.url = f"rtsp://{host}:{port}/{path}"
         self.user, self.password, self.challenge = user, password, None
         self.cseq = 0
         self.session = None
@@ -67,8 +67,9 @@ class Client:
         return taken
 
     def _frame(self):
-        _, channel, size = struct.unpack(">BBH", self._take(4))
-        return Packet(channel, self._take(size))
+        self._need(4)
+        _, channel, size = struct.unpack(">BBH", self.buffer[:4])
+        return Packet(channel, self._take(4 + size)[4:])
 
     def packet(self, timeout=10):
         """The next one, or None when none comes in time."""
@@ -140,8 +141,8 @@ class Client:
             return status, got, body
         raise AssertionError("the login is refused")
 
-    def set_up(self, *tracks):
+    def set_up(self, *tracks, replay=True):
         for track in tracks:
             status, headers, _ = self.ask("SETUP", f"{self.url}/track{track}", Transport=f"RTP/AVP/TCP;unicast;interleaved={2 * track}-{2 * track + 1}",
-                                          Require="onvif-replay")
+                                          **({"Require": "onvif-replay"} if replay else {}))
             assert status == 200, headers

@@ -7,8 +7,10 @@ import time
 import pytest
 
 import onvif_zeep
+from hub import parse_time, wait_for
 from rtsp_raw import Client
-from test_onvif_server import SETUP, Node
+from test_onvif_server import SETUP, Node, PullPoint
+from test_onvif_server import topic as topic_filter
 from test_replay import NO_WAIT, clock, frames, near
 
 pytestmark = pytest.mark.skipif(not onvif_zeep.WSDL.is_dir(), reason="the published ONVIF schemas are not beside this checkout")
@@ -17,6 +19,10 @@ SITE = """cameras:
   gate: {{ source: "test:clock?size=320x180&fps=10&gop=1s&bitrate=300k", audio: {{ listen: all, record: always }} }}
   yard: {{ source: "test:clock?size=320x180&fps=5&bitrate=200k&audio=none" }}
   hall: {{ source: "test:clock?size=320x180&fps=5&bitrate=200k&audio=none", record: {{ main: never }} }}
+inputs:
+  door: {{ driver: virtual, channel: 1, kind: door, contact: normally-open, debounce: 0ms }}
+relays:
+  lamp: {{ driver: virtual, channel: 1, kind: light, contact: normally-open, safe: off }}
 serve: {{ rtsp: 127.0.0.1:{rtsp}, onvif: 127.0.0.1:{onvif} }}
 """
 UTC = datetime.timezone.utc
@@ -91,17 +97,15 @@ def told(event):
     return event.Topic._value_1.strip(), message.PropertyOperation, {i.Name: i.Value for i in [*message.Source.SimpleItem, *message.Data.SimpleItem]}
 
 
-def events(device, begin, end=None, topic=None, start=False):
-    from lxml import etree
-    search = {}
-    if topic:
-        expression = etree.Element("{http://docs.oasis-open.org/wsn/b-2}TopicExpression",
-                                   nsmap={"tns1": "http://www.onvif.org/ver10/topics", "wsnt": "http://docs.oasis-open.org/wsn/b-2"},
-                                   Dialect="http://www.onvif.org/ver10/tev/topicExpression/ConcreteSet")
-        expression.text = topic
-        search = {"_value_1": [expression]}
-    token = device.call("tse", "FindEvents", StartPoint=when(begin), **({"EndPoint": when(end)} if end else {}), Scope={"IncludedRecordings": ["gate-main"]},
-                        SearchFilter=search, IncludeStartState=start, **KEEP)
+GATE = {"IncludedRecordings": ["gate-main"]}
+HISTORY = "tns1:RecordingHistory//."
+DOOR = "tns1:Device/Trigger/DigitalInput"
+
+
+def events(device, begin, end=None, topic=None, start=False, scope=GATE, **more):
+    search = {"_value_1": [topic_filter(topic)]} if topic else {}
+    token = device.call("tse", "FindEvents", StartPoint=when(begin), **({"EndPoint": when(end)} if end else {}), Scope=scope,
+                        SearchFilter=search, IncludeStartState=start, **KEEP, **more)
     answer = device.call("tse", "GetEventSearchResults", SearchToken=token)
     assert answer.SearchState == "Completed"
     device.call("tse", "EndSearch", SearchToken=token)
@@ -112,14 +116,102 @@ def test_where_footage_begins_and_ends(node, boss):
     states = events(boss, node.times[0] - 10, topic="tns1:RecordingHistory/Recording/State")
     assert [(e[2], e[4]["IsRecording"]) for e in states] == [("tns1:RecordingHistory/Recording/State", v) for v in ("true", "false", "true")]
     assert abs(states[1][0] - node.hole[0]) < 0.2 and abs(states[2][0] - node.hole[1]) < 0.2
-    both = events(boss, node.times[0] - 10)
+    both = events(boss, node.times[0] - 10, topic=HISTORY)
     assert len(both) == 6 and sum("Track" in e[4] for e in both) == 3
     back = events(boss, time.time(), node.times[0] - 10, topic="tns1:RecordingHistory/Recording/State")
     assert [e[0] for e in back] == [e[0] for e in reversed(states)]
     middle = sum(node.hole) / 2
     begin = events(boss, middle, start=True, topic="tns1:RecordingHistory/Recording/State")
     assert [(e[1], e[3], e[4]["IsRecording"]) for e in begin] == [(True, "Initialized", "false"), (False, "Changed", "true")]
-    assert not events(boss, node.times[0] - 10, topic="tns1:Device/Trigger/DigitalInput")
+    assert not events(boss, node.times[0] - 10, topic="tns1:VideoSource/MotionAlarm")
+
+
+def test_what_plugs_did(node, boss):
+    """By the log, to the microsecond; a state that is said again, as after a start, is no event."""
+    begin = time.time()
+    for closed in (True, False, True):
+        node.press(1, closed)
+        time.sleep(0.2)
+    boss.call("tds", "SetRelayOutputState", RelayOutputToken="lamp", LogicalState="active")
+    wait_for("the lamp", lambda: node.relay("lamp")["state"] == "on")
+    end = time.time()
+    logged = [parse_time(e["time"]) for e in node.events(topic="input") if e["source"] == "input/door" and parse_time(e["time"]) > begin][::-1]
+    door = events(boss, begin, end, topic=DOOR)
+    assert [(e[1], e[3], e[4]) for e in door] == [(False, "Changed", {"InputToken": "door", "LogicalState": v}) for v in ("true", "false", "true")]
+    assert [round(e[0], 6) for e in door] == [round(t, 6) for t in logged]
+    assert {e[2] for e in events(boss, begin, end)} == {DOOR, "tns1:Device/Trigger/Relay"}
+    assert [e[4]["LogicalState"] for e in events(boss, begin, end, topic="tns1:Device/Trigger/Relay")] == ["active"]
+    both = events(boss, begin, end, topic=f"{DOOR}|tns1:Device//.")
+    assert [e[0] for e in both] == sorted(e[0] for e in both) and len(both) == 4
+    assert events(boss, begin, end, topic=DOOR, MaxMatches=2) == door[:2]
+    # the state between the second press and the third, then what followed
+    between = (logged[1] + logged[2]) / 2
+    assert [(e[1], e[3], e[4]["LogicalState"]) for e in events(boss, between, end, topic=DOOR, start=True)] == [
+        (True, "Initialized", "false"), (False, "Changed", "true")]
+    back = events(boss, end, between, topic=DOOR, start=True)
+    assert [(e[1], e[4]["LogicalState"]) for e in back] == [(True, "true"), (False, "true"), (True, "false")], "the states at both ends"
+    assert events(boss, end, begin, topic=DOOR, MaxMatches=1) == door[-1:]
+    whole = events(boss, node.times[0] - 10, end, topic=DOOR)
+    assert all(a[4]["LogicalState"] != b[4]["LogicalState"] for a, b in zip(whole, whole[1:]))
+    # plugs of no camera are for whoever sees all
+    assert not events(node.device("neighbour"), begin, end, topic=DOOR, scope={})
+
+
+def test_states_of_recordings_while_they_change(node):
+    """Switched off and on by an operator; who may only look may not. It is kept, seen in the gap, and told to subscribers."""
+    guard, boss = node.device("guard"), node.device()
+    job = "<trc:SetRecordingJobMode><trc:JobToken>job-yard-main</trc:JobToken><trc:Mode>{}</trc:Mode></trc:SetRecordingJobMode>"
+    assert node.device("guest").subcodes(job.format("Idle"), "recording_service") == ["NotAuthorized"]
+    assert guard.subcodes(job.format("Asleep"), "recording_service") == ["InvalidArgVal", "BadMode"]
+    point = PullPoint(boss, Filter={"_value_1": [topic_filter("tns1:RecordingConfig/JobState|tns1:RecordingHistory//.")]}, InitialTerminationTime="PT60S")
+    seen = point.pull()
+    assert ("tns1:RecordingConfig/JobState", "Initialized", {"RecordingJobToken": "job-yard-main", "State": "Active"}) in seen, seen
+    guard.call("trc", "SetRecordingJobMode", JobToken="job-yard-main", Mode="Idle")
+    off = time.time()
+    seen = point.drain()
+    assert ("tns1:RecordingConfig/JobState", "Changed", {"RecordingJobToken": "job-yard-main", "State": "Idle"}) in seen, seen
+    assert ("tns1:RecordingHistory/Recording/State", "Changed", {"RecordingToken": "yard-main", "IsRecording": "false"}) in seen, seen
+    wait_for("the gap", lambda: any(g[1] is None and g[2] == "switched off over ONVIF by guard" for g in node.gaps("yard")))
+    wait_for("its state", lambda: boss.call("trc", "GetRecordingJobState", JobToken="job-yard-main").State == "Idle")
+    assert boss.call("trc", "GetRecordingJobConfiguration", JobToken="job-yard-main").Mode == "Idle"
+    assert boss.call("trc", "GetRecordingJobState", JobToken="job-gate-main").State == "Active"
+    assert node.camera("yard")["state"] == "live", "who watches goes on watching"
+    told = [e for e in node.events(topic="archive") if e["source"] == "camera/yard"]
+    assert [(e["state"], e["actor"]) for e in told] == [("idle", "user/guard via onvif")]
+    node.stop()
+    node.start()
+    node.wait_pictures()
+    boss = node.device()
+    configuration = boss.call("trc", "GetRecordingJobConfiguration", JobToken="job-yard-main")
+    assert configuration.Mode == "Idle", "as before the start"
+    configuration.Mode = "Active"
+    answer = boss.call("trc", "SetRecordingJobConfiguration", JobToken="job-yard-main", JobConfiguration=configuration)
+    assert answer == configuration
+    wait_for("footage", lambda: boss.call("trc", "GetRecordingJobState", JobToken="job-yard-main").State == "Active")
+    wait_for("the end of the gap", lambda: any(g[1] for g in node.gaps("yard") if g[2] == "switched off over ONVIF by guard"))
+    begin, end, _ = next(g for g in node.gaps("yard") if g[2] == "switched off over ONVIF by guard")
+    first = min(s[0] for s in node.samples("yard") if s[0] > begin + 0.3)
+    assert abs(begin - off) < 1.5 and begin + 0.3 < end <= first + 0.3 and first - end < 2, "a key frame was asked for"
+
+
+def test_what_the_site_file_says_stays(boss):
+    recording = boss.call("trc", "GetRecordingConfiguration", RecordingToken="gate-main")
+    recording.Source.Location = ""  # which zeep reads as nothing
+    boss.call("trc", "SetRecordingConfiguration", RecordingToken="gate-main", RecordingConfiguration=recording)
+    track = boss.call("trc", "GetTrackConfiguration", RecordingToken="gate-main", TrackToken="VIDEO001")
+    boss.call("trc", "SetTrackConfiguration", RecordingToken="gate-main", TrackToken="VIDEO001", TrackConfiguration=track)
+    for wrong in ("<tt:RecordingToken>yard-main</tt:RecordingToken><tt:Mode>Active</tt:Mode><tt:Priority>1</tt:Priority>",
+                  "<tt:RecordingToken>gate-main</tt:RecordingToken><tt:Mode>Active</tt:Mode><tt:Priority>1</tt:Priority><tt:Source><tt:SourceToken><tt:Token>"
+                  "yard-main</tt:Token></tt:SourceToken></tt:Source>",
+                  "<tt:RecordingToken>gate-main</tt:RecordingToken><tt:Mode>Active</tt:Mode><tt:Priority>1</tt:Priority><tt:Source><tt:AutoCreateReceiver>true"
+                  "</tt:AutoCreateReceiver></tt:Source>"):
+        body = f"<trc:SetRecordingJobConfiguration><trc:JobToken>job-gate-main</trc:JobToken><trc:JobConfiguration>{wrong}</trc:JobConfiguration></trc:SetRecordingJobConfiguration>"
+        assert boss.subcodes(body, "recording_service") == ["InvalidArgVal", "BadConfiguration"]
+    for body in ("<trc:SetRecordingConfiguration><trc:RecordingToken>gate-main</trc:RecordingToken><trc:RecordingConfiguration><tt:Content>mine</tt:Content>"
+                 "<tt:MaximumRetentionTime>PT0S</tt:MaximumRetentionTime></trc:RecordingConfiguration></trc:SetRecordingConfiguration>",
+                 "<trc:SetTrackConfiguration><trc:RecordingToken>gate-main</trc:RecordingToken><trc:TrackToken>VIDEO001</trc:TrackToken><trc:TrackConfiguration>"
+                 "<tt:TrackType>Video</tt:TrackType><tt:Description>mine</tt:Description></trc:TrackConfiguration></trc:SetTrackConfiguration>"):
+        assert boss.subcodes(body, "recording_service") == ["InvalidArgVal", "BadConfiguration"]
 
 
 def test_recordings_and_jobs(boss):
@@ -176,7 +268,12 @@ def test_who_may_not_see_a_camera_finds_nothing_of_it(node):
     ("search_service", "<tse:GetMediaAttributes><tse:Time>yesterday</tse:Time></tse:GetMediaAttributes>", ["InvalidArgVal"]),
     ("search_service", "<tse:FindRecordings><tse:Scope><tt:RecordingInformationFilter>//Source</tt:RecordingInformationFilter></tse:Scope>"
                        "<tse:KeepAliveTime>PT5S</tse:KeepAliveTime></tse:FindRecordings>", ["InvalidArgVal", "InvalidFilterFault"]),
-    ("search_service", "<tse:FindPTZPosition/>", ["ActionNotSupported"]),
+    ("search_service", "<tse:FindPTZPosition/>", ["ActionNotSupported", "NotImplemented"]),
+    ("search_service", "<tse:FindMetadata/>", ["ActionNotSupported", "NotImplemented"]),
+    ("search_service", "<tse:FindEvents><tse:StartPoint>2026-01-01T00:00:00Z</tse:StartPoint><tse:SearchFilter><wsnt:TopicExpression>a//</wsnt:TopicExpression>"
+                       "</tse:SearchFilter></tse:FindEvents>", ["InvalidArgVal", "InvalidFilterFault"]),
+    ("recording_service", "<trc:CreateRecording/>", ["ActionNotSupported", "NotImplemented"]),
+    ("recording_service", "<trc:CreateRecordingJob/>", ["Action", "MaxRecordingJobs"]),
     ("recording_service", "<trc:GetTrackConfiguration><trc:RecordingToken>gate-main</trc:RecordingToken><trc:TrackToken>X</trc:TrackToken></trc:GetTrackConfiguration>",
      ["InvalidArgVal", "NoTrack"]),
     ("recording_service", "<trc:GetRecordingJobState><trc:JobToken>job-x</trc:JobToken></trc:GetRecordingJobState>", ["InvalidArgVal", "NoRecordingJob"]),

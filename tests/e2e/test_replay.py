@@ -8,8 +8,10 @@ import struct
 import subprocess
 import time
 
+import numpy
 import pytest
 
+import testpicture
 from hub import Farm, Hub, free_port, wait_for
 from rtsp_raw import Client
 
@@ -123,6 +125,45 @@ def test_every_frame_with_its_time(kept):
             assert abs(((b.time - a.time) & 0xffffffff) / 90000 - (b.ntp - a.ntp)) < 0.001
         assert f"seq={got[0].seq};rtptime={got[0].time}" in answer["rtp-info"]
         assert answer["rate-control"] == "no"
+
+
+def annex_b(packets):
+    """What RFC 6184 packets hold, with start codes."""
+    found = b""
+    for p in packets:
+        kind = p.payload[0] & 31
+        if kind == 28:
+            if p.payload[1] & 0x80:
+                found += b"\0\0\0\1" + bytes([p.payload[0] & 0xe0 | p.payload[1] & 31])
+            found += p.payload[2:]
+        elif kind == 24:
+            at = 1
+            while at < len(p.payload):
+                n = int.from_bytes(p.payload[at:at + 2], "big")
+                found += b"\0\0\0\1" + p.payload[at + 2:at + 2 + n]
+                at += 2 + n
+        else:
+            found += b"\0\0\0\1" + p.payload
+    return found
+
+
+def test_each_time_is_that_of_the_clock_in_its_picture(kept):
+    """To one frame, on both sides of the gap."""
+    with kept.client() as c:
+        play(c, Range=f"clock={clock(kept.times[0])}-")
+        packets = []
+        while (p := c.packet(1)) is not None:
+            packets.append(p)
+    times = [p.ntp for p in packets if p.ntp is not None]
+    assert len(times) == len(kept.times)
+    pictures = subprocess.run(["ffmpeg", "-v", "error", "-f", "h264", "-i", "-", "-fps_mode", "passthrough", "-pix_fmt", "gray", "-f", "rawvideo", "-"],
+                              input=annex_b(packets), capture_output=True, timeout=60, check=True).stdout
+    shown = [testpicture.read_time(picture) for picture in numpy.frombuffer(pictures, numpy.uint8).reshape(-1, 180, 320)]
+    assert len(shown) == len(times)
+    frame = min(b - a for a, b in zip(times, times[1:]))
+    apart = [t - s / 1000 for s, t in zip(shown, times)]
+    assert all(abs(a) < frame for a in apart), (frame, min(apart), max(apart))
+    assert shown[kept.hole] - shown[kept.hole - 1] > 600
 
 
 def test_a_span_begins_at_the_clean_point_before_it(kept):

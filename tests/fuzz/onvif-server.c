@@ -9,8 +9,16 @@ static void identify(void *data, PtOnvifIdentity *ret) { g_strlcpy(ret->name, "f
 static void network(void *data, PtOnvifNetwork *ret) { ret->rtsp_port = 554; }
 static GArray *list(const void *one, unsigned size) { return g_array_append_vals(g_array_new(FALSE, TRUE, size), one, 1); }
 static GArray *streams(void *data) {
-	static const PtOnvifStream s = {.camera = "a", .video = {PT_ONVIF_H264, 640, 360, 10, 500, 10}, .profile = "High", .audio = PT_ONVIF_AAC,
-	                                .sample_rate = 48000, .channels = 1, .audio_kbps = 64, .settable = true, .metadata = true, .osd = true};
+	static const PtOnvifStream s = {.camera = "a",
+	                                .video = {PT_ONVIF_H264, 640, 360, 10, 500, 10},
+	                                .profile = "High",
+	                                .audio = PT_ONVIF_AAC,
+	                                .sample_rate = 48000,
+	                                .channels = 1,
+	                                .audio_kbps = 64,
+	                                .settable = true,
+	                                .metadata = true,
+	                                .osd = true};
 	return list(&s, sizeof s);
 }
 static GArray *inputs(void *data) { return list(&(PtOnvifInput){"door"}, sizeof(PtOnvifInput)); }
@@ -25,7 +33,7 @@ static gboolean configure(void *d, const char *r, const PtOnvifRelaySettings *s,
 static char *password(void *data, const char *user) { return g_strdup("a"); }
 static PtOnvifLevel level(void *data, const char *user) { return PT_ONVIF_ADMINISTRATOR; }
 static bool may_see(void *data, const char *user, const char *camera) { return true; }
-static void recordings(void *data, bool spans, int64_t from, int64_t to, PtOnvifRecordingsFn fn, void *user) {
+static void recordings(void *data, const PtOnvifRecordingsQuery *query, PtOnvifRecordingsFn fn, void *user) {
 	PtOnvifRecording r = {"a-main",
 	                      "a",
 	                      .recording = true,
@@ -35,8 +43,10 @@ static void recordings(void *data, bool spans, int64_t from, int64_t to, PtOnvif
 	                      .sound_first_ns = 1,
 	                      .sound_last_ns = 2};
 	g_autoptr(GArray) one = list(&r, sizeof r), span = list(&(PtOnvifSpan){1, PT_NS_PER_S}, sizeof(PtOnvifSpan));
-	g_array_index(one, PtOnvifRecording, 0).spans = spans ? span : NULL;
-	fn(user, one, NULL);
+	g_array_index(one, PtOnvifRecording, 0).spans = query->history ? span : NULL;
+	PtOnvifHappening h = {.token = "door", .wall_ns = 2};
+	g_autoptr(GArray) happenings = list(&h, sizeof h);
+	fn(user, one, query->history ? happenings : NULL, NULL);
 }
 static void reply(void *user, const PtOnvifAnswer *answer) { answered++; }
 

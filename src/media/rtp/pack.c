@@ -134,7 +134,7 @@ PtRtpBlock *pt_rtp_pack(PtRtpPacker *packer, const PtSample *s) {
 	uint16_t seq = packer->seq;
 	if (packers[f->codec] && packers[f->codec](&p, s) && b->n_packets)
 		return b;
-	packer->seq = seq;
+	packer->seq = (uint16_t)(seq + 1); /* receivers see that something is missing */
 	pt_rtp_block_unref(b);
 	return NULL;
 }

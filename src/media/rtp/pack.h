@@ -16,6 +16,7 @@ typedef struct {
 	bool key, video;
 	uint32_t rtp_time;
 	int64_t wall_ns; /* of that rtp_time */
+	int64_t mono_ns; /* when it was handed over live; 0: it was not */
 	unsigned n_packets;
 	uint32_t octets;   /* of payload */
 	uint32_t *offsets; /* n_packets + 1: where each packet's '$' stands, and the end */
@@ -41,7 +42,8 @@ typedef struct {
 
 /* Random numbers where RFC 3550 wants them. */
 void pt_rtp_packer_init(PtRtpPacker *packer, const PtFormat *format, unsigned track);
-/* NULL when RTP has no form for this sample (a JPEG with tables of its own, say). The caller's reference. */
+/* NULL when RTP has no form for this sample (a JPEG with tables of its own, say); one number is left out for it. The
+ * caller's reference. */
 PtRtpBlock *pt_rtp_pack(PtRtpPacker *packer, const PtSample *sample);
 
 /* The payload type for a track: the static one where there is one, else 96 + track. */

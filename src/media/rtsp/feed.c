@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "media/rtsp/server-internal.h"
 
-#define WAITING_MAX 512 /* blocks; the loop is stuck when so many wait */
+#define WAITING_MAX 512           /* blocks; the loop is stuck when so many wait */
+#define RATE_NS (2 * PT_NS_PER_S) /* between two looks at what a stream needs */
 
 typedef struct {
 	Feed *feed;
@@ -16,11 +17,25 @@ static void feed_unref(Feed *f) {
 	g_free(f);
 }
 
+static void look_at_rate(Feed *f) {
+	int64_t now = pt_mono_ns(pt_clock_system());
+	PtStreamStats stats;
+	if (f->looked_ns && now - f->looked_ns < RATE_NS)
+		return;
+	f->looked_ns = now;
+	f->rate = 0;
+	pt_stream_get_stats(f->stream, &stats);
+	for (unsigned t = 0; t < PT_STREAM_TRACKS; t++)
+		f->rate += stats.tracks[t].bitrate;
+	pt_stream_stats_clear(&stats);
+}
+
 /* On the loop. */
 static void arrive(void *data) {
 	Parcel *p = data;
 	Feed *f = p->feed;
 	g_atomic_int_dec_and_test(&f->waiting);
+	look_at_rate(f);
 	f->ssrcs[p->block->track] = p->ssrc;
 	for (Peer *peer = f->members, *next; peer; peer = next) {
 		next = peer->feed_next;
@@ -59,15 +74,18 @@ static void take(PtSink *sink, PtSample *s) {
 		f->skipping = false;
 	else if (!video && f->skipping && g_atomic_int_get(&f->waiting) < WAITING_MAX / 4)
 		f->skipping = false; /* a stream without pictures */
-	if (f->skipping) {
-		g_atomic_int_inc(&f->overrun);
-		return;
-	}
+	/* what is left out is numbered all the same: by that receivers know of it */
 	PtRtpBlock *block = pt_rtp_pack(&f->packers[t], s);
 	if (!block) {
 		g_atomic_int_inc(&f->unsendable);
 		return;
 	}
+	if (f->skipping) {
+		g_atomic_int_inc(&f->overrun);
+		pt_rtp_block_unref(block);
+		return;
+	}
+	block->mono_ns = pt_mono_ns(pt_clock_system());
 	Parcel *p = g_new(Parcel, 1);
 	*p = (Parcel){f, block, f->packers[t].ssrc};
 	g_atomic_int_inc(&f->refs);

@@ -12,6 +12,34 @@
 
 static int64_t mono(void) { return pt_mono_ns(pt_clock_system()); }
 
+/* ---- a narrow link: the lesser stream goes first ---- */
+
+static bool same_host(const Address *a, const Address *b) {
+	if (a->any.sa_family != b->any.sa_family)
+		return false;
+	return a->any.sa_family == AF_INET ? a->v4.sin_addr.s_addr == b->v4.sin_addr.s_addr
+	                                   : !memcmp(&a->v6.sin6_addr, &b->v6.sin6_addr, sizeof a->v6.sin6_addr);
+}
+
+/* Another one to the same host is behind, takes what it gets and needs at most half as much: the sub stream stays live
+ * while the main one has gaps. Footage of the past waits for all that is live. */
+static bool gives_way(const Peer *p) {
+	int64_t now = mono();
+	for (const Peer *q = p->server->peers; q; q = q->next)
+		if (q != p && q->feed && !q->dead && q->last_write && now - q->last_write < PT_PEER_TAKING_NS &&
+		    (p->replay || (p->feed && 2 * q->feed->rate <= p->feed->rate && p->feed->rate > 0)) &&
+		    same_host(&p->address, &q->address))
+			return true;
+	return false;
+}
+
+/* Those that gave way to one that is not behind any more. */
+static void let_others_go_on(const Peer *p) {
+	for (Peer *q = p->server->peers; q; q = q->next)
+		if (q != p && q->yielding && !q->dead && same_host(&p->address, &q->address))
+			pt_peer_flush(q);
+}
+
 /* ---- out ---- */
 
 /* A replay that is paused: what was read ahead waits. */
@@ -40,6 +68,8 @@ static void drop_queue(Peer *p) {
 static int gather(const Peer *p, struct iovec *iov) {
 	int n = 0;
 	const GList *l = p->queue.head;
+	if (p->yielding && !p->out.size)
+		return 0;
 	if (l && p->sent) {
 		const PtRtpBlock *b = l->data;
 		iov[n++] = (struct iovec){b->data.data + p->sent, b->data.size - p->sent};
@@ -47,7 +77,7 @@ static int gather(const Peer *p, struct iovec *iov) {
 	}
 	if (p->out.size)
 		iov[n++] = (struct iovec){p->out.data, p->out.size};
-	for (; l && n < IOV && !held(p); l = l->next) {
+	for (; l && n < IOV && !held(p) && !p->yielding; l = l->next) {
 		const PtRtpBlock *b = l->data;
 		iov[n++] = (struct iovec){b->data.data, b->data.size};
 	}
@@ -128,7 +158,11 @@ void pt_peer_flush(Peer *p) {
 		drop_queue(p);
 		return;
 	}
-	while (!p->dead && may_send(p) && (n = gather(p, iov))) {
+	while (!p->dead && may_send(p)) {
+		p->yielding = p->queue_bytes && gives_way(p);
+		p->gave_way |= p->yielding;
+		if (!(n = gather(p, iov)))
+			break;
 		struct msghdr m = {.msg_iov = iov, .msg_iovlen = (size_t)n};
 		ssize_t sent = p->tls ? send_encrypted(p, iov, n) : sendmsg(p->watch.fd, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
 		if (sent < 0 && errno == EINTR)
@@ -145,25 +179,36 @@ void pt_peer_flush(Peer *p) {
 	if (p->wire.size && !p->dead && !send_wire(p) && errno != EAGAIN)
 		pt_peer_kill(p);
 	bool more = p->out.size || (p->queue_bytes && (p->sent || !held(p))) || p->wire.size;
+	bool waits = p->yielding && !p->out.size && !p->wire.size;
+	bool was_behind = p->last_write != 0;
+	p->gave_way &= more;
 	if (!more)
 		p->last_write = 0;
-	else if (!p->last_write)
+	else if (!p->last_write || waits) /* who gives way is not stuck */
 		p->last_write = mono();
 	if (!more && p->closing)
 		pt_peer_kill(p);
 	if (!p->dead)
-		pt_watch_set(&p->watch, EPOLLIN | (more ? EPOLLOUT : 0u));
+		pt_watch_set(&p->watch, EPOLLIN | (more && !waits ? EPOLLOUT : 0u));
+	if (was_behind && !more)
+		let_others_go_on(p);
 	if (p->replay)
 		pt_replay_drained(p->replay, p->queue_bytes);
 }
 
 /* ---- delivery ---- */
 
-static void count_dropped(Peer *p) {
-	p->dropped++;
-	p->server->stats.dropped_samples++;
-	if (p->stream)
+/* So many samples are left out: a hub that takes the stream has missed something. */
+static void count_dropped(Peer *p, unsigned n) {
+	p->dropped += n;
+	p->server->stats.dropped_samples += n;
+	if (n && p->stream)
 		pt_stream_note_missed(p->stream, mono());
+}
+
+static void drop(Peer *p, unsigned n) {
+	p->waiting_key = p->has_video;
+	count_dropped(p, n);
 }
 
 static void send_udp(Peer *p, const SessionTrack *t, const PtRtpBlock *b) {
@@ -183,7 +228,7 @@ static void send_udp(Peer *p, const SessionTrack *t, const PtRtpBlock *b) {
 		int sent = sendmmsg(fd, m, n, MSG_DONTWAIT | MSG_NOSIGNAL);
 		if (sent <= 0) {
 			/* the socket's buffer is full: what does not go now is lost, as on any network */
-			count_dropped(p);
+			count_dropped(p, 1);
 			return;
 		}
 		i += (unsigned)sent;
@@ -241,12 +286,26 @@ static void report(Peer *p, SessionTrack *t, const PtRtpBlock *b, uint32_t ssrc)
 	}
 }
 
+/* What gave way too long goes: the next key frame is as live as the link lets it be. */
+static void forget_late(Peer *p) {
+	const GList *l = p->sent ? p->queue.head->next : p->queue.head;
+	const PtRtpBlock *oldest = l ? l->data : NULL;
+	if (!p->gave_way || !oldest || !oldest->mono_ns || mono() - oldest->mono_ns < PT_PEER_LATE_NS)
+		return;
+	unsigned n = p->queue.length;
+	pt_peer_drop_queue(p);
+	drop(p, n - p->queue.length);
+}
+
 void pt_peer_deliver(Peer *p, PtRtpBlock *b, uint32_t ssrc) {
 	SessionTrack *t = &p->tracks[b->track];
 	if (p->dead || p->state != SESSION_PLAYING || !t->set)
 		return;
-	if (p->waiting_key && !(b->key && b->video))
+	forget_late(p);
+	if (p->waiting_key && !(b->key && b->video)) {
+		drop(p, t->reported);
 		return;
+	}
 	int64_t now = mono();
 	bool due = now >= t->next_report;
 	if (due && !t->reported) /* at the start before the first packet, so that nothing is shown out of sync */
@@ -257,8 +316,7 @@ void pt_peer_deliver(Peer *p, PtRtpBlock *b, uint32_t ssrc) {
 	else
 		send_udp(p, t, b);
 	if (!sent) {
-		p->waiting_key = p->has_video;
-		count_dropped(p);
+		drop(p, 1);
 		return;
 	}
 	p->waiting_key = false;
@@ -380,8 +438,8 @@ static bool is_udp(const Peer *p) {
 	return false;
 }
 
-/* Whether a player of pictures has what was sent. A cable that was cut shows by bytes that nobody acknowledges, long before the socket
- * dies; over UDP there are only the player's reports, each good until the next one is due. */
+/* Whether a player of pictures has what was sent. A cable that was cut shows by bytes that nobody acknowledges, long before
+ * the socket dies; over UDP there are only the player's reports, each good until the next one is due. */
 static void note_taken(Peer *p, int64_t now) {
 	int waiting = 0;
 	if (p->state != SESSION_PLAYING || !p->stream || !p->has_video || p->watch.fd < 0)
@@ -417,6 +475,8 @@ static void check_deadlines(PtTimer *timer) {
 		pt_peer_sweep(server);
 		return;
 	}
+	if (p->yielding)
+		pt_peer_flush(p);
 	pt_timer_set_in(server->loop, &p->timer, PT_NS_PER_S);
 }
 

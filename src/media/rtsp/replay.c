@@ -316,8 +316,10 @@ static void send_sample(Replay *r, const PtReplayItem *item) {
 	int64_t shown = shown_ns(r, item);
 	if (!r->begun)
 		answer_play(r, item, shown);
-	if (!r->packed[t] || r->packed[t]->codec != s->format->codec)
-		return; /* it began with another codec: who wants this has to ask anew */
+	if (!r->packed[t] || r->packed[t]->codec != s->format->codec) {
+		packer->seq++; /* it began with another codec: who wants this has to ask anew, and sees that it is missing */
+		return;
+	}
 	s->pts = to_ticks(shown, s->format->timescale);
 	uint8_t *e = packer->extension;
 	pt_put_u16(e, 0xABAC);

@@ -19,6 +19,8 @@
 #define PT_PEER_IDLE_NS                                                                                                     \
 	(65 * PT_NS_PER_S) /* without a request while nothing is played, or without any sign of life over UDP */
 #define PT_PEER_STUCK_NS (30 * PT_NS_PER_S) /* not a byte taken by a TCP client */
+#define PT_PEER_TAKING_NS (2 * PT_NS_PER_S) /* who is behind and took nothing for so long is not waited for */
+#define PT_PEER_LATE_NS (5 * PT_NS_PER_S)   /* what gave way for so long is not sent any more */
 #define PT_SESSION_TIMEOUT 60               /* seconds, as stated to clients */
 #define PT_REPORT_NS (5 * PT_NS_PER_S)      /* between sender reports */
 
@@ -74,6 +76,8 @@ struct Feed {
 	Feed *next;
 	Peer *members; /* by feed_next */
 	uint32_t ssrcs[PT_STREAM_TRACKS];
+	double rate;       /* bit/s of the stream; 0: not known yet */
+	int64_t looked_ns; /* monotonic: when */
 };
 
 /* The feed of a stream, made when there is none. Never NULL. */
@@ -108,12 +112,14 @@ struct Peer {
 	PtRtspParser *parser;
 	uint8_t frame_head[4];
 	unsigned n_frame_head;
-	size_t skip;           /* of an interleaved frame that is being taken */
-	int64_t message_since; /* monotonic, of the first byte of an unfinished request; 0: none */
-	int64_t last_sign;     /* of life */
-	int64_t last_write;
+	size_t skip;               /* of an interleaved frame that is being taken */
+	int64_t message_since;     /* monotonic, of the first byte of an unfinished request; 0: none */
+	int64_t last_sign;         /* of life */
+	int64_t last_write;        /* 0: nothing waits */
 	uint64_t written, arrived; /* bytes given to the TCP socket; of them, what its other end had at the last look */
 	bool any_request;
+	bool yielding; /* what waits is not sent before a lesser stream to the same host */
+	bool gave_way; /* something that waits did */
 
 	PtTls *tls; /* NULL: plain */
 	PtBuf wire; /* encrypted, not sent yet */

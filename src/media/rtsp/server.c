@@ -10,6 +10,8 @@
 #define NONCE_NS (300 * PT_NS_PER_S)
 #define ACCEPT_ONCE 32
 #define TCP_BUFFER (512 * 1024)
+#define TCP_UNSENT                                                                                                          \
+	(32 * 1024) /* what waits in the kernel and is not on its way: the rest waits here, where it can give way */
 #define UDP_BUFFER (1024 * 1024)
 
 /* ---- sockets ---- */
@@ -104,7 +106,8 @@ static void accept_all(PtRtspServer *s, PtWatch *watch, const PtTlsIdentity *ide
 	for (unsigned i = 0; i < ACCEPT_ONCE; i++) {
 		Address a;
 		socklen_t size = sizeof a;
-		int fd = accept4(watch->fd, &a.any, &size, SOCK_CLOEXEC | SOCK_NONBLOCK), one = 1, buffer = TCP_BUFFER;
+		int fd = accept4(watch->fd, &a.any, &size, SOCK_CLOEXEC | SOCK_NONBLOCK), one = 1, buffer = TCP_BUFFER,
+		    unsent = TCP_UNSENT;
 		if (fd < 0)
 			break;
 		if (s->stats.connections >= PT_RTSP_SERVER_CONNECTIONS) {
@@ -114,6 +117,7 @@ static void accept_all(PtRtspServer *s, PtWatch *watch, const PtTlsIdentity *ide
 		}
 		/* what waits in the kernel is as old as what waits here: both are bounded */
 		setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &buffer, sizeof buffer);
+		setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof unsent);
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
 		setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof one);
 		s->stats.accepted++;

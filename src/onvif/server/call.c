@@ -215,6 +215,7 @@ void pt_call_finish_challenged(PtCall *c, char **challenges) {
 	pt_soap_free(c->soap);
 	g_clear_pointer(&c->streams, g_array_unref);
 	g_clear_pointer(&c->recordings, g_array_unref);
+	g_clear_pointer(&c->happenings, g_array_unref);
 	g_free(c->origin);
 	g_free(c->path);
 	g_free(c->user);

@@ -71,8 +71,8 @@ struct PtCall {
 	char *origin, *path, *user; /* user NULL: not logged in */
 	PtOnvifLevel level;
 	bool deferred;
-	GArray *streams;    /* those the caller may see; NULL: not asked for yet */
-	GArray *recordings; /* likewise, of pt_recordings_then() */
+	GArray *streams;                 /* those the caller may see; NULL: not asked for yet */
+	GArray *recordings, *happenings; /* likewise, of pt_recordings_then() */
 	/* a fault, once code is set */
 	const char *code; /* "s:Sender" */
 	char *subcode, *subsubcode, *reason;

@@ -8,13 +8,14 @@ typedef struct {
 	bool asking, done; /* the host may know at once */
 } Asked;
 
-static void answered(void *user, GArray *recordings, const GError *error) {
+static void answered(void *user, GArray *recordings, GArray *happenings, const GError *error) {
 	Asked *a = user;
 	PtCall *c = a->call;
 	if (error) {
 		pt_call_fault_error(c, error);
 	} else {
 		c->recordings = g_array_ref(recordings);
+		c->happenings = happenings ? g_array_ref(happenings) : NULL;
 		for (guint i = recordings->len; i-- > 0;)
 			if (!pt_call_may_see(c, g_array_index(recordings, PtOnvifRecording, i).camera))
 				g_array_remove_index(recordings, i);
@@ -27,7 +28,7 @@ static void answered(void *user, GArray *recordings, const GError *error) {
 	g_free(a);
 }
 
-void pt_recordings_then(PtCall *c, bool spans, int64_t from_ns, int64_t to_ns, void (*fn)(PtCall *)) {
+static void ask(PtCall *c, const PtOnvifRecordingsQuery *query, void (*fn)(PtCall *)) {
 	const PtOnvifHost *h = &c->server->host;
 	if (!h->recordings) {
 		pt_call_fault(c, "ter:ActionNotSupported", NULL, "nothing is recorded here");
@@ -35,12 +36,18 @@ void pt_recordings_then(PtCall *c, bool spans, int64_t from_ns, int64_t to_ns, v
 	}
 	Asked *a = g_new(Asked, 1);
 	*a = (Asked){c, fn, .asking = true};
-	h->recordings(h->data, spans, from_ns, to_ns, answered, a);
+	h->recordings(h->data, query, answered, a);
 	a->asking = false;
 	if (a->done)
 		g_free(a);
 	else
 		pt_call_defer(c);
+}
+
+void pt_recordings_then(PtCall *c, void (*fn)(PtCall *)) { ask(c, &(PtOnvifRecordingsQuery){0}, fn); }
+
+void pt_recordings_history_then(PtCall *c, int64_t from_ns, int64_t to_ns, bool newest, void (*fn)(PtCall *)) {
+	ask(c, &(PtOnvifRecordingsQuery){true, from_ns, to_ns, newest}, fn);
 }
 
 const PtOnvifRecording *pt_recordings_need(PtCall *c, const char *token) {
@@ -82,8 +89,9 @@ void pt_recording_put_information(PtCall *c, PtXml *x, const char *element, cons
 		pt_xml_put_time(x, "tt:LatestRecording", r->last_ns);
 	}
 	pt_xml_put_format(x, "tt:Content", "%s, %s stream", r->camera, r->sub ? "sub" : "main");
-	pt_recording_put_track(x, "tt:Track", r, false);
-	if (r->sound)
+	if (r->first_ns)
+		pt_recording_put_track(x, "tt:Track", r, false);
+	if (r->first_ns && r->sound)
 		pt_recording_put_track(x, "tt:Track", r, true);
 	pt_xml_put(x, "tt:RecordingStatus", r->recording ? "Recording" : r->first_ns ? "Stopped" : "Initiated");
 	pt_xml_close(x);

@@ -3,13 +3,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 #include "onvif/server/profiles.h"
+#include "onvif/server/topics.h"
 
-#define PT_TRACK_VIDEO "VIDEO001" /* as in the descriptions of the replay */
-#define PT_TRACK_AUDIO "AUDIO001"
-
-/* Defers the call, asks for the recordings that the caller may see and runs fn; they are call->recordings then. spans:
- * with where there is footage between two instants. */
-void pt_recordings_then(PtCall *call, bool spans, int64_t from_ns, int64_t to_ns, void (*fn)(PtCall *call));
+/* Defers the call, asks for the recordings that the caller may see and runs fn; they are call->recordings then. */
+void pt_recordings_then(PtCall *call, void (*fn)(PtCall *call));
+/* The same with their history; what happened to all things is call->happenings then. */
+void pt_recordings_history_then(PtCall *call, int64_t from_ns, int64_t to_ns, bool newest, void (*fn)(PtCall *call));
 /* NULL: a fault is set (ter:NoRecording). */
 const PtOnvifRecording *pt_recordings_need(PtCall *call, const char *token);
 /* Children of an element of tt:RecordingSourceInformation. */

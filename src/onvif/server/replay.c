@@ -28,7 +28,7 @@ static void uri(PtCall *c) {
 	                  r->sub ? "sub" : "main");
 }
 
-static void get_uri(PtCall *c) { pt_recordings_then(c, false, 0, 0, uri); }
+static void get_uri(PtCall *c) { pt_recordings_then(c, uri); }
 
 static void get_configuration(PtCall *c) {
 	pt_xml_open(c->out, "trp:Configuration");

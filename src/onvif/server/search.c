@@ -1,29 +1,18 @@
-/* Recording search service (Profile G): what there is, and what happened to it. A search is done when it is begun; what it
- * found waits for its client until the keep-alive time is over. */
+/* Recording search service (Profile G): what there is, and the searches that are open. A search is done when it is begun;
+ * what it found waits for its client until the keep-alive time is over. */
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "onvif/server/recordings.h"
-#include "onvif/server/topics.h"
+#include "onvif/server/search.h"
 #include <string.h>
 
 #define SEARCHES_MAX 16
 #define KEEP_ALIVE_MAX_NS (600 * PT_NS_PER_S)
 #define RESULTS_MAX 100 /* of one answer, when the client states no other */
-#define FOUND_MAX 20000 /* of one search */
-#define RECORDING_STATE "tns1:RecordingHistory/Recording/State"
-#define TRACK_STATE "tns1:RecordingHistory/Track/State"
-
-typedef struct {
-	char recording[sizeof((PtOnvifRecording *)0)->token];
-	bool track; /* the state of a track, else of the recording */
-	bool present, start;
-	int64_t wall_ns;
-} Happening;
 
 typedef struct {
 	char token[20];
 	char *user;
 	bool events;
-	GArray *found; /* of Happening, or of PtOnvifRecording */
+	GArray *found; /* of PtFoundEvent, or of PtOnvifRecording */
 	guint next;
 	int64_t keep_alive_ns, until_ns; /* monotonic */
 	int64_t last_ns;                 /* of what was given out */
@@ -74,8 +63,7 @@ static Search *need(PtCall *c, bool events) {
 	return NULL;
 }
 
-/* Takes found. */
-static void begin(PtCall *c, bool events, GArray *found) {
+void pt_search_begin(PtCall *c, bool events, GArray *found) {
 	GPtrArray *all = searches(c);
 	int64_t keep = 0;
 	if (!pt_xml_duration(pt_call_text(c, "tse:KeepAliveTime"), &keep) || keep <= 0)
@@ -98,15 +86,17 @@ static void begin(PtCall *c, bool events, GArray *found) {
 	pt_xml_put(c->out, "tse:SearchToken", s->token);
 }
 
-static guint max_matches(const PtCall *c) {
+guint pt_search_max_matches(const PtCall *c) {
 	int64_t n;
-	return pt_xml_int(pt_call_text(c, "tse:MaxMatches"), &n) && n > 0 && n < FOUND_MAX ? (guint)n : FOUND_MAX;
+	return pt_xml_int(pt_call_text(c, "tse:MaxMatches"), &n) && n > 0 && n < PT_SEARCH_FOUND_MAX ? (guint)n
+	                                                                                             : PT_SEARCH_FOUND_MAX;
 }
 
 /* Of this answer. */
 static guint max_results(const PtCall *c) {
 	int64_t n;
-	return pt_xml_int(pt_call_text(c, "tse:MaxResults"), &n) && n > 0 && n < FOUND_MAX ? (guint)n : RESULTS_MAX;
+	return pt_xml_int(pt_call_text(c, "tse:MaxResults"), &n) && n > 0 && n < PT_SEARCH_FOUND_MAX ? (guint)n
+	                                                                                             : RESULTS_MAX;
 }
 
 /* ---- the scope ---- */
@@ -137,8 +127,7 @@ static bool filter_of(PtCall *c, const PtXmlNode *scope, bool *ret_sound, bool *
 	return true;
 }
 
-/* Leaves the call's recordings that the scope names. False: a fault is set. */
-static bool apply_scope(PtCall *c) {
+bool pt_search_apply_scope(PtCall *c) {
 	const PtXmlNode *scope = pt_xml_child(c->in, "tse:Scope");
 	bool sound = false, none = false;
 	if (!filter_of(c, scope, &sound, &none))
@@ -171,7 +160,7 @@ static void summarise(PtCall *c) {
 	pt_xml_close(c->out);
 }
 
-static void get_summary(PtCall *c) { pt_recordings_then(c, false, 0, 0, summarise); }
+static void get_summary(PtCall *c) { pt_recordings_then(c, summarise); }
 
 static void inform(PtCall *c) {
 	const PtOnvifRecording *r = pt_recordings_need(c, pt_call_text(c, "tse:RecordingToken"));
@@ -179,17 +168,17 @@ static void inform(PtCall *c) {
 		pt_recording_put_information(c, c->out, "tse:RecordingInformation", r);
 }
 
-static void get_information(PtCall *c) { pt_recordings_then(c, false, 0, 0, inform); }
+static void get_information(PtCall *c) { pt_recordings_then(c, inform); }
 
 static void found_recordings(PtCall *c) {
-	if (!apply_scope(c))
+	if (!pt_search_apply_scope(c))
 		return;
-	if (c->recordings->len > max_matches(c))
-		g_array_set_size(c->recordings, max_matches(c));
-	begin(c, false, g_array_ref(c->recordings));
+	if (c->recordings->len > pt_search_max_matches(c))
+		g_array_set_size(c->recordings, pt_search_max_matches(c));
+	pt_search_begin(c, false, g_array_ref(c->recordings));
 }
 
-static void find_recordings(PtCall *c) { pt_recordings_then(c, false, 0, 0, found_recordings); }
+static void find_recordings(PtCall *c) { pt_recordings_then(c, found_recordings); }
 
 /* ---- what the pictures and the sound are ---- */
 
@@ -251,137 +240,7 @@ static void attributes(PtCall *c) {
 	}
 }
 
-static void get_attributes(PtCall *c) { pt_recordings_then(c, false, 0, 0, attributes); }
-
-/* ---- events: where footage begins and ends ---- */
-
-static void happened(GArray *found, const PtOnvifRecording *r, int64_t wall_ns, bool present, bool start,
-                     const bool topics[2]) {
-	Happening h = {.wall_ns = wall_ns, .present = present, .start = start};
-	g_strlcpy(h.recording, r->token, sizeof h.recording);
-	for (unsigned i = 0; i < 2 && found->len < FOUND_MAX; i++) {
-		h.track = i;
-		if (topics[i])
-			g_array_append_val(found, h);
-	}
-}
-
-static void list_states(GArray *found, const PtOnvifRecording *r, int64_t from, int64_t to, bool start,
-                        const bool topics[2]) {
-	bool at_start = false;
-	for (guint i = 0; i < r->spans->len; i++) {
-		const PtOnvifSpan *s = &g_array_index(r->spans, PtOnvifSpan, i);
-		at_start |= s->from_ns < from && s->to_ns >= from;
-	}
-	if (start)
-		happened(found, r, from, at_start, true, topics);
-	for (guint i = 0; i < r->spans->len; i++) {
-		const PtOnvifSpan *s = &g_array_index(r->spans, PtOnvifSpan, i);
-		bool goes_on = r->recording && i + 1 == r->spans->len && s->to_ns >= r->last_ns;
-		if (s->from_ns >= from && s->from_ns <= to)
-			happened(found, r, s->from_ns, true, false, topics);
-		if (s->to_ns >= from && s->to_ns <= to && !goes_on)
-			happened(found, r, s->to_ns, false, false, topics);
-	}
-}
-
-static int by_time(gconstpointer a, gconstpointer b) {
-	const Happening *x = a, *y = b;
-	if (x->start != y->start)
-		return y->start - x->start;
-	return (x->wall_ns > y->wall_ns) - (x->wall_ns < y->wall_ns);
-}
-
-static int by_time_backwards(gconstpointer a, gconstpointer b) {
-	const Happening *x = a, *y = b;
-	return x->start != y->start ? by_time(a, b) : by_time(b, a);
-}
-
-/* From earlier to later, and which way round they are wanted. False: a fault is set. */
-static bool read_span(PtCall *c, int64_t *ret_from, int64_t *ret_to, bool *ret_backwards) {
-	int64_t start, end = INT64_MAX;
-	const char *end_text = pt_call_text(c, "tse:EndPoint");
-	if (!pt_xml_time(pt_call_text(c, "tse:StartPoint"), &start) || (*end_text && !pt_xml_time(end_text, &end))) {
-		pt_call_fault(c, "ter:InvalidArgVal", NULL, "StartPoint or EndPoint is no time");
-		return false;
-	}
-	*ret_backwards = end < start;
-	*ret_from = MIN(start, end);
-	*ret_to = MAX(start, end);
-	return true;
-}
-
-static void found_events(PtCall *c) {
-	int64_t from, to;
-	bool backwards, topics[2] = {true, true}, start = false, unknown = false;
-	if (!read_span(c, &from, &to, &backwards) || !apply_scope(c))
-		return;
-	const PtXmlNode *filter = pt_xml_at(c->in, "tse:SearchFilter/wsnt:TopicExpression");
-	if (filter) {
-		g_autofree char *expression = pt_topic_expression(filter, &unknown);
-		if (!expression) {
-			pt_call_fault(c, "ter:InvalidArgVal", "ter:InvalidFilterFault",
-			              "the topic expression cannot be read");
-			return;
-		}
-		topics[0] = pt_topic_matches(expression, RECORDING_STATE);
-		topics[1] = pt_topic_matches(expression, TRACK_STATE);
-	}
-	pt_xml_bool(pt_call_text(c, "tse:IncludeStartState"), &start);
-	GArray *found = g_array_new(FALSE, FALSE, sizeof(Happening));
-	for (guint i = 0; i < c->recordings->len; i++)
-		list_states(found, &g_array_index(c->recordings, PtOnvifRecording, i), from, to, start && !backwards,
-		            topics);
-	g_array_sort(found, backwards ? by_time_backwards : by_time);
-	if (found->len > max_matches(c))
-		g_array_set_size(found, max_matches(c));
-	begin(c, true, found);
-}
-
-static void find_events(PtCall *c) {
-	int64_t from, to;
-	bool backwards;
-	if (read_span(c, &from, &to, &backwards))
-		pt_recordings_then(c, true, from, to, found_events);
-}
-
-static void put_item(PtXml *x, const char *name, const char *value) {
-	pt_xml_open(x, "tt:SimpleItem");
-	pt_xml_attribute(x, "Name", name);
-	pt_xml_attribute(x, "Value", value);
-	pt_xml_close(x);
-}
-
-static void put_happening(PtXml *x, const Happening *h) {
-	pt_xml_open(x, "tt:Result");
-	pt_xml_put(x, "tt:RecordingToken", h->recording);
-	pt_xml_put(x, "tt:TrackToken", PT_TRACK_VIDEO);
-	pt_xml_put_time(x, "tt:Time", h->wall_ns);
-	pt_xml_open(x, "tt:Event");
-	pt_xml_declare(x, "tns1");
-	pt_xml_open(x, "wsnt:Topic");
-	pt_xml_attribute(x, "Dialect", PT_DIALECT_CONCRETE_SET);
-	pt_xml_text(x, h->track ? TRACK_STATE : RECORDING_STATE);
-	pt_xml_close(x);
-	pt_xml_open(x, "wsnt:Message");
-	pt_xml_open(x, "tt:Message");
-	g_autofree char *time = pt_time_format(h->wall_ns);
-	pt_xml_attribute(x, "UtcTime", time);
-	pt_xml_attribute(x, "PropertyOperation", h->start ? "Initialized" : "Changed");
-	pt_xml_open(x, "tt:Source");
-	put_item(x, "RecordingToken", h->recording);
-	if (h->track)
-		put_item(x, "Track", PT_TRACK_VIDEO);
-	pt_xml_close(x);
-	pt_xml_open(x, "tt:Data");
-	put_item(x, h->track ? "IsDataPresent" : "IsRecording", h->present ? "true" : "false");
-	pt_xml_close(x);
-	pt_xml_close(x);
-	pt_xml_close(x);
-	pt_xml_close(x);
-	pt_xml_put_bool(x, "tt:StartStateEvent", h->start);
-	pt_xml_close(x);
-}
+static void get_attributes(PtCall *c) { pt_recordings_then(c, attributes); }
 
 /* ---- giving out what was found ---- */
 
@@ -399,9 +258,9 @@ static void give_out(PtCall *c, bool events) {
 			                             &g_array_index(s->found, PtOnvifRecording, s->next));
 			continue;
 		}
-		const Happening *h = &g_array_index(s->found, Happening, s->next);
-		s->last_ns = h->wall_ns;
-		put_happening(c->out, h);
+		const PtFoundEvent *e = &g_array_index(s->found, PtFoundEvent, s->next);
+		s->last_ns = e->what.wall_ns;
+		pt_search_put_event(c->out, e);
 	}
 	pt_xml_close(c->out);
 }
@@ -439,7 +298,7 @@ static void end_search(PtCall *c) {
 static void put_capabilities(PtCall *c) {
 	pt_xml_open(c->out, "tse:Capabilities");
 	pt_xml_attribute_bool(c->out, "MetadataSearch", false);
-	pt_xml_attribute_bool(c->out, "GeneralStartEvents", false);
+	pt_xml_attribute_bool(c->out, "GeneralStartEvents", true);
 	pt_xml_close(c->out);
 }
 
@@ -450,14 +309,14 @@ static const PtOperation operations[] = {
     {"GetMediaAttributes", PT_ACCESS_READ_MEDIA, get_attributes},
     {"FindRecordings", PT_ACCESS_READ_MEDIA, find_recordings},
     {"GetRecordingSearchResults", PT_ACCESS_READ_MEDIA, get_recording_results},
-    {"FindEvents", PT_ACCESS_READ_MEDIA, find_events},
+    {"FindEvents", PT_ACCESS_READ_MEDIA, pt_search_find_events},
     {"GetEventSearchResults", PT_ACCESS_READ_MEDIA, get_event_results},
     {"GetSearchState", PT_ACCESS_READ_MEDIA, get_state},
     {"EndSearch", PT_ACCESS_READ_MEDIA, end_search},
-    {"FindPTZPosition", PT_ACCESS_READ_MEDIA, NULL},
-    {"GetPTZPositionSearchResults", PT_ACCESS_READ_MEDIA, NULL},
-    {"FindMetadata", PT_ACCESS_READ_MEDIA, NULL},
-    {"GetMetadataSearchResults", PT_ACCESS_READ_MEDIA, NULL},
+    {"FindPTZPosition", PT_ACCESS_READ_MEDIA, NULL, "ter:NotImplemented"},
+    {"GetPTZPositionSearchResults", PT_ACCESS_READ_MEDIA, NULL, "ter:NotImplemented"},
+    {"FindMetadata", PT_ACCESS_READ_MEDIA, NULL, "ter:NotImplemented"},
+    {"GetMetadataSearchResults", PT_ACCESS_READ_MEDIA, NULL, "ter:NotImplemented"},
     {NULL},
 };
 

@@ -42,6 +42,12 @@ static void restore_audio(void *user, const char *camera, bool sub, PtOnvifAudio
 		s->host.set_audio(s->host.data, camera, sub, codec, NULL);
 }
 
+static void restore_idle(void *user, const char *camera, bool sub, const char *who) {
+	PtOnvifServer *s = user;
+	if (s->host.set_recording)
+		s->host.set_recording(s->host.data, camera, sub, false, who, NULL);
+}
+
 PtOnvifServer *pt_onvif_server_new(const PtOnvifHost *host) {
 	PtOnvifServer *s = g_new0(PtOnvifServer, 1);
 	s->host = *host;
@@ -53,6 +59,7 @@ PtOnvifServer *pt_onvif_server_new(const PtOnvifHost *host) {
 	pt_settings_each_relay(s->settings, restore_relay, s);
 	pt_settings_each_video(s->settings, restore_video, s);
 	pt_settings_each_audio(s->settings, restore_audio, s);
+	pt_settings_each_idle(s->settings, restore_idle, s);
 	pt_onvif_server_repeat_osds(s);
 	return s;
 }

@@ -44,15 +44,6 @@ void pt_onvif_server_handle_trusted(PtOnvifServer *server, const PtOnvifRequest 
 
 /* ---- events: the host says what is; the server works out what that changes for whom ---- */
 
-typedef enum {
-	PT_ONVIF_DIGITAL_INPUT,   /* active: the input is */
-	PT_ONVIF_RELAY,           /* active: the relay is */
-	PT_ONVIF_MOTION_ALARM,    /* active: something moves; token: the camera */
-	PT_ONVIF_STORAGE_FAILURE, /* active: it failed */
-	PT_ONVIF_LAST_REBOOT,     /* its wall time is what it says; one, without a token */
-	PT_ONVIF_N_TOPICS,
-} PtOnvifTopic;
-
 /* The state of a plug, known for the first time or again; the same twice is no event. camera: whom it belongs to, NULL:
  * none.
  */

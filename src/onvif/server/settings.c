@@ -174,6 +174,29 @@ void pt_settings_each_audio(const PtSettings *s,
 	}
 }
 
+/* ---- recording jobs that are idle: groups "idle CAMERA/STREAM" ---- */
+
+gboolean pt_settings_set_idle(PtSettings *s, const char *camera, bool sub, const char *who, GError **error) {
+	g_autofree char *group = g_strdup_printf("idle %s/%s", camera, sub ? "sub" : "main");
+	if (who)
+		g_key_file_set_string(s->file, group, "by", who);
+	else
+		g_key_file_remove_group(s->file, group, NULL);
+	return save(s, error);
+}
+
+void pt_settings_each_idle(const PtSettings *s, void (*fn)(void *user, const char *camera, bool sub, const char *who),
+                           void *user) {
+	g_auto(GStrv) groups = g_key_file_get_groups(s->file, NULL);
+	for (char **g = groups; *g; g++) {
+		bool sub;
+		g_autofree char *camera = stream_of(*g, "idle", &sub);
+		g_autofree char *who = camera ? g_key_file_get_string(s->file, *g, "by", NULL) : NULL;
+		if (camera)
+			fn(user, camera, sub, who ? who : "");
+	}
+}
+
 /* ---- texts in pictures: groups "osd TOKEN" ---- */
 
 static void read_word(const PtSettings *s, const char *group, const char *key, char *ret, size_t size) {

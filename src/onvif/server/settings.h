@@ -55,6 +55,11 @@ gboolean pt_settings_set_audio(PtSettings *settings, const char *camera, bool su
 void pt_settings_each_audio(const PtSettings *settings,
                             void (*fn)(void *user, const char *camera, bool sub, PtOnvifAudioCodec codec), void *user);
 
+/* Recording jobs that are idle, likewise; user: who wanted it so. user NULL: it is active. */
+gboolean pt_settings_set_idle(PtSettings *settings, const char *camera, bool sub, const char *user, GError **error);
+void pt_settings_each_idle(const PtSettings *settings, void (*fn)(void *user, const char *camera, bool sub, const char *who),
+                           void *user);
+
 /* Texts in pictures. */
 GArray *pt_settings_osds(const PtSettings *settings, const char *camera); /* of PtOnvifOsd; NULL: all; caller unrefs */
 gboolean pt_settings_set_osd(PtSettings *settings, const PtOnvifOsd *osd, GError **error); /* new, or over the old one */

@@ -42,34 +42,10 @@ void pt_notice_unref(PtNotice *n) {
 	g_free(n);
 }
 
-static void put_item(PtXml *x, const char *part, const char *name, const char *value) {
-	pt_xml_open(x, part);
-	pt_xml_open(x, "tt:SimpleItem");
-	pt_xml_attribute(x, "Name", name);
-	pt_xml_attribute(x, "Value", value);
-	pt_xml_close(x);
-	pt_xml_close(x);
-}
-
 void pt_notice_put(PtXml *x, const PtNotice *n) {
 	static const char *const kinds[] = {"Initialized", "Changed", "Deleted"};
-	const PtTopic *t = &pt_topics[n->topic];
-	g_autofree char *when = pt_time_format(n->wall_ns);
 	pt_xml_open(x, "wsnt:NotificationMessage");
-	pt_xml_open(x, "wsnt:Topic");
-	pt_xml_attribute(x, "Dialect", PT_DIALECT_CONCRETE_SET);
-	pt_xml_declare(x, "tns1");
-	pt_xml_text(x, t->path);
-	pt_xml_close(x);
-	pt_xml_open(x, "wsnt:Message");
-	pt_xml_open(x, "tt:Message");
-	pt_xml_attribute(x, "UtcTime", when);
-	pt_xml_attribute(x, "PropertyOperation", kinds[n->kind]);
-	if (t->source)
-		put_item(x, "tt:Source", t->source, n->token);
-	put_item(x, "tt:Data", t->data, !t->yes ? when : n->active ? t->yes : t->no);
-	pt_xml_close(x);
-	pt_xml_close(x);
+	pt_topic_put_message(x, n->topic, kinds[n->kind], n->token, n->active, n->wall_ns);
 	pt_xml_close(x);
 }
 
@@ -83,14 +59,12 @@ static void subscription_free(PtSubscription *s) {
 	g_free(s);
 }
 
-/* Those of no camera are for whoever sees all. */
-static bool is_plug(PtOnvifTopic topic) { return topic == PT_ONVIF_DIGITAL_INPUT || topic == PT_ONVIF_RELAY; }
-
 static void queue(PtSubscription *s, PtNotice *n) {
 	PtSubscriptions *all = s->owner;
 	if ((s->expression && !pt_topic_matches(s->expression, pt_topics[n->topic].path)) ||
 	    (s->changed_only && n->kind != PT_NOTICE_CHANGED) ||
-	    ((n->camera || is_plug(n->topic)) && !all->ops->may_hear(all->user, s->user, n->camera ? n->camera : "")))
+	    ((n->camera || pt_topic_is_plug(n->topic)) &&
+	     !all->ops->may_hear(all->user, s->user, n->camera ? n->camera : "")))
 		return;
 	if (s->queue.length >= PT_SUBSCRIPTION_QUEUE) {
 		pt_notice_unref(g_queue_pop_head(&s->queue));

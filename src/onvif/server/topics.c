@@ -11,6 +11,12 @@ const PtTopic pt_topics[PT_ONVIF_N_TOPICS] = {
     [PT_ONVIF_STORAGE_FAILURE] = {"tns1:Device/HardwareFailure/StorageFailure", "Token", "Failed", "xs:boolean", "true",
                                   "false"},
     [PT_ONVIF_LAST_REBOOT] = {"tns1:Monitoring/OperatingTime/LastReboot", NULL, "Status", "xs:dateTime", NULL, NULL},
+    [PT_ONVIF_RECORDING_STATE] = {"tns1:RecordingHistory/Recording/State", "RecordingToken", "IsRecording", "xs:boolean",
+                                  "true", "false"},
+    [PT_ONVIF_TRACK_STATE] = {"tns1:RecordingHistory/Track/State", "RecordingToken", "IsDataPresent", "xs:boolean", "true",
+                              "false", .track = PT_TRACK_VIDEO},
+    [PT_ONVIF_JOB_STATE] = {"tns1:RecordingConfig/JobState", "RecordingJobToken", "State", "xs:string", "Active", "Idle",
+                            .source_type = "tt:RecordingJobReference"},
 };
 
 /* ---- matching ---- */
@@ -104,22 +110,56 @@ char *pt_topic_expression(const PtXmlNode *node, bool *ret_unknown_dialect) {
 	return NULL;
 }
 
-/* ---- the set ---- */
+/* ---- messages ---- */
 
-static void put_item(PtXml *x, const char *part, const char *name, const char *type) {
-	pt_xml_declare(x, *type == 'x' ? "xs" : "tt");
-	pt_xml_open(x, part);
-	pt_xml_open(x, "tt:SimpleItemDescription");
+static void put_value(PtXml *x, const char *name, const char *value) {
+	pt_xml_open(x, "tt:SimpleItem");
 	pt_xml_attribute(x, "Name", name);
-	pt_xml_attribute(x, "Type", type);
+	pt_xml_attribute(x, "Value", value);
+	pt_xml_close(x);
+}
+
+void pt_topic_put_message(PtXml *x, PtOnvifTopic topic, const char *operation, const char *token, bool active,
+                          int64_t wall_ns) {
+	const PtTopic *t = &pt_topics[topic];
+	g_autofree char *when = pt_time_format(wall_ns);
+	pt_xml_open(x, "wsnt:Topic");
+	pt_xml_attribute(x, "Dialect", PT_DIALECT_CONCRETE_SET);
+	pt_xml_declare(x, "tns1");
+	pt_xml_text(x, t->path);
+	pt_xml_close(x);
+	pt_xml_open(x, "wsnt:Message");
+	pt_xml_open(x, "tt:Message");
+	pt_xml_attribute(x, "UtcTime", when);
+	pt_xml_attribute(x, "PropertyOperation", operation);
+	if (t->source) {
+		pt_xml_open(x, "tt:Source");
+		put_value(x, t->source, token);
+		if (t->track)
+			put_value(x, "Track", t->track);
+		pt_xml_close(x);
+	}
+	pt_xml_open(x, "tt:Data");
+	put_value(x, t->data, !t->yes ? when : active ? t->yes : t->no);
+	pt_xml_close(x);
 	pt_xml_close(x);
 	pt_xml_close(x);
 }
 
+/* ---- the set ---- */
+
+static void put_item(PtXml *x, const char *name, const char *type) {
+	pt_xml_open(x, "tt:SimpleItemDescription");
+	pt_xml_attribute(x, "Name", name);
+	pt_xml_attribute(x, "Type", type);
+	pt_xml_close(x);
+}
+
 void pt_topic_put_set(PtXml *x, unsigned mask) {
-	static const PtOnvifTopic order[] = {PT_ONVIF_DIGITAL_INPUT, PT_ONVIF_RELAY, PT_ONVIF_STORAGE_FAILURE,
-	                                     PT_ONVIF_MOTION_ALARM,
-	                                     PT_ONVIF_LAST_REBOOT}; /* those with the same beginning side by side */
+	static const PtOnvifTopic order[] = {
+	    PT_ONVIF_DIGITAL_INPUT, PT_ONVIF_RELAY,           PT_ONVIF_STORAGE_FAILURE,
+	    PT_ONVIF_MOTION_ALARM,  PT_ONVIF_RECORDING_STATE, PT_ONVIF_TRACK_STATE,
+	    PT_ONVIF_JOB_STATE,     PT_ONVIF_LAST_REBOOT}; /* those with the same beginning side by side */
 	g_auto(GStrv) open = g_new0(char *, 1);
 	pt_xml_open(x, "wstop:TopicSet");
 	for (size_t i = 0; i < G_N_ELEMENTS(order); i++) {
@@ -137,9 +177,18 @@ void pt_topic_put_set(PtXml *x, unsigned mask) {
 		pt_xml_attribute(x, "wstop:topic", "true");
 		pt_xml_open(x, "tt:MessageDescription");
 		pt_xml_attribute(x, "IsProperty", "true");
-		if (t->source)
-			put_item(x, "tt:Source", t->source, "tt:ReferenceToken");
-		put_item(x, "tt:Data", t->data, t->data_type);
+		pt_xml_declare(x, "tt");
+		pt_xml_declare(x, "xs");
+		if (t->source) {
+			pt_xml_open(x, "tt:Source");
+			put_item(x, t->source, t->source_type ? t->source_type : "tt:ReferenceToken");
+			if (t->track)
+				put_item(x, "Track", "tt:ReferenceToken");
+			pt_xml_close(x);
+		}
+		pt_xml_open(x, "tt:Data");
+		put_item(x, t->data, t->data_type);
+		pt_xml_close(x);
 		pt_xml_close(x);
 		g_strfreev(open);
 		open = levels;
