@@ -69,12 +69,17 @@ bool pt_archive_make_directory(const char *path, GError **error) {
 	return ok;
 }
 
+static void leave_directory(PtArchive *a) {
+	if (a->lock_fd >= 0)
+		close(a->lock_fd);
+	a->lock_fd = -1;
+}
+
 static bool take_directory(PtArchive *a, GError **error) {
 	if (!pt_archive_make_directory(a->path, error))
 		return false;
 	g_autofree char *lock = g_build_filename(a->path, ".lock", NULL);
-	if (a->lock_fd >= 0)
-		close(a->lock_fd);
+	leave_directory(a);
 	a->lock_fd = open(lock, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
 	if (a->lock_fd < 0) {
 		pt_error_set(error, DISK, "archive: open %s: %s", lock, g_strerror(errno));
@@ -123,7 +128,9 @@ static bool take_medium(PtArchive *a, PtRecovery *recovery, GError **error) {
 static bool on_medium(void *user, GError **error) {
 	PtArchive *a = user;
 	PtRecovery recovery;
+	/* nothing of it is held: the system could not mount it anew */
 	pt_store_close(a->store);
+	leave_directory(a);
 	if (!take_medium(a, &recovery, error))
 		return false;
 	if (a->recovered)
@@ -178,8 +185,7 @@ void pt_archive_free(PtArchive *a) {
 	pt_writer_free(a->writer);
 	pt_retention_free(a->retention);
 	pt_store_free(a->store);
-	if (a->lock_fd >= 0)
-		close(a->lock_fd);
+	leave_directory(a);
 	g_ptr_array_unref(a->recorders);
 	g_mutex_clear(&a->lock);
 	g_free(a->path);
