@@ -228,3 +228,9 @@ void pt_archive_set_fallback_policy(PtArchive *a, const PtKeepPolicy *policy) {
 }
 
 void pt_archive_retain_now(PtArchive *a) { pt_retention_run(a->retention, pt_wall_ns(pt_clock_system())); }
+
+bool pt_archive_shift(PtArchive *a, int64_t from_ns, int64_t to_ns, int64_t by_ns) {
+	unsigned open = 1;
+	pt_writer_flush(a->writer);
+	return pt_store_shift(a->store, from_ns, to_ns, by_ns, &open, NULL) && !open;
+}

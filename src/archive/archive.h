@@ -63,6 +63,10 @@ void pt_archive_set_fallback_policy(PtArchive *archive, const PtKeepPolicy *poli
 /* Applies them now instead of within ten seconds, and waits. For tests and the command line. */
 void pt_archive_retain_now(PtArchive *archive);
 
+/* What was recorded in [from, to) of a clock that was not set yet happened by_ns later. False: not yet, something of then is
+ * still being written; ask again. Blocks on the disk. */
+bool pt_archive_shift(PtArchive *archive, int64_t from_ns, int64_t to_ns, int64_t by_ns);
+
 /* recover.c */
 typedef struct {
 	unsigned segments, files, missing, torn, unknown, unreadable;

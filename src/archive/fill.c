@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #define LEAD_MAX (64u << 20) /* bytes that may stand before what counts; a group of pictures */
-#define ROUNDING_NS 1000     /* times in files are NTP's */
 #define COMMENT_HEAD "Fetched from the camera's card: "
 #define COMMENT_FROM "; counts from "
 
@@ -91,17 +90,6 @@ void pt_fill_free(PtFill *f) {
 }
 
 void pt_fill_get_stats(const PtFill *f, PtFillStats *ret) { *ret = f->stats; }
-
-size_t pt_fill_lead(const PtMp4Track *t, const PtSegmentRow *row) {
-	size_t i = 0;
-	while (row->fetched && i < t->n_samples) {
-		const PtMp4Sample *s = &t->samples[i];
-		if (s->wall_ns - ticks_to_ns(t->format, s->pts - s->dts) >= row->start_ns - ROUNDING_NS)
-			break;
-		i++;
-	}
-	return i;
-}
 
 bool pt_fill_read_comment(const char *comment, int64_t *ret_start_ns) {
 	if (!comment || !g_str_has_prefix(comment, COMMENT_HEAD))

@@ -5,7 +5,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 #include "archive/archive.h"
-#include "media/fmp4/read.h"
 
 typedef struct PtFill PtFill;
 
@@ -32,7 +31,5 @@ bool pt_fill_commit(PtFill *fill, bool reached, GError **error);
 void pt_fill_get_stats(const PtFill *fill, PtFillStats *ret);
 void pt_fill_free(PtFill *fill); /* what was not committed is gone; takes NULL */
 
-/* How many samples of a file that was fetched stand before those that count, by its row. */
-size_t pt_fill_lead(const PtMp4Track *track, const PtSegmentRow *row);
 /* From a file's comment: since when it counts; false: it was not fetched. */
 bool pt_fill_read_comment(const char *comment, int64_t *ret_start_ns);

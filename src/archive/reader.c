@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "archive/reader.h"
-#include "archive/fill.h"
+#include "archive/segment-read.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "media/fmp4/read.h"
@@ -36,7 +36,7 @@ static void close_file(PtReader *r) {
 /* The last key frame at or before from, for the first file; else the first one that counts. */
 static size_t first_index(const PtReader *r, const PtSegmentRow *row) {
 	const PtMp4Track *t = &r->mp4->tracks[0];
-	size_t best = r->started ? pt_fill_lead(t, row) : 0;
+	size_t best = r->started ? pt_segment_lead(t, row) : 0;
 	for (size_t i = 0; !r->started && i < t->n_samples; i++)
 		if (t->samples[i].key && t->samples[i].wall_ns <= r->from)
 			best = i;
@@ -47,10 +47,8 @@ static bool open_next(PtReader *r) {
 	close_file(r);
 	while (r->row < r->rows->len) {
 		const PtSegmentRow *row = &g_array_index(r->rows, PtSegmentRow, r->row++);
-		g_autofree char *path = g_build_filename(r->root, row->path, NULL);
-		r->fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-		r->mp4 = r->fd < 0 ? NULL : pt_mp4_read(r->fd, NULL);
-		if (r->mp4 && r->mp4->n_tracks && r->mp4->tracks[0].n_samples) {
+		r->mp4 = pt_segment_read(r->root, row, &r->fd);
+		if (r->mp4) {
 			r->index = first_index(r, row);
 			r->lead = r->index;
 			r->now.path = row->path;

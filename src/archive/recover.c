@@ -240,6 +240,9 @@ static void adopt(void *user, const char *path, const char *camera, const char *
 		return;
 	}
 	row.id = pt_store_new_id(a->store);
+	row.shift_ns = pt_store_shift_of(a->store, row.start_ns);
+	row.start_ns += row.shift_ns;
+	row.end_ns += row.shift_ns;
 	row.series = pt_store_series(a->store, camera, stream, &a->error);
 	if (!row.series || (row.fetched ? !pt_store_fill(a->store, &row, row.start_ns, row.end_ns, 0, &a->error)
 	                                : !pt_store_put_segment(a->store, &row, &a->error)))
@@ -306,7 +309,7 @@ static void check_row(const char *root, const PtSegmentRow *row, PtCheck *check)
 		check->torn++;
 		complain(check, "%s: %" G_GINT64_FORMAT " bytes are whole, the index promises %" G_GINT64_FORMAT, row->path,
 		         seen.bytes, row->bytes);
-	} else if (row->end_ns > seen.end_ns + PT_NS_PER_S) {
+	} else if (row->end_ns > seen.end_ns + row->shift_ns + PT_NS_PER_S) {
 		check->torn++;
 		complain(check, "%s: the index promises footage until later than the file holds", row->path);
 	}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "archive/replay.h"
-#include "archive/fill.h"
+#include "archive/segment-read.h"
 #include "base/clock.h"
 #include "media/fmp4/read.h"
 #include <errno.h>
@@ -78,13 +78,10 @@ static void close_file(Cursor *c) {
 	c->fd = -1;
 }
 
+/* Nothing is open afterwards when retention took it, or nothing in it is whole yet. */
 static void open_file(PtReplayRun *run, Cursor *c) {
-	g_autofree char *path = g_build_filename(pt_archive_path(run->recording->archive), c->row.path, NULL);
 	close_file(c);
-	c->fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	c->mp4 = c->fd < 0 ? NULL : pt_mp4_read(c->fd, NULL);
-	if (!c->mp4 || !c->mp4->n_tracks)
-		close_file(c); /* retention took it, or nothing in it is whole yet */
+	c->mp4 = pt_segment_read(pt_archive_path(run->recording->archive), &c->row, &c->fd);
 }
 
 static PtStore *store_of(PtReplayRun *run) { return pt_archive_store(run->recording->archive); }
@@ -170,7 +167,7 @@ static int begin(PtReplayRun *run, Cursor *c, GError **error) {
 		if (!there)
 			c->row.start_ns = span->from_ns;
 		there = step_file(run, c, true, error);
-		c->index = there > 0 ? pt_fill_lead(track_of(c), &c->row) : 0;
+		c->index = there > 0 ? pt_segment_lead(track_of(c), &c->row) : 0;
 	}
 	c->begun = there > 0;
 	return there;
@@ -193,7 +190,7 @@ static int find_more(PtReplayRun *run, Cursor *c, GError **error) {
 			return 0;
 		c->row = newer;
 		open_file(run, c);
-		c->index = c->mp4 ? pt_fill_lead(track_of(c), &c->row) : 0;
+		c->index = c->mp4 ? pt_segment_lead(track_of(c), &c->row) : 0;
 	}
 	return 1;
 }

@@ -1,5 +1,6 @@
-/* What the files of the index share: store.c (opening, writing), store-read.c (queries) and store-jobs.c (what is fetched
- * from cameras later). The only places of the archive that see SQLite. */
+/* What the files of the index share: store.c (opening, writing), store-read.c (queries), store-jobs.c (what is fetched from
+ * cameras later) and store-shift.c (what was recorded before the clock was set). The only places of the archive that see
+ * SQLite. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 #include "archive/store.h"
@@ -48,6 +49,7 @@ struct PtStore {
 };
 
 sqlite3 *pt_store_connect(const char *path, int flags, GError **error);
+bool pt_store_write_keeps(PtStore *store, GError **error); /* to the file beside the index */
 /* Always false. */
 bool pt_store_fail(sqlite3 *db, const char *what, GError **error);
 /* One of the prepared writes. format: i = int64_t, s = text, in order of the parameters. */

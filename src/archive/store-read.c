@@ -73,13 +73,14 @@ static void read_segment(sqlite3_stmt *st, GArray *rows) {
 	                  .open = sqlite3_column_int(st, 5) != 0,
 	                  .width = sqlite3_column_int(st, 8),
 	                  .height = sqlite3_column_int(st, 9),
-	                  .fetched = sqlite3_column_int(st, 10) != 0};
+	                  .fetched = sqlite3_column_int(st, 10) != 0,
+	                  .shift_ns = sqlite3_column_int64(st, 11)};
 	pt_store_copy_text(r.path, sizeof r.path, st, 6);
 	pt_store_copy_text(r.codec, sizeof r.codec, st, 7);
 	g_array_append_val(rows, r);
 }
 
-#define SEGMENT_COLUMNS "id,series,start_ns,end_ns,bytes,open,path,codec,width,height,fetched"
+#define SEGMENT_COLUMNS "id,series,start_ns,end_ns,bytes,open,path,codec,width,height,fetched,shift_ns"
 
 GArray *pt_store_segments(PtStore *store, int64_t series, int64_t from_ns, int64_t to_ns, GError **error) {
 	/* the one that begins before `from` may reach into it; segments of a series do not overlap */

@@ -47,12 +47,14 @@ static const char *const steps[] = {
     "CREATE INDEX job_time ON job(series, start_ns);"
     "CREATE INDEX job_state ON job(state);"
     "CREATE TABLE fetching(path TEXT PRIMARY KEY) WITHOUT ROWID;",
+    /* 3: footage of before the clock was set */
+    "ALTER TABLE segment ADD COLUMN shift_ns INTEGER NOT NULL DEFAULT 0;",
 };
 #define SCHEMA_VERSION ((int64_t)G_N_ELEMENTS(steps))
 
 static const char *const write_sql[PT_STORE_N_WRITES] = {
-    [PT_PUT_SEGMENT] = "INSERT INTO segment(id,series,start_ns,end_ns,bytes,open,path,codec,width,height,fetched)"
-                       " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11)"
+    [PT_PUT_SEGMENT] = "INSERT INTO segment(id,series,start_ns,end_ns,bytes,open,path,codec,width,height,fetched,shift_ns)"
+                       " VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12)"
                        " ON CONFLICT(id) DO UPDATE SET end_ns=?4,bytes=?5,open=?6",
     [PT_DELETE_SEGMENT] = "DELETE FROM segment WHERE id=?1",
     [PT_PUT_GAP] = "INSERT OR REPLACE INTO gap(id,series,start_ns,end_ns,reason,cause) VALUES(?1,?2,?3,?4,?5,?6)",
@@ -109,7 +111,7 @@ static void note_total(PtStore *store) {
 
 static char *keeps_path(const PtStore *store) { return g_strconcat(store->path, ".keeps", NULL); }
 
-static bool write_keeps(PtStore *store, GError **error) {
+bool pt_store_write_keeps(PtStore *store, GError **error) {
 	g_autoptr(GArray) rows = pt_store_keeps(store, NULL, error);
 	if (!rows)
 		return false;
@@ -168,7 +170,7 @@ static void take_up_keeps(PtStore *store) {
 	if (store->fresh)
 		read_keeps(store);
 	else if (!g_file_test(path, G_FILE_TEST_EXISTS)) /* an index of before there was such a file */
-		write_keeps(store, NULL);
+		pt_store_write_keeps(store, NULL);
 }
 
 static bool make_layout(PtStore *store, int64_t version, GError **error) {
@@ -380,8 +382,9 @@ bool pt_store_run(PtStore *store, int which, GError **error, const char *format,
 }
 
 bool pt_store_put_segment(PtStore *store, const PtSegmentRow *r, GError **error) {
-	return pt_store_run(store, PT_PUT_SEGMENT, error, "iiiiiissiii", r->id, r->series, r->start_ns, r->end_ns, r->bytes,
-	                    (int64_t)r->open, r->path, r->codec, (int64_t)r->width, (int64_t)r->height, (int64_t)r->fetched);
+	return pt_store_run(store, PT_PUT_SEGMENT, error, "iiiiiissiiii", r->id, r->series, r->start_ns, r->end_ns, r->bytes,
+	                    (int64_t)r->open, r->path, r->codec, (int64_t)r->width, (int64_t)r->height, (int64_t)r->fetched,
+	                    r->shift_ns);
 }
 
 bool pt_store_delete_segment(PtStore *store, int64_t id, GError **error) {
@@ -412,7 +415,7 @@ bool pt_store_put_keep(PtStore *store, const PtKeepRow *r, GError **error) {
 		pt_store_rollback(store);
 		return false;
 	}
-	return pt_store_commit(store, error) && write_keeps(store, error);
+	return pt_store_commit(store, error) && pt_store_write_keeps(store, error);
 }
 
 bool pt_store_delete_keep(PtStore *store, int64_t id, GError **error) {
@@ -423,7 +426,7 @@ bool pt_store_delete_keep(PtStore *store, int64_t id, GError **error) {
 		ok = false;
 	}
 	g_rec_mutex_unlock(&store->lock);
-	return ok && write_keeps(store, error);
+	return ok && pt_store_write_keeps(store, error);
 }
 
 bool pt_store_forget_everything(PtStore *store, GError **error) {

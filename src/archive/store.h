@@ -37,6 +37,7 @@ typedef struct {
 	char path[192];           /* relative to the archive's root */
 	char codec[48];           /* RFC 6381, or the codec's name where that has none */
 	int width, height;
+	int64_t shift_ns; /* what is to be added to the times in its file: it was written before the clock was set */
 	bool fetched; /* later, from the camera's card: its file holds more in front of start_ns, to be decoded from (fill.h)
 	               */
 } PtSegmentRow;
@@ -92,7 +93,13 @@ bool pt_store_fill(PtStore *store, const PtSegmentRow *row, int64_t from_ns, int
 bool pt_store_delete_gaps_before(PtStore *store, int64_t series, int64_t end_ns, GError **error);
 bool pt_store_put_keep(PtStore *store, const PtKeepRow *row, GError **error);
 bool pt_store_delete_keep(PtStore *store, int64_t id, GError **error); /* NOT_FOUND when there is none */
-bool pt_store_forget_everything(PtStore *store, GError **error);       /* segments alone: before a rebuild */
+/* What was recorded in [from, to) of a clock that was not set yet happened by_ns later: closed segments, gaps and what is
+ * kept are moved there, and a gap that said that the clock was set goes. Durable; an index made anew does the same.
+ * *ret_open: segments of then that are still being written and were left: try again. */
+bool pt_store_shift(PtStore *store, int64_t from_ns, int64_t to_ns, int64_t by_ns, unsigned *ret_open, GError **error);
+/* By how much footage of that time, by its own file, was moved so; 0: it was not. */
+int64_t pt_store_shift_of(PtStore *store, int64_t start_ns);
+bool pt_store_forget_everything(PtStore *store, GError **error); /* segments alone: before a rebuild */
 
 /* All return arrays that the caller unrefs; NULL on error. */
 GArray *pt_store_segments(PtStore *store, int64_t series, int64_t from_ns, int64_t to_ns, GError **error); /* by time */

@@ -2,6 +2,7 @@
 #include "daemon/hub.h"
 #include "archive/eventlog.h"
 #include "archive/journal.h"
+#include "base/units.h"
 #include "daemon/actions.h"
 #include "daemon/add-camera.h"
 #include "daemon/backfill.h"
@@ -27,6 +28,8 @@
 #define WORKERS_MAX 8
 #define GATHER_NS (4 * PT_NS_PER_MS) /* what arrives within it is handled together; see pt_loop_set_gather() */
 #define LOG_ROWS_MAX 5000000
+#define REPAIR_S 5                                    /* after the clock was set, and again */
+#define REPAIR_MORE_NS (60 * PT_NS_PER_S)             /* footage goes on by the old time up to its next key frame */
 #define BUILT_SPARE_NS (INT64_C(86400) * PT_NS_PER_S) /* the clock of who built it may have been ahead */
 #define CAMERA_CONNECTIONS 2000                       /* each ONVIF camera keeps one open, for its events */
 
@@ -60,7 +63,10 @@ typedef struct {
 	PtServer *server;
 	PtLogin *login;
 	PtHost host;
-	guint clock_timer; /* 0: it is set */
+	guint clock_timer; /* 0: it is set, and what was recorded before has its true times */
+	bool repairing;    /* on a thread */
+	int64_t unset_from, unset_base,
+	    unset_by; /* a clock that was not set: begin, wall less monotonic, how far it was off */
 	int exit_code;
 } Hub;
 
@@ -142,6 +148,50 @@ static bool open_log(Hub *h, GError **error) {
 
 /* ---- a clock that is not set ---- */
 
+/* What was recorded before the clock was set, and by how much its times are wrong. */
+typedef struct {
+	Hub *hub;
+	int64_t from, to, by;
+	bool done;
+} Repair;
+
+static void repair_in_thread(GTask *task, gpointer source, gpointer data, GCancellable *cancellable) {
+	Repair *r = data;
+	r->done = pt_archive_shift(r->hub->archive, r->from, r->to, r->by);
+	g_task_return_boolean(task, r->done);
+}
+
+static gboolean repair_times(gpointer data);
+
+static void repaired(GObject *object, GAsyncResult *result, gpointer data) {
+	Hub *h = data;
+	const Repair *r = g_task_get_task_data(G_TASK(result));
+	h->repairing = false;
+	if (!r->done) { /* what was recorded then is not closed yet */
+		h->clock_timer = g_timeout_add_seconds(REPAIR_S, repair_times, h);
+		return;
+	}
+	g_autofree char *by = pt_units_format_duration(r->by / PT_NS_PER_S * PT_NS_PER_S);
+	g_autofree char *text =
+	    g_strdup_printf("what was recorded before the clock was set stands %s later now, when it was", by);
+	say("archive: %s", text);
+	publish(h, "system/clock", PT_TOPIC_SYSTEM, "repaired", NULL, text);
+}
+
+static gboolean repair_times(gpointer data) {
+	Hub *h = data;
+	h->clock_timer = 0;
+	int64_t reached = h->unset_base + pt_mono_ns(h->clock);
+	Repair *r = g_new(Repair, 1);
+	*r = (Repair){.hub = h, .from = h->unset_from, .by = h->unset_by};
+	r->to = reached + MIN(r->by / 2, REPAIR_MORE_NS);
+	h->repairing = true;
+	g_autoptr(GTask) task = g_task_new(NULL, NULL, repaired, h);
+	g_task_set_task_data(task, r, g_free);
+	g_task_run_in_thread(task, repair_in_thread);
+	return G_SOURCE_REMOVE;
+}
+
 static gboolean look_at_clock(gpointer data) {
 	Hub *h = data;
 	int64_t now = pt_wall_ns(h->clock); /* which notices it */
@@ -151,7 +201,8 @@ static gboolean look_at_clock(gpointer data) {
 	g_autofree char *text = g_strdup_printf("the clock was set: it is %s", time);
 	say("%s", text);
 	publish(h, "system/clock", PT_TOPIC_SYSTEM, "set", NULL, text);
-	h->clock_timer = 0;
+	h->unset_by = now - pt_mono_ns(h->clock) - h->unset_base;
+	h->clock_timer = h->unset_by > PT_NS_PER_S ? g_timeout_add_seconds(REPAIR_S, repair_times, h) : 0;
 	return G_SOURCE_REMOVE;
 }
 
@@ -167,7 +218,9 @@ static int64_t last_known(Hub *h) {
 static void begin_clock(Hub *h) {
 	if (!pt_clock_system_begin(PT_BUILT_S * PT_NS_PER_S - BUILT_SPARE_NS, last_known(h)))
 		return;
-	g_autofree char *time = pt_time_format(pt_wall_ns(h->clock));
+	h->unset_from = pt_wall_ns(h->clock);
+	h->unset_base = h->unset_from - pt_mono_ns(h->clock);
+	g_autofree char *time = pt_time_format(h->unset_from);
 	g_autofree char *text =
 	    g_strdup_printf("the clock is not set: it goes on from %s, the last time that is known, until it is", time);
 	say("%s", text);
@@ -497,6 +550,8 @@ static bool start(Hub *h, GError **error) {
 }
 
 static void stop(Hub *h) {
+	while (h->repairing)
+		g_main_context_iteration(NULL, TRUE);
 	g_clear_handle_id(&h->clock_timer, g_source_remove);
 	pt_onvif_announce_free(h->announce);
 	pt_onvif_free(h->onvif);

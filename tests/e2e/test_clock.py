@@ -5,6 +5,7 @@ import pathlib
 import shutil
 import struct
 import subprocess
+import sqlite3
 import time
 
 import pytest
@@ -105,3 +106,45 @@ def test_a_board_whose_clock_was_never_set():
             assert [e["state"] for e in reversed(h.events(topic="system", source="system/clock"))] == ["unset", "set"]
             h.stop()
             h.assert_sound()
+
+
+def test_what_a_board_recorded_before_its_clock_was_set():
+    """It stands at the time when it happened as soon as that is known: no gap but the one in which the board was off, no overlap, also
+    for players, and in an index made anew from the files, which have not changed."""
+    years = 3 * 365 * 86400
+    with Farm() as farm:
+        h, clock = shifted_hub(farm)
+        with h:
+            h.start()
+            wait_for("footage", lambda: len(h.samples("gate")) > 50)
+            h.stop()
+            clock.set(1000 - int(time.time()))
+            h.start()
+            wait_for("footage of 1970, and yet not", lambda: len(h.segments("gate")) > 1 and len(hub.samples(h.segments("gate")[-1])) > 75)
+            clock.set(years)
+            set_at = time.time() + years
+            wait_for("that its times are mended", lambda: h.events(source="system/clock")[0]["state"] == "repaired", 40)
+            end = hub.format_time(set_at + 60)
+
+            def rows():
+                return h.get(f"/api/cameras/gate/segments?from={hub.format_time(time.time() - 3600)}&to={end}")["segments"]
+            spans = [(hub.parse_time(s["start"]), hub.parse_time(s["end"])) for s in rows()]
+            assert all(b[0] >= a[1] - 0.002 for a, b in zip(spans, spans[1:])), spans
+            recent = [s for s in spans if s[0] > set_at - 60]
+            assert len(recent) >= 2 and recent[0][0] < set_at - 3, (spans, set_at)
+            assert all(b[0] - a[1] < 0.3 for a, b in zip(recent, recent[1:])), recent
+            gaps = h.get(f"/api/timeline?detail=1&camera=gate&from={hub.format_time(time.time() - 3600)}&to={end}")["cameras"]["gate"]["main"]["gaps"]
+            long = [g for g in gaps if g.get("end") and g["end"] - g["start"] > 60000]
+            assert len(long) == 1 and abs(long[0]["end"] / 1000 - recent[0][0]) < 5, (gaps, recent)
+            clip = h.dir / "mended.mp4"
+            h.cli("archive", "export", "gate", "--from", hub.format_time(recent[0][0]), "--to", hub.format_time(set_at + 2), "--output", clip)
+            counted = subprocess.run(["ffprobe", "-v", "error", "-count_packets", "-select_streams", "v", "-show_entries", "stream=nb_read_packets",
+                                      "-of", "csv=p=0", clip], capture_output=True, text=True, check=True).stdout
+            assert abs(int(counted) - (set_at + 2 - recent[0][0]) * 25) < 40, counted
+            h.stop()
+            h.assert_sound()
+            db = sqlite3.connect(h.archive / "index.db")
+            before = db.execute("SELECT path, start_ns / 1000000, end_ns / 1000000, shift_ns FROM segment ORDER BY path").fetchall()
+            h.cli("archive", "check", h.archive, "--rebuild", check=False)
+            after = db.execute("SELECT path, start_ns / 1000000, end_ns / 1000000, shift_ns FROM segment ORDER BY path").fetchall()
+            assert [(p, s, sh) for p, s, e, sh in after] == [(p, s, sh) for p, s, e, sh in before]
