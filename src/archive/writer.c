@@ -1,86 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "archive/writer.h"
-#include "archive/card.h"
-#include "archive/segment.h"
-#include "archive/syncer.h"
+#include "archive/writer-internal.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "media/fmp4/write.h"
-#include <pthread.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #define GATHER_NS (20 * PT_NS_PER_MS) /* fragments of many streams are taken in one wake-up */
 #define TICK_NS (200 * PT_NS_PER_MS)
-#define RETRY_NS (2 * PT_NS_PER_S)
 #define SYNC_PAUSE_NS (200 * PT_NS_PER_MS) /* between two syncs at least */
 #define SLOW_NS (10 * PT_NS_PER_S)         /* so long after the last footage that had to be dropped it is still slow */
 #define QUEUE_MAX_SERIES (8u << 20)        /* bytes a series may have waiting: a slow disk costs its own streams only */
 #define QUEUE_MAX_TOTAL (512u << 20)
-
-const char pt_gap_starting[] = "waiting for the first picture", pt_gap_silent[] = "nothing comes from the camera";
-
-struct PtSeries {
-	char *camera, *stream;
-	int64_t id;
-
-	/* writer's thread only */
-	PtSegment *segment;
-	PtSegmentRow row; /* of the open segment; row.end_ns is what is written */
-	int64_t dts0;     /* first dts of the open segment */
-	uint32_t sequence;
-	bool dirty; /* appended to since the last sync */
-	bool gap_open;
-	PtGapRow gap;
-
-	/* under the writer's lock */
-	int64_t last_end; /* end of the newest footage written; 0 none */
-	size_t queued;
-};
-
-typedef struct Job Job;
-struct Job {
-	Job *next;
-	PtFragment *fragment; /* or, when NULL, what follows */
-	PtSeries *series;
-	int64_t from_ns;
-	PtGapCause cause;
-	char *reason;
-	bool close;
-	bool slow;           /* the gap is the disk's fault */
-	bool *flushed;       /* a flush request */
-	PtSyncBatch *synced; /* the syncer is done with it */
-};
-
-struct PtWriter {
-	pthread_t thread;
-	char *root;
-	PtStore *store;
-	int64_t sync_interval;
-	PtWriterHooks hooks;
-
-	/* under lock */
-	GMutex lock;
-	GCond wake, flushed;
-	Job *first, **last;
-	GPtrArray *series;
-	PtWriterStats stats;
-	PtLatency syncs, writes;
-	bool quit;
-
-	/* writer's thread only */
-	PtBuf head;
-	GArray *iov;
-	PtSyncer *syncer;
-	PtSyncBatch *next; /* what the next sync is to take besides the open segments */
-	bool syncing;      /* a batch is under way */
-	int64_t retry_at, next_sync, next_tick;
-	bool broken;
-	PtMedium medium;   /* that is written to */
-	bool lost;         /* it went, and none was taken in its place */
-	int64_t next_look; /* after the medium, when nothing is written that would tell */
-	int64_t slow_until;
-};
 
 void pt_fragment_free(PtFragment *f) {
 	if (!f)
@@ -93,89 +23,16 @@ void pt_fragment_free(PtFragment *f) {
 	g_free(f);
 }
 
-/* ---- problems and gaps ---- */
-
-static void set_problem(PtWriter *w, const char *what) {
-	g_mutex_lock(&w->lock);
-	bool changed = strncmp(w->stats.problem, what ? what : "", sizeof w->stats.problem - 1) != 0;
-	g_strlcpy(w->stats.problem, what ? what : "", sizeof w->stats.problem);
-	g_mutex_unlock(&w->lock);
-	if (changed && w->hooks.problem)
-		w->hooks.problem(w->hooks.user, what);
-}
-
-static void disk_failed(PtWriter *w, const GError *error) {
-	w->broken = true;
-	w->retry_at = pt_mono_ns(pt_clock_system()) + RETRY_NS;
-	set_problem(w, error->message);
-	if (strstr(error->message, g_strerror(ENOSPC)) && w->hooks.disk_full)
-		w->hooks.disk_full(w->hooks.user);
-}
-
-static void open_gap(PtWriter *w, PtSeries *s, int64_t start_ns, PtGapCause cause, const char *reason) {
-	if (!s->id || (s->gap_open && strcmp(s->gap.reason, pt_gap_starting) && strcmp(s->gap.reason, pt_gap_silent)))
-		return;
-	if (!s->gap_open)
-		s->gap = (PtGapRow){.id = pt_store_new_id(w->store), .series = s->id, .start_ns = start_ns};
-	s->gap.cause = cause;
-	g_strlcpy(s->gap.reason, reason, sizeof s->gap.reason);
-	s->gap_open = true;
-	g_array_append_val(w->next->gaps, s->gap);
-	g_mutex_lock(&w->lock);
-	w->stats.gaps++;
-	g_mutex_unlock(&w->lock);
-}
-
-static void close_gap(PtWriter *w, PtSeries *s, int64_t end_ns) {
-	if (!s->gap_open)
-		return;
-	s->gap.end_ns = MAX(end_ns, s->gap.start_ns + 1);
-	g_array_append_val(w->next->gaps, s->gap);
-	s->gap_open = false;
-	g_mutex_lock(&w->lock);
-	w->stats.gap_ends++;
-	g_mutex_unlock(&w->lock);
-}
-
-/* It came late, but it came: nothing is missing. */
-static void undo_gap(PtWriter *w, PtSeries *s) {
-	s->gap.end_ns = s->gap.start_ns;
-	g_array_append_val(w->next->gaps, s->gap);
-	s->gap_open = false;
-	g_mutex_lock(&w->lock);
-	w->stats.gaps--;
-	g_mutex_unlock(&w->lock);
-}
-
-static void gap_job(PtWriter *w, PtSeries *s, int64_t from_ns, PtGapCause cause, const char *reason) {
-	if (!strcmp(reason, pt_gap_starting)) {
-		/* a program that ends in order says so; one that did not was killed */
-		if (s->last_end)
-			open_gap(w, s, s->last_end, PT_GAP_HUB, "pigtail was killed or lost power");
-		close_gap(w, s, from_ns);
-		open_gap(w, s, MAX(from_ns, s->last_end), cause, reason);
-	} else {
-		open_gap(w, s, s->last_end ? s->last_end : from_ns, cause, reason);
-	}
-}
-
-static void drop(PtWriter *w, PtSeries *s, PtFragment *f, const char *reason) {
-	open_gap(w, s, s->last_end ? s->last_end : f->wall_start_ns, PT_GAP_DISK, reason);
-	g_mutex_lock(&w->lock);
-	w->stats.dropped_samples += f->n;
-	g_mutex_unlock(&w->lock);
-}
-
 /* ---- segments ---- */
 
-static PtSeries *series_at(PtWriter *w, guint i) {
+PtSeries *pt_writer_series_at(PtWriter *w, guint i) {
 	g_mutex_lock(&w->lock);
 	PtSeries *s = i < w->series->len ? g_ptr_array_index(w->series, i) : NULL;
 	g_mutex_unlock(&w->lock);
 	return s;
 }
 
-static void close_segment(PtWriter *w, PtSeries *s) {
+void pt_writer_close_segment(PtWriter *w, PtSeries *s) {
 	if (!s->segment)
 		return;
 	PtSyncItem item = {.segment = s->segment, .size = pt_segment_size(s->segment), .row = s->row, .close = true};
@@ -185,105 +42,9 @@ static void close_segment(PtWriter *w, PtSeries *s) {
 	s->dirty = false;
 }
 
-/* What the index knows of a series when it is taken up: where it ends, and the gap that stands open there. */
-static bool read_series_end(PtWriter *w, PtSeries *s, GError **error) {
-	g_autoptr(GArray) all = pt_store_all_series(w->store, false, error);
-	if (!all)
-		return false;
-	for (guint i = 0; i < all->len; i++)
-		if (g_array_index(all, PtSeriesRow, i).id == s->id)
-			s->last_end = g_array_index(all, PtSeriesRow, i).last_ns;
-	g_autoptr(GArray) gaps = pt_store_gaps(w->store, s->id, s->last_end, G_MAXINT64, error);
-	if (!gaps)
-		return false;
-	for (guint i = 0; i < gaps->len; i++)
-		if (g_array_index(gaps, PtGapRow, i).end_ns == 0) {
-			s->gap = g_array_index(gaps, PtGapRow, i);
-			s->gap_open = true;
-		}
-	return true;
-}
-
-/* What was open lies on a medium that is not there any more, and so does what was to be promised of it. */
-static void leave_medium(PtWriter *w) {
-	PtSeries *s;
-	for (guint i = 0; (s = series_at(w, i)); i++)
-		close_segment(w, s);
-	for (guint i = 0; i < w->next->items->len; i++)
-		pt_segment_close(g_array_index(w->next->items, PtSyncItem, i).segment);
-	g_array_set_size(w->next->items, 0);
-	g_array_set_size(w->next->rows, 0);
-	g_array_set_size(w->next->gaps, 0);
-}
-
-/* The index is another one, or has been mended: where each series ends is asked anew, and what is missing since has the
- * reason why there was no medium. */
-static bool enter_medium(PtWriter *w, const char *reason, GError **error) {
-	PtSeries *s;
-	for (guint i = 0; (s = series_at(w, i)); i++) {
-		s->gap_open = false;
-		s->id = pt_store_series(w->store, s->camera, s->stream, error);
-		if (!s->id || !read_series_end(w, s, error))
-			return false;
-		if (s->last_end)
-			open_gap(w, s, s->last_end, PT_GAP_DISK, reason);
-	}
-	return true;
-}
-
-static bool take_medium(PtWriter *w, PtMedium medium, GError **error) {
-	char reason[sizeof w->stats.problem];
-	if (w->syncing) {
-		pt_error_set(error, DISK, "archive directory %s: what was there before is still being left", w->root);
-		return false;
-	}
-	w->lost = true;
-	leave_medium(w);
-	g_strlcpy(reason, w->stats.problem[0] ? w->stats.problem : "another card was put in", sizeof reason);
-	if (!w->hooks.medium(w->hooks.user, error) || !enter_medium(w, reason, error))
-		return false;
-	w->lost = false;
-	w->medium = medium;
-	return true;
-}
-
-/* The archive's directory must be on what was opened: an unmounted drive leaves an empty directory of the same name, and
- * filling the system's disk through it would be worse than a gap. */
-static bool root_is_there(PtWriter *w, GError **error) {
-	PtMedium now = {0};
-	bool there = pt_medium_of(w->root, &now);
-	if (there && !w->lost && now.device == w->medium.device && now.mount == w->medium.mount)
-		return true;
-	if (w->hooks.medium)
-		return take_medium(w, now, error) && (there || pt_medium_of(w->root, &w->medium));
-	if (!there)
-		pt_error_set(error, DISK, "archive directory %s has vanished: %s", w->root, g_strerror(errno));
-	else if (now.device == w->medium.device) /* the same file system, mounted anew */
-		return true;
-	else
-		pt_error_set(error, DISK, "archive directory %s is on another file system than before: is its disk mounted?",
-		             w->root);
-	return false;
-}
-
-/* A card that goes while nothing is written to it is missed all the same, and taken up when it is back. */
-static void look_at_medium(PtWriter *w, int64_t now) {
-	g_autoptr(GError) error = NULL;
-	if (!w->hooks.medium || now < w->next_look)
-		return;
-	w->next_look = now + RETRY_NS;
-	bool was_lost = w->lost;
-	if (!root_is_there(w, &error)) {
-		disk_failed(w, error);
-	} else if (was_lost) {
-		w->broken = false;
-		set_problem(w, NULL);
-	}
-}
-
 static bool open_segment(PtWriter *w, PtSeries *s, const PtFragment *f, GError **error) {
 	const PtFormat *format = f->samples[0]->format;
-	if (!root_is_there(w, error))
+	if (!pt_writer_root_is_there(w, error))
 		return false;
 	PtSegment *segment = pt_segment_create(w->root, s->camera, s->stream, f->wall_start_ns, error);
 	if (!segment)
@@ -347,36 +108,36 @@ static void write_fragment(PtWriter *w, PtFragment *f) {
 	PtSeries *s = f->series;
 	g_autoptr(GError) error = NULL;
 	if (w->broken && pt_mono_ns(pt_clock_system()) < w->retry_at) {
-		drop(w, s, f, w->stats.problem);
+		pt_writer_drop(w, s, f, w->stats.problem);
 		return;
 	}
 	if (f->fresh)
-		close_segment(w, s);
+		pt_writer_close_segment(w, s);
 	if (!s->segment && !f->samples[0]->key) {
-		drop(w, s, f, "the footage before its first key frame could not be kept");
+		pt_writer_drop(w, s, f, "the footage before its first key frame could not be kept");
 		return;
 	}
 	int64_t prior_end = s->last_end;
 	if ((!s->segment && !open_segment(w, s, f, &error)) || !append_fragment(w, s, f, &error)) {
-		close_segment(w, s);
-		disk_failed(w, error);
-		drop(w, s, f, error->message);
+		pt_writer_close_segment(w, s);
+		pt_writer_disk_failed(w, error);
+		pt_writer_drop(w, s, f, error->message);
 		return;
 	}
 	w->broken = false; /* the problem is over when a sync goes well, too */
 	if (s->gap_open && !strcmp(s->gap.reason, pt_gap_silent)) {
 		if (!f->gap_reason && f->wall_start_ns - prior_end <= PT_NS_PER_S)
-			undo_gap(w, s);
+			pt_writer_undo_gap(w, s);
 		else
-			open_gap(w, s, prior_end, f->gap_reason ? f->gap_cause : PT_GAP_CAMERA,
-			         f->gap_reason ? f->gap_reason : "the camera sent nothing");
+			pt_writer_open_gap(w, s, prior_end, f->gap_reason ? f->gap_cause : PT_GAP_CAMERA,
+			                   f->gap_reason ? f->gap_reason : "the camera sent nothing");
 	}
 	if (prior_end && !s->gap_open &&
 	    (f->gap_reason ? f->wall_start_ns > prior_end : !f->sparse && f->wall_start_ns - prior_end > PT_NS_PER_S)) {
-		open_gap(w, s, prior_end, f->gap_reason ? f->gap_cause : PT_GAP_CAMERA,
-		         f->gap_reason ? f->gap_reason : "the camera sent nothing");
+		pt_writer_open_gap(w, s, prior_end, f->gap_reason ? f->gap_cause : PT_GAP_CAMERA,
+		                   f->gap_reason ? f->gap_reason : "the camera sent nothing");
 	}
-	close_gap(w, s, f->wall_start_ns);
+	pt_writer_close_gap(w, s, f->wall_start_ns);
 }
 
 /* ---- the group sync ---- */
@@ -386,9 +147,9 @@ static void begin_sync(PtWriter *w) {
 	PtSyncBatch *batch = w->next;
 	PtSeries *s;
 	if (w->lost) /* no index to be told; it is asked anew when there is one */
-		leave_medium(w);
+		pt_writer_leave_medium(w);
 	w->next = pt_sync_batch_new();
-	for (guint i = 0; (s = series_at(w, i)); i++) {
+	for (guint i = 0; (s = pt_writer_series_at(w, i)); i++) {
 		if (!s->segment || !s->dirty)
 			continue;
 		PtSyncItem item = {.segment = s->segment, .size = pt_segment_size(s->segment), .row = s->row};
@@ -405,7 +166,7 @@ static void begin_sync(PtWriter *w) {
 
 static PtSeries *series_of(PtWriter *w, const PtSyncItem *item) {
 	PtSeries *s;
-	for (guint i = 0; (s = series_at(w, i)); i++)
+	for (guint i = 0; (s = pt_writer_series_at(w, i)); i++)
 		if (s->id == item->row.series)
 			return s;
 	return NULL;
@@ -429,14 +190,14 @@ static void item_failed(PtWriter *w, PtSyncItem *item) {
 	PtSeries *s = series_of(w, item);
 	int64_t kept_end = pt_segment_synced_end_ns(item->segment);
 	int64_t from = kept_end ? kept_end : item->row.start_ns;
-	disk_failed(w, item->error);
+	pt_writer_disk_failed(w, item->error);
 	pt_segment_cut_to_synced(item->segment);
 	if (s->segment == item->segment) {
-		close_segment(w, s);
+		pt_writer_close_segment(w, s);
 		g_mutex_lock(&w->lock);
 		s->last_end = from;
 		g_mutex_unlock(&w->lock);
-		open_gap(w, s, from, PT_GAP_DISK, item->error->message);
+		pt_writer_open_gap(w, s, from, PT_GAP_DISK, item->error->message);
 	} else if (end_of_closed(w, item) > from) { /* the series has gone on since */
 		PtGapRow gap = {.id = pt_store_new_id(w->store),
 		                .series = s->id,
@@ -460,9 +221,9 @@ static void end_sync(PtWriter *w, PtSyncBatch *batch) {
 	if (batch->index_error) { /* the footage is safe; the rows are tried again with the next batch */
 		g_array_prepend_vals(w->next->rows, batch->rows->data, batch->rows->len);
 		g_array_prepend_vals(w->next->gaps, batch->gaps->data, batch->gaps->len);
-		set_problem(w, batch->index_error->message);
+		pt_writer_set_problem(w, batch->index_error->message);
 	} else if (!w->broken && pt_mono_ns(pt_clock_system()) >= w->slow_until) {
-		set_problem(w, NULL);
+		pt_writer_set_problem(w, NULL);
 	}
 	g_mutex_lock(&w->lock);
 	w->stats.last_sync_ns = batch->took_ns;
@@ -501,11 +262,11 @@ static void run_job(PtWriter *w, Job *job) {
 		end_sync(w, job->synced);
 	} else {
 		if (job->close)
-			close_segment(w, job->series);
-		gap_job(w, job->series, job->from_ns, job->cause, job->reason);
+			pt_writer_close_segment(w, job->series);
+		pt_writer_take_gap(w, job->series, job->from_ns, job->cause, job->reason);
 		if (job->slow && !w->broken) {
 			w->slow_until = pt_mono_ns(pt_clock_system()) + SLOW_NS;
-			set_problem(w, job->reason);
+			pt_writer_set_problem(w, job->reason);
 		}
 	}
 	g_free(job->reason);
@@ -559,7 +320,7 @@ static void *writer_thread(void *data) {
 			w->next_tick = now + TICK_NS;
 			if (w->hooks.tick)
 				w->hooks.tick(w->hooks.user);
-			look_at_medium(w, now);
+			pt_writer_look_at_medium(w, now);
 		}
 		if (!w->syncing && (now >= w->next_sync || w->next->flushes->len)) {
 			/* a slow disk is synced more often: what waits for a sync and what the sync takes are lost together
@@ -569,8 +330,8 @@ static void *writer_thread(void *data) {
 		}
 	}
 	PtSeries *s;
-	for (guint i = 0; (s = series_at(w, i)); i++)
-		close_segment(w, s);
+	for (guint i = 0; (s = pt_writer_series_at(w, i)); i++)
+		pt_writer_close_segment(w, s);
 	finish_sync(w);
 	begin_sync(w);
 	finish_sync(w);
@@ -710,7 +471,7 @@ PtSeries *pt_writer_series(PtWriter *w, const char *camera, const char *stream, 
 	s->camera = g_strdup(camera);
 	s->stream = g_strdup(stream);
 	s->id = pt_store_series(w->store, camera, stream, &why);
-	if ((!s->id || !read_series_end(w, s, &why)) && !w->hooks.medium) {
+	if ((!s->id || !pt_writer_read_series_end(w, s, &why)) && !w->hooks.medium) {
 		g_propagate_error(error, g_steal_pointer(&why));
 		series_free(s);
 		return NULL;

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "archive/writer-internal.h"
+#include "base/clock.h"
+#include <errno.h>
+#include <string.h>
+
+const char pt_gap_starting[] = "waiting for the first picture", pt_gap_silent[] = "nothing comes from the camera";
+
+void pt_writer_set_problem(PtWriter *w, const char *what) {
+	g_mutex_lock(&w->lock);
+	bool changed = strncmp(w->stats.problem, what ? what : "", sizeof w->stats.problem - 1) != 0;
+	g_strlcpy(w->stats.problem, what ? what : "", sizeof w->stats.problem);
+	g_mutex_unlock(&w->lock);
+	if (changed && w->hooks.problem)
+		w->hooks.problem(w->hooks.user, what);
+}
+
+void pt_writer_disk_failed(PtWriter *w, const GError *error) {
+	w->broken = true;
+	w->retry_at = pt_mono_ns(pt_clock_system()) + PT_WRITER_RETRY_NS;
+	pt_writer_set_problem(w, error->message);
+	if (strstr(error->message, g_strerror(ENOSPC)) && w->hooks.disk_full)
+		w->hooks.disk_full(w->hooks.user);
+}
+
+void pt_writer_open_gap(PtWriter *w, PtSeries *s, int64_t start_ns, PtGapCause cause, const char *reason) {
+	if (!s->id || (s->gap_open && strcmp(s->gap.reason, pt_gap_starting) && strcmp(s->gap.reason, pt_gap_silent)))
+		return;
+	if (!s->gap_open)
+		s->gap = (PtGapRow){.id = pt_store_new_id(w->store), .series = s->id, .start_ns = start_ns};
+	s->gap.cause = cause;
+	g_strlcpy(s->gap.reason, reason, sizeof s->gap.reason);
+	s->gap_open = true;
+	g_array_append_val(w->next->gaps, s->gap);
+	g_mutex_lock(&w->lock);
+	w->stats.gaps++;
+	g_mutex_unlock(&w->lock);
+}
+
+void pt_writer_close_gap(PtWriter *w, PtSeries *s, int64_t end_ns) {
+	if (!s->gap_open)
+		return;
+	s->gap.end_ns = MAX(end_ns, s->gap.start_ns + 1);
+	g_array_append_val(w->next->gaps, s->gap);
+	s->gap_open = false;
+	g_mutex_lock(&w->lock);
+	w->stats.gap_ends++;
+	g_mutex_unlock(&w->lock);
+}
+
+/* It came late, but it came: nothing is missing. */
+void pt_writer_undo_gap(PtWriter *w, PtSeries *s) {
+	s->gap.end_ns = s->gap.start_ns;
+	g_array_append_val(w->next->gaps, s->gap);
+	s->gap_open = false;
+	g_mutex_lock(&w->lock);
+	w->stats.gaps--;
+	g_mutex_unlock(&w->lock);
+}
+
+void pt_writer_take_gap(PtWriter *w, PtSeries *s, int64_t from_ns, PtGapCause cause, const char *reason) {
+	if (!strcmp(reason, pt_gap_starting)) {
+		/* a program that ends in order says so; one that did not was killed */
+		if (s->last_end)
+			pt_writer_open_gap(w, s, s->last_end, PT_GAP_HUB, "pigtail was killed or lost power");
+		pt_writer_close_gap(w, s, from_ns);
+		pt_writer_open_gap(w, s, MAX(from_ns, s->last_end), cause, reason);
+	} else {
+		pt_writer_open_gap(w, s, s->last_end ? s->last_end : from_ns, cause, reason);
+	}
+}
+
+void pt_writer_drop(PtWriter *w, PtSeries *s, PtFragment *f, const char *reason) {
+	pt_writer_open_gap(w, s, s->last_end ? s->last_end : f->wall_start_ns, PT_GAP_DISK, reason);
+	g_mutex_lock(&w->lock);
+	w->stats.dropped_samples += f->n;
+	g_mutex_unlock(&w->lock);
+}
+
+bool pt_writer_read_series_end(PtWriter *w, PtSeries *s, GError **error) {
+	g_autoptr(GArray) all = pt_store_all_series(w->store, false, error);
+	if (!all)
+		return false;
+	for (guint i = 0; i < all->len; i++)
+		if (g_array_index(all, PtSeriesRow, i).id == s->id)
+			s->last_end = g_array_index(all, PtSeriesRow, i).last_ns;
+	g_autoptr(GArray) gaps = pt_store_gaps(w->store, s->id, s->last_end, G_MAXINT64, error);
+	if (!gaps)
+		return false;
+	for (guint i = 0; i < gaps->len; i++)
+		if (g_array_index(gaps, PtGapRow, i).end_ns == 0) {
+			s->gap = g_array_index(gaps, PtGapRow, i);
+			s->gap_open = true;
+		}
+	return true;
+}
