@@ -599,9 +599,13 @@ static gboolean look(void *data) {
 			g_ptr_array_add(sources, source_new(b, c));
 	}
 	g_mutex_lock(&b->lock);
+	bool matters = b->jobs->len > 0;
+	g_mutex_unlock(&b->lock);
+	bool metered = matters && g_network_monitor_get_network_metered(g_network_monitor_get_default());
+	g_mutex_lock(&b->lock);
 	GPtrArray *old = b->sources;
 	b->sources = sources;
-	b->metered = b->jobs->len && g_network_monitor_get_network_metered(g_network_monitor_get_default());
+	b->metered = metered;
 	g_mutex_unlock(&b->lock);
 	g_ptr_array_unref(old);
 	pt_loop_post(b->books, tick, b);
