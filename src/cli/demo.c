@@ -1,7 +1,10 @@
 /* pigtail demo: a virtual camera and a hub in a directory of their own, as two processes that speak RTSP and HTTP to each
- * other and nothing else. Writes the two site files when they are not there, so that they can be changed and kept. */
+ * other and nothing else, through a cable that can be pulled. Writes the two site files when they are not there, so that
+ * they can be changed and kept. */
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "archive/journal.h"
 #include "base/clock.h"
+#include "cli/cable.h"
 #include "cli/cli.h"
 #include "onvif/client/find.h"
 #include <arpa/inet.h>
@@ -15,26 +18,27 @@
 #include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 static const char camera_site[] =
     "# ports from %d on\n"
-    "# The camera of the demo: a picture that moves, with the clock in it, and a board with two switches and two lamps; "
-    "offered\n"
-    "# over ONVIF and RTSP as by any camera.\n"
+    "# The camera of the demo: a picture that moves, with the clock in it, a card that it records on, and a board with\n"
+    "# switches and two lamps; offered over ONVIF and RTSP as by any camera.\n"
     "site: { name: Demo camera }\n"
     "web: { listen: 127.0.0.1:%d }\n"
-    "archive: { path: %s/camera }\n"
+    "archive: { path: %s/camera, keep: { size: 4GiB, free: 5%% } }\n"
     "cameras:\n"
     "  gate:\n"
     "    source: test:clock\n"
     "    sub: test:clock?size=640x360&audio=none\n"
-    "    record: { main: never, sub: never }\n"
+    "    record: { main: always, sub: always }\n"
     "    audio: { listen: all }\n"
     "inputs:\n"
     "  door: { driver: virtual, channel: 1, kind: door, contact: normally-open, debounce: 30ms }\n"
     "  button: { driver: virtual, channel: 2, kind: button }\n"
+    "  cable-pulled: { driver: virtual, channel: 3, kind: other } # the demo looks at this one\n"
     "relays:\n"
     "  flood: { driver: virtual, channel: 1, kind: light, safe: off }\n"
     "  gate: { driver: virtual, channel: 2, kind: gate, mode: monostable, pulse: 1s, safe: off, egress: mechanical, "
@@ -54,7 +58,8 @@ static const char hub_camera[] = "cameras:\n"
                                  "    source: %s\n"
                                  "    login: gate\n"
                                  "    record: { main: always, sub: events }\n"
-                                 "    audio: { listen: all, record: always }\n";
+                                 "    audio: { listen: all, record: always }\n"
+                                 "    backfill: { rate: 8Mbit/s } # slow enough to watch\n";
 
 static const char hub_rules[] = "rules:\n"
                                 "  light at the door:\n"
@@ -79,21 +84,27 @@ static const struct {
 };
 
 #define PORTS 4 /* pages of the hub, pages, RTSP and ONVIF of the camera */
+#define CAMERA_END "127.0.0.1"
+#define HUB_END "127.0.0.2" /* of the cable: where the hub reaches the camera */
+#define CABLE_SWITCH 3      /* the board's channel */
+
+static bool is_free(const char *host, int port) {
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), one = 1;
+	struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+	inet_pton(AF_INET, host, &a.sin_addr);
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+	bool ok = fd >= 0 && !bind(fd, (struct sockaddr *)&a, sizeof a);
+	if (fd >= 0)
+		close(fd);
+	return ok;
+}
 
 /* The first of PORTS free ones in a row, from a wish on. 0: none found. */
 static int free_ports(int wish) {
 	for (int base = wish; base < wish + 400; base += PORTS) {
 		int free_ones = 0;
-		for (int i = 0; i < PORTS; i++) {
-			int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), one = 1;
-			struct sockaddr_in a = {.sin_family = AF_INET,
-			                        .sin_port = htons((uint16_t)(base + i)),
-			                        .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-			setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
-			free_ones += fd >= 0 && !bind(fd, (struct sockaddr *)&a, sizeof a);
-			if (fd >= 0)
-				close(fd);
-		}
+		for (int i = 0; i < PORTS; i++)
+			free_ones += is_free(CAMERA_END, base + i) && is_free(HUB_END, base + i);
 		if (free_ones == PORTS)
 			return base;
 	}
@@ -174,7 +185,8 @@ static void camera_found(void *user, const PtOnvifCandidate *c) {
 	int p = f->demo->port;
 	f->site = g_string_new(NULL);
 	g_string_append_printf(f->site, hub_site, p, p, f->demo->dir);
-	g_string_append_printf(f->site, hub_camera, c->source);
+	g_autofree char *through_cable = g_strdup_printf("onvif://" HUB_END ":%d", p + 3);
+	g_string_append_printf(f->site, hub_camera, through_cable);
 	put_plugs(f->site, c->found, PT_ONVIF_PLUG_INPUT);
 	put_plugs(f->site, c->found, PT_ONVIF_PLUG_RELAY);
 	g_string_append(f->site, hub_rules);
@@ -186,7 +198,7 @@ static void search_over(void *user) { g_main_loop_quit(((Finding *)user)->loop);
 /* By multicast; on a machine without it the camera is asked at its address. */
 static bool find_camera(Demo *d) {
 	g_autoptr(GMainLoop) loop = g_main_loop_new(NULL, FALSE);
-	g_autofree char *address = g_strdup_printf("127.0.0.1:%d", d->port + 3);
+	g_autofree char *address = g_strdup_printf(CAMERA_END ":%d", d->port + 3);
 	Finding f = {.demo = d, .loop = loop, .source = g_strconcat("onvif://", address, NULL)};
 	const char *hosts[] = {address, NULL};
 	PtHttp *http = pt_http_new(0);
@@ -253,21 +265,72 @@ static char *read_link(int fd) {
 	return g_strdup(line->str);
 }
 
-/* Waits for a signal to stop or for the end of a child; then ends both, the hub first, and tells how it went. */
-static int watch(pid_t camera, pid_t hub, const sigset_t *signals) {
-	int result = PT_EXIT_DONE, status;
+/* ---- the cable ---- */
+
+/* The camera's board, as a hand feels it. -1: it cannot be reached. */
+static int touch_board(const Demo *d) {
+	g_autofree char *archive = g_build_filename(d->dir, "camera", NULL), *runtime = pt_journal_find_dir(archive);
+	g_autofree char *path = runtime ? g_build_filename(runtime, "board.sock", NULL) : NULL;
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	if (path)
+		g_strlcpy(address.sun_path, path, sizeof address.sun_path);
+	if (fd >= 0 && !connect(fd, (struct sockaddr *)&address, sizeof address))
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
+/* Whether the switch is closed; as before when the board does not answer. */
+static bool is_pulled(int board, bool before) {
+	char line[128], closed[32];
+	struct pollfd p = {.fd = board, .events = POLLIN};
+	bool pulled = before;
+	g_snprintf(closed, sizeof closed, "input %d closed", CABLE_SWITCH);
+	if (board < 0 || send(board, "state", 5, MSG_NOSIGNAL) != 5)
+		return before;
+	while (poll(&p, 1, 500) > 0) {
+		ssize_t n = recv(board, line, sizeof line - 1, 0);
+		if (n <= 0)
+			return before;
+		line[n] = 0;
+		if (!strcmp(line, "end"))
+			return pulled;
+		/* lamps that change meanwhile are told in between */
+		if (g_str_has_prefix(line, "input " G_STRINGIFY(CABLE_SWITCH) " "))
+			pulled = g_str_has_prefix(line, closed);
+	}
+	return before;
+}
+
+/* Waits for a signal to stop or for the end of a child, while the cable follows its switch; then ends both, the hub first,
+ * and tells how it went. */
+static int watch(const Demo *d, PtCable *cable, pid_t camera, pid_t hub, const sigset_t *signals) {
+	static const struct timespec glance = {.tv_nsec = 100 * 1000000};
+	int result = PT_EXIT_DONE, status, board = cable ? touch_board(d) : -1;
+	bool pulled = false;
+	if (board < 0)
+		fprintf(stderr, "pigtail demo: the cable cannot be pulled: the camera's board is not reached\n");
 	for (;;) {
-		int signal = sigwaitinfo(signals, NULL);
+		int signal = sigtimedwait(signals, NULL, board < 0 ? NULL : &glance);
+		if (is_pulled(board, pulled) != pulled) {
+			pulled = !pulled;
+			pt_cable_pull(cable, pulled);
+			fprintf(stderr, "the cable is %s\n", pulled ? "pulled" : "back in its place");
+		}
 		if (signal == SIGINT || signal == SIGTERM)
 			break;
 		pid_t gone = signal == SIGCHLD ? waitpid(-1, &status, WNOHANG) : 0;
-		if (gone == hub || gone == camera) {
+		if (gone > 0 && (gone == hub || gone == camera)) {
 			fprintf(stderr, "pigtail demo: the %s ended by itself\n", gone == hub ? "hub" : "camera");
 			*(gone == hub ? &hub : &camera) = 0;
 			result = PT_EXIT_FAILED;
 			break;
 		}
 	}
+	if (board >= 0)
+		close(board);
 	pid_t both[] = {hub, camera};
 	for (int i = 0; i < 2; i++)
 		if (both[i] > 0) {
@@ -327,12 +390,21 @@ int pt_cli_demo(int argc, char **argv) {
 	pid_t camera = spawn(d.camera_file, true, log, &camera_out), hub = -1;
 	g_autofree char *board = read_link(camera_out);
 	if (!fresh || find_camera(&d)) {
+		g_autoptr(GError) error = NULL;
+		PtCable *cable = pt_cable_new(HUB_END, CAMERA_END, (int[]){d.port + 2, d.port + 3}, 2, &error);
+		if (!cable)
+			fprintf(stderr, "pigtail demo: %s\n", error->message);
 		hub = spawn(d.hub_file, true, NULL, &hub_out);
 		g_autofree char *link = read_link(hub_out);
 		printf("%s\n", link);
 		printf("the camera's switches and lamps: %s&to=plugs\n", board);
+		printf(
+		    "the switch cable-pulled there cuts the two off from each other: put it back after a while, and watch\n"
+		    "the hole on the hub's timeline fill from the camera's card\n");
 		fflush(stdout);
-		return watch(camera, hub, &signals);
+		int result = watch(&d, cable, camera, hub, &signals);
+		pt_cable_free(cable);
+		return result;
 	}
 	if (camera > 0) {
 		kill(camera, SIGTERM);

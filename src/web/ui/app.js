@@ -12,10 +12,12 @@ import * as plugs from "./pages/plugs.js";
 import * as events from "./pages/events.js";
 import * as system from "./pages/system.js";
 import * as add from "./pages/add.js";
+import * as gaps from "./pages/gaps.js";
+import * as proof from "./pages/proof.js";
 
-const pages = {live, time, plugs, events, system, add};
-const menu = ["live", "time", "plugs", "events", "system"]; // add is reached from live
-const titles = {live: "Live", time: "Timeline", plugs: "Plugs", events: "Events", system: "System", add: "Add a camera"};
+const pages = {live, time, plugs, events, system, add, gaps, proof};
+const menu = ["live", "time", "plugs", "events", "system"]; // add is reached from live, gaps and proof from time and system
+const titles = {live: "Live", time: "Timeline", plugs: "Plugs", events: "Events", system: "System", add: "Add a camera", gaps: "Gaps", proof: "Proof of recording"};
 
 let current = null; // {page, name, view: what mount() gave}
 let shell = null, main = null;

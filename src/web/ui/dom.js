@@ -61,6 +61,9 @@ const paths = {
 	wall: "M4 9V4h5 M15 4h5v5 M20 15v5h-5 M9 20H4v-5",
 	save: "M12 3v12 M7 10l5 5 5-5 M4 20h16",
 	person: "M12 4a4 4 0 1 1 0 8a4 4 0 0 1 0-8z M4 21c0-5 4-7 8-7s8 2 8 7",
+	cross: "M6 6l12 12 M18 6L6 18",
+	print: "M7 8V3h10v5 M7 17H4V8h16v9h-3 M7 13h10v8H7z",
+	gap: "M3 8h6v8H3z M15 8h6v8h-6z M10 12h4",
 	span: "M5 4v16 M19 4v16 M5 12h14",
 	// states: told apart by shape
 	"state-live": "!M12 5a7 7 0 1 1 0 14a7 7 0 0 1 0-14z",
@@ -73,6 +76,11 @@ const paths = {
 	"state-off": "M5 5h14v14H5z",
 	"state-active": "!M12 4l9 16H3z",
 	"state-inactive": "M12 4l9 16H3z",
+	"state-filled": "M4 13l5 6L20 6",
+	"state-partly": "M12 5a7 7 0 1 1 0 14z M12 5a7 7 0 1 0 0 14",
+	"state-waiting": "M12 4a8 8 0 1 1 0 16a8 8 0 0 1 0-16z M12 8v4.5l3 2",
+	"state-fetching": "M12 3v12 M7 10l5 5 5-5 M4 20h16",
+	"state-missing": "M5 5h14v14H5z M5 19L19 5",
 };
 
 /** Decoration: the word stands beside it. */

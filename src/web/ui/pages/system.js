@@ -1,17 +1,13 @@
 // How well it all runs: streams, archive, daemon, web; for administrators the people too.
 // SPDX-License-Identifier: Apache-2.0
 import {get} from "../api.js";
-import {fill, h, problem, state} from "../dom.js";
+import {fill, h, icon, problem, state} from "../dom.js";
 import * as format from "../format.js";
-import {every, site, take} from "../site.js";
+import {link} from "../router.js";
+import {every, take} from "../site.js";
+import {table} from "./table.js";
 
 const dash = "–";
-
-/** A table that becomes a list of cards on a phone: each cell carries its column's name. */
-function table(caption, columns, rows) {
-	return h("table", null, h("caption", null, caption), h("thead", null, h("tr", null, columns.map(c => h("th", {scope: "col"}, c)))),
-		h("tbody", null, rows.map(cells => h("tr", null, cells.map((cell, i) => h(i ? "td" : "th", {data: {label: columns[i]}, scope: i ? null : "row"}, cell))))));
-}
 
 function facts(title, pairs, ...more) {
 	return h("section.facts-card", null, h("h2", null, title), h("dl", null, pairs.filter(Boolean).map(([k, v]) => [h("dt", null, k), h("dd", null, v)])), more);
@@ -72,10 +68,13 @@ function daemonCards(d, cpu) {
 	];
 }
 
+const toArchive = () => [["gaps", "gap", "Gaps and their filling"], ["proof", "print", "Proof of recording"]].map(([page, sign, words]) =>
+	h("a.button.quiet", {href: link(page)}, icon(sign), h("span", null, words)));
+
 export function mount(root) {
 	const streams = h("section.scroll"), cards = h("div.cards.wide"), trouble = h("div"), people = h("section");
 	let before = null, cpu = null, left = false;
-	fill(root, h("div.bar", null, h("h1", null, "System"), h("p.counts", null, `times in ${format.zoneName()}`)), trouble, streams, cards, people);
+	fill(root, h("div.bar", null, h("h1", null, "System"), h("p.counts", null, `times in ${format.zoneName()}`), ...toArchive()), trouble, streams, cards, people);
 
 	async function refresh() {
 		const began = Date.now();

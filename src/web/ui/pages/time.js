@@ -8,7 +8,8 @@ import {Player} from "../player.js";
 import {go, replace} from "../router.js";
 import {camera, every, now, site} from "../site.js";
 import {spanWords} from "../timeline/scale.js";
-import {Timeline, eventWords, gapWords} from "../timeline/timeline.js";
+import {gapWords} from "../timeline/gaps.js";
+import {Timeline, eventWords} from "../timeline/timeline.js";
 import {clipPanel} from "./clip.js";
 import {transport} from "./transport.js";
 
@@ -214,7 +215,7 @@ class TimePage {
 		}
 		const gap = this.timeline.data.gapAt(this.camera, this.place);
 		if (gap)
-			say(this.note, gapWords(this.camera, gap));
+			say(this.note, gapWords(this.camera, gap, camera(this.camera)?.onvif));
 	}
 
 	#jumped(from, to) {

@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import {get, listen, query} from "../api.js";
 import {now} from "../site.js";
+import {gapKind} from "./gaps.js";
 
 const EVENTS_MAX = 2000;
 const iso = ms => new Date(Math.max(0, Math.round(ms))).toISOString();
@@ -12,7 +13,7 @@ export class TimelineData {
 	/** changed(): draw again. */
 	constructor(changed) {
 		this.changed = changed;
-		this.cameras = {};  // name → {main: {footage, gaps}, …}
+		this.cameras = {};  // name → {main: {footage, fetched, gaps}, …}
 		this.events = [];   // oldest first: {ms, …}
 		this.starts = [];   // of motion, among the events that one can go to
 		this.motion = {};   // name → [[from, to]]; to undefined: it still moves
@@ -21,6 +22,7 @@ export class TimelineData {
 		this.have = null;   // {from, to, span} of what was asked last
 		this.error = null;
 		this.loaded = false;
+		this.fetching = this.waiting = false; // gaps of those that are seen
 		this.ends = [listen((kind, event) => this.#heard(kind, event))];
 	}
 
@@ -41,6 +43,8 @@ export class TimelineData {
 			view.span > h.span / 3 && view.span < h.span * 3;
 		if (!fits)
 			this.#soon(this.have ? 120 : 0);
+		else if ((this.fetching || this.waiting) && !this.timer)
+			this.#soon(this.fetching ? 600 : 2500);
 		else if (view.from + view.span > h.asked && !this.timer)
 			this.#soon(Math.min(Math.max(view.span / 500, 1000), 15000)); // now is seen: it grows
 	}
@@ -78,6 +82,9 @@ export class TimelineData {
 				get("/api/keep"),
 			]);
 			this.cameras = line.cameras;
+			const gaps = Object.keys(line.cameras).flatMap(name => this.footage(name)?.gaps || []);
+			this.fetching = gaps.some(gap => gapKind(gap) === "fetching");
+			this.waiting = gaps.some(gap => gap.job === "found");
 			const events = log.events.map(stamped).reverse();
 			this.events = events.filter(e => shown_topics.has(e.topic));
 			this.motion = {};
@@ -106,6 +113,8 @@ export class TimelineData {
 		}
 		if (kind !== "event" || !shown_topics.has(event.topic) || !this.have)
 			return;
+		if (event.topic === "archive" || event.topic === "stream")
+			this.#soon(200); // a gap has begun, ended, or was filled
 		this.events.push(stamped(event));
 		this.changed();
 	}
@@ -141,6 +150,10 @@ export class TimelineData {
 
 	hasFootage(name, ms) {
 		return !!this.footage(name)?.footage.some(([a, b]) => ms >= a && ms < b);
+	}
+
+	wasFetched(name, ms) {
+		return !!this.footage(name)?.fetched?.some(([a, b]) => ms >= a && ms < b);
 	}
 
 	/** The next event after ms (1) or the one before (-1), initial states left out; of motion its beginning. */

@@ -1,6 +1,8 @@
-// Draws the timeline: a ruler, a lane of events, a lane for each camera. What is footage is solid, a gap is hatched, motion is a
-// raised bar on it, kept spans have a bracket, events are marks told apart by shape.
+// Draws the timeline: a ruler, a lane of events, a lane for each camera. Footage and gaps have a pattern each (patterns.js),
+// motion is a raised bar on them, kept spans have a bracket, events are marks told apart by shape.
 // SPDX-License-Identifier: Apache-2.0
+import {gapKind} from "./gaps.js";
+import {paint} from "./patterns.js";
 import {ticks, toX} from "./scale.js";
 
 export const RULER = 34, EVENTS = 30, LANE = 46, LABEL = 15;
@@ -11,7 +13,7 @@ export function colours(element) {
 	const style = getComputedStyle(element), of = name => style.getPropertyValue(name).trim();
 	return {
 		ground: of("--ground"), card: of("--card"), ink: of("--ink"), dim: of("--dim"), line: of("--line"),
-		footage: of("--footage"), gap: of("--gap"), place: of("--place"), event: of("--event"), kept: of("--kept"),
+		footage: of("--footage"), fetched: of("--fetched"), gap: of("--gap"), place: of("--place"), event: of("--event"), kept: of("--kept"),
 		chosen: of("--chosen"), font: style.fontFamily,
 	};
 }
@@ -35,6 +37,16 @@ export function draw(canvas, model) {
 	g.fillStyle = c.ink;
 }
 
+/** One entry of the legend. */
+export function swatch(canvas, c, kind) {
+	const ratio = window.devicePixelRatio || 1, w = 30, h = 14;
+	canvas.width = w * ratio;
+	canvas.height = h * ratio;
+	const g = canvas.getContext("2d");
+	g.setTransform(ratio, 0, 0, ratio, 0, 0);
+	paint(g, c, kind, 0, 0, w, h);
+}
+
 function text(g, c, size, weight = 400) {
 	g.font = `${weight} ${size}px ${c.font}`;
 	g.textBaseline = "middle";
@@ -56,49 +68,31 @@ function drawRuler(g, {view, c}, height) {
 	}
 }
 
-function hatch(g, c, x, y, w, h) {
-	g.save();
-	g.beginPath();
-	g.rect(x, y, w, h);
-	g.clip();
-	g.strokeStyle = c.gap;
-	g.lineWidth = 1.5;
-	g.beginPath();
-	for (let at = Math.floor(x / 7) * 7 - h; at < x + w; at += 7) {
-		g.moveTo(at, y + h);
-		g.lineTo(at + h, y);
-	}
-	g.stroke();
-	g.restore();
-	g.strokeStyle = c.gap;
-	g.lineWidth = 1;
-	g.strokeRect(x + 0.5, y + 0.5, Math.max(w - 1, 0.5), h - 1);
-}
-
 /** Pixels of a span within the canvas, at least one wide; null: outside. */
 function extent(view, from, to) {
 	const a = Math.max(toX(view, from), -2), b = Math.min(toX(view, to), view.width + 2);
 	return b < a || a > view.width || b < 0 ? null : [a, Math.max(b - a, 1)];
 }
 
-function drawLane(g, {view, c, data, camera, now}, name, top) {
+function drawLane(g, {view, c, data, camera, now, shift}, name, top) {
 	const y = top + LABEL + 2, h = LANE - LABEL - 8, series = data.footage(name);
 	g.fillStyle = name === camera ? c.card : "transparent";
 	g.fillRect(0, top, view.width, LANE);
 	g.strokeStyle = c.line;
 	g.lineWidth = 1;
 	g.strokeRect(-1, top + 0.5, view.width + 2, LANE);
-	for (const gap of series?.gaps || []) {
-		const at = extent(view, gap.start, gap.end || now);
-		if (at)
-			hatch(g, c, at[0], y, Math.max(at[1], 2), h);
-	}
-	g.fillStyle = c.footage;
-	for (const [from, to] of series?.footage || []) {
+	const stretch = (kind, from, to, least = 1) => {
 		const at = extent(view, from, to);
 		if (at)
-			g.fillRect(at[0], y, at[1], h);
+			paint(g, c, kind, at[0], y, Math.max(at[1], least), h, shift);
+	};
+	for (const gap of series?.gaps || []) {
+		stretch(gapKind(gap), gap.start, gap.end || now, 2);
+		if (gap.reached > gap.start)
+			stretch("fetched", gap.start, gap.reached);
 	}
+	series?.footage.forEach(([from, to]) => stretch("live", from, to));
+	series?.fetched?.forEach(([from, to]) => stretch("fetched", from, to));
 	g.fillStyle = c.event;
 	for (const [from, to = now] of data.motion[name] || []) {
 		const at = extent(view, from, to);

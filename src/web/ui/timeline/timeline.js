@@ -2,13 +2,18 @@
 // SPDX-License-Identifier: Apache-2.0
 import {h, say} from "../dom.js";
 import * as format from "../format.js";
-import {now} from "../site.js";
+import {link} from "../router.js";
+import {camera, now} from "../site.js";
 import {TimelineData} from "./data.js";
-import {EVENTS, LANE, RULER, clusters, colours, draw, heightFor, laneTop} from "./draw.js";
+import {EVENTS, LANE, RULER, clusters, colours, draw, heightFor, laneTop, swatch} from "./draw.js";
+import {GapNote} from "./gapnote.js";
+import {gapWords} from "./gaps.js";
 import {gestures} from "./gestures.js";
+import {kinds} from "./patterns.js";
 import {clampSpan, toMs, toX, zoomed} from "./scale.js";
 
 const GRIP = 14; // pixels around a handle
+const still = matchMedia("(prefers-reduced-motion: reduce)");
 
 export class Timeline {
 	/** on: {place(ms, camera, ended), moved(), chosen(span)} */
@@ -17,13 +22,17 @@ export class Timeline {
 		this.canvas = h("canvas.timeline", {tabindex: "0", role: "application",
 			"aria-label": "Timeline. Arrow keys move, plus and minus zoom, Enter plays from the middle."});
 		this.words = h("p.timeline-words", {role: "status"});
-		this.element = h("div.timeline-box", null, this.canvas, this.words);
+		this.data = new TimelineData(() => { this.note.follow(this.data); this.redraw(); });
+		this.note = new GapNote(() => this.data.refresh());
+		this.legend = Object.keys(kinds).map(kind => h("canvas", {data: {kind}, "aria-hidden": "true"}));
+		this.element = h("div.timeline-box", null, this.canvas, this.note.element, this.words,
+			h("ul.legend", {"aria-label": "What the patterns mean"}, this.legend.map(c => h("li", null, c, kinds[c.dataset.kind])),
+				h("li", null, h("a", {href: link("gaps")}, "All gaps"))));
 		this.view = {from: now() - 3000000, span: 3600000, width: 300};
 		this.lanes = [];
 		this.camera = "";
 		this.place = NaN;
 		this.chosen = null;
-		this.data = new TimelineData(() => this.redraw());
 		this.observer = new ResizeObserver(([entry]) => {
 			this.view.width = Math.max(entry.contentRect.width, 50);
 			this.redraw();
@@ -38,6 +47,7 @@ export class Timeline {
 
 	close() {
 		clearInterval(this.timer);
+		clearTimeout(this.moving);
 		this.observer.disconnect();
 		this.scheme.removeEventListener("change", this.onscheme);
 		this.data.close();
@@ -96,9 +106,15 @@ export class Timeline {
 			if (!this.canvas.isConnected)
 				return;
 			this.data.want(this.view, this.lanes);
-			this.c ||= colours(this.element);
+			if (!this.c) {
+				this.c = colours(this.element);
+				this.legend.forEach(canvas => swatch(canvas, this.c, canvas.dataset.kind));
+			}
+			const moves = this.data.fetching && !still.matches;
 			draw(this.canvas, {view: this.view, c: this.c, data: this.data, lanes: this.lanes, camera: this.camera,
-				place: this.place, chosen: this.chosen, now: now()});
+				place: this.place, chosen: this.chosen, now: now(), shift: moves ? performance.now() / 60 : 0});
+			if (moves)
+				this.moving ||= setTimeout(() => { this.moving = 0; this.redraw(); }, 80);
 		});
 	}
 
@@ -139,8 +155,21 @@ export class Timeline {
 		return this.lanes[i] || "";
 	}
 
+	/** The gap under the pointer, when no footage is. */
+	#gap(x, y) {
+		const ms = toMs(this.view, x), name = this.#lane(y), slack = 3 / this.view.width * this.view.span;
+		if (!name || this.data.hasFootage(name, ms))
+			return null;
+		return this.data.gapAt(name, ms) || this.data.gapAt(name, ms + slack) || this.data.gapAt(name, ms - slack);
+	}
+
 	#tap(x, y) {
 		this.#explain(x, y);
+		const gap = this.#gap(x, y);
+		if (gap)
+			this.note.show(this.#lane(y), gap);
+		else
+			this.note.hide();
 		if (y >= RULER && y < RULER + EVENTS) {
 			const hit = clusters(this.view, this.data.events).find(c => Math.abs(c.x - x) < 16);
 			if (hit)
@@ -152,21 +181,20 @@ export class Timeline {
 	/** What is under the pointer, in words: the gap's reason, the events, who keeps it. */
 	#explain(x, y) {
 		const ms = toMs(this.view, x), name = this.#lane(y);
-		const slack = 3 / this.view.width * this.view.span;
 		let words = format.stamp(ms);
 		if (y >= RULER && y < RULER + EVENTS) {
 			const hit = clusters(this.view, this.data.events).find(c => Math.abs(c.x - x) < 12);
 			if (hit)
 				words = hit.events.slice(0, 4).map(eventWords).join("  ·  ") + (hit.events.length > 4 ? `  · and ${hit.events.length - 4} more` : "");
 		} else if (name) {
-			const gap = this.data.gapAt(name, ms) || this.data.gapAt(name, ms + slack) || this.data.gapAt(name, ms - slack);
+			const gap = this.#gap(x, y);
 			const kept = this.data.kept.find(k => k.camera === name && ms >= k.from && ms < k.to);
-			if (gap && !this.data.hasFootage(name, ms))
-				words = gapWords(name, gap);
+			if (gap)
+				words = gapWords(name, gap, camera(name)?.onvif);
 			else if (!this.data.hasFootage(name, ms))
 				words += `  ·  ${name}: no footage`;
 			else
-				words += `  ·  ${name}`;
+				words += `  ·  ${name}${this.data.wasFetched(name, ms) ? ": fetched from the camera's card later" : ""}`;
 			if (this.data.movedAt(name, ms, now()))
 				words += "  ·  motion";
 			if (kept)
@@ -174,11 +202,6 @@ export class Timeline {
 		}
 		say(this.words, words);
 	}
-}
-
-export function gapWords(name, gap) {
-	const length = gap.end ? `, ${format.duration(gap.end - gap.start)}` : ", still open";
-	return `${name}: gap from ${format.stamp(gap.start)} to ${gap.end ? format.clock(gap.end) : "now"}${length}: ${gap.reason}`;
 }
 
 export function eventWords(e) {
