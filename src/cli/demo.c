@@ -34,7 +34,7 @@ static const char camera_site[] =
     "    source: test:clock\n"
     "    sub: test:clock?size=640x360&audio=none\n"
     "    record: { main: always, sub: always }\n"
-    "    audio: { listen: all }\n"
+    "    audio: { listen: all, record: always }\n"
     "inputs:\n"
     "  door: { driver: virtual, channel: 1, kind: door, contact: normally-open, debounce: 30ms }\n"
     "  button: { driver: virtual, channel: 2, kind: button }\n"
@@ -57,7 +57,7 @@ static const char hub_camera[] = "cameras:\n"
                                  "  gate:\n"
                                  "    source: %s\n"
                                  "    login: gate\n"
-                                 "    record: { main: always, sub: events }\n"
+                                 "    record: { main: always, sub: always }\n"
                                  "    audio: { listen: all, record: always }\n"
                                  "    backfill: { rate: 8Mbit/s } # slow enough to watch\n";
 

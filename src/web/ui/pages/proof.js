@@ -32,7 +32,7 @@ function gapTable(s, onvif) {
 	return table(`${s.camera} / ${s.stream}: what is missing`, ["From", "To", "Length", "State", "Cause", "Reason"], s.gaps.map(g => {
 		const [word, kind] = gapState(g);
 		return [format.exact(Date.parse(g.start)), format.exact(Date.parse(g.end)), length(g.seconds), state(word, kind), causes[g.cause] || g.cause,
-			`${g.reason}; ${fate(g, onvif)}`];
+			`${g.reason}; ${fate({...g, end: Date.parse(g.end)}, onvif)}`];
 	}));
 }
 
@@ -55,6 +55,8 @@ export function mount(root, name, values) {
 	const boxes = site.cameras.map(c => h("input", {type: "checkbox", value: c.name}));
 	const out = h("div"), print = h("button", {type: "button", hidden: true, onclick: () => window.print()}, icon("print"), h("span", null, "Print"));
 	let left = false, asked = 0;
+	const chosen = () => boxes.filter(b => b.checked).map(b => b.value);
+	const iso = input => new Date(format.fromLocal(input.value)).toISOString();
 	const put = (a, b) => { from.value = format.forInput(a); to.value = format.forInput(b); };
 	const form = h("form.proof-form.no-print", {onsubmit: event => { event.preventDefault(); changed(); }},
 		h("div.row", null, Object.entries(presets).map(([words, make]) => h("button.quiet", {type: "button", onclick: () => { put(...make()); changed(); }}, words))),
@@ -71,9 +73,6 @@ export function mount(root, name, values) {
 		boxes.forEach(box => { box.checked = chosen.includes(box.value); });
 		load();
 	}
-
-	const chosen = () => boxes.filter(b => b.checked).map(b => b.value);
-	const iso = input => new Date(format.fromLocal(input.value)).toISOString();
 
 	function changed() {
 		replace("proof", "", {from: iso(from), to: iso(to), cameras: chosen().join(",")});

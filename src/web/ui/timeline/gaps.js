@@ -1,7 +1,10 @@
-// What is missing, what is done about it, and how both are said. Pure. A gap is what /api/timeline, /api/backfill and /api/proof
+// What is missing, what is done about it, and how both are said. A gap is what /api/timeline, /api/backfill and /api/proof
 // give: cause, reason, and of the job that fills it job, job_reason, reached.
 // SPDX-License-Identifier: Apache-2.0
 import * as format from "../format.js";
+import {now} from "../site.js";
+
+const YOUNG_MS = 15000; // until then nobody may have looked at it yet
 
 const unwanted = {policy: "nobody wanted it recorded", clock: "the hub's clock was set, nothing is missing"};
 const under_way = new Set(["asked", "fetching", "verifying"]);
@@ -52,7 +55,9 @@ export function fate(gap, onvif = true) {
 	}
 	if (!onvif)
 		return "is not recoverable: only cameras by onvif:// can be asked for what they recorded";
-	return gap.end ? "is not being fetched: the camera was not reached since, replays nothing, or is not to be asked" : "fetching begins when footage comes again";
+	if (now() - gap.end < YOUNG_MS)
+		return "the camera will be asked for it";
+	return gap.end ? "is not fetched by itself: the camera was not reached since, replays nothing, is not to be asked, or this stream is not recorded always" : "fetching begins when footage comes again";
 }
 
 export function gapWords(name, gap, onvif) {

@@ -37,7 +37,7 @@ export class Timeline {
 			this.view.width = Math.max(entry.contentRect.width, 50);
 			this.redraw();
 		});
-		this.observer.observe(this.element);
+		this.observer.observe(this.canvas);
 		this.scheme = matchMedia("(prefers-color-scheme: dark)");
 		this.onscheme = () => { this.c = null; this.redraw(); };
 		this.scheme.addEventListener("change", this.onscheme);
@@ -166,10 +166,12 @@ export class Timeline {
 	#tap(x, y) {
 		this.#explain(x, y);
 		const gap = this.#gap(x, y);
-		if (gap)
+		if (gap) {
 			this.note.show(this.#lane(y), gap);
-		else
+			say(this.words, "");
+		} else {
 			this.note.hide();
+		}
 		if (y >= RULER && y < RULER + EVENTS) {
 			const hit = clusters(this.view, this.data.events).find(c => Math.abs(c.x - x) < 16);
 			if (hit)
