@@ -132,8 +132,7 @@ class Person:
     def tap_timeline(self, ms):
         """Taps the first lane where that instant stands."""
         self.run("""const [ms] = arguments, canvas = document.querySelector("canvas.timeline"), box = canvas.getBoundingClientRect();
-            const v = new URLSearchParams(location.hash.split("?")[1]), span = v.get("span") * 1000;
-            const x = (ms - Date.parse(v.get("at")) + span / 2) / span * box.width;
+            const x = (ms - canvas.dataset.from) / canvas.dataset.span * box.width;
             for (const type of ["pointerdown", "pointerup"])
                 canvas.dispatchEvent(new PointerEvent(type, {pointerId: 1, clientX: box.left + x, clientY: box.top + 94, bubbles: true}));""", ms)
 
@@ -162,7 +161,7 @@ def test_a_pulled_cable_leaves_a_hole_that_fills(demo):
         person.look_at(camera, "plugs")
         person.find(".switch[data-input=cable-pulled]").click()
         pulled = time.time() * 1000
-        person.look_at(the_hub, f"time/gate?at={iso(pulled)}&span=60")
+        person.look_at(the_hub, f"time/gate?at={iso(pulled)}&span=90")
         wait_for("the hole", lambda: [g for g in main()["gaps"] if not g.get("end")], 10)
         wait_for("why nothing comes", lambda: "fetching begins when footage comes again" in person.words(".gap-note p") or person.tap_timeline(time.time() * 1000 - 1000), 15)
         # a short one TCP would outlive, and nothing would be missing
@@ -170,12 +169,8 @@ def test_a_pulled_cable_leaves_a_hole_that_fills(demo):
         assert main()["last"] < pulled + 1500, "footage came around the cable"
         assert camera.ask("POST", "/api/board/board/inputs/3", {"closed": False})[0] == 200
         hole = wait_for("the hole's end", lambda: next((g for g in main()["gaps"] if g.get("end") and g["end"] - g["start"] > 3000), None), 30)
-        person.go(the_hub, f"time/gate?at={iso((hole['start'] + hole['end']) / 2)}&span=40")
-        person.find("canvas.timeline")
-        time.sleep(1)
-        person.tap_timeline((hole["start"] + hole["end"]) / 2)
-        note = wait_for("the gap in words", lambda: person.words(".gap-note p"), 10)
-        assert "gap from" in note and "no data" in note, note
+        wait_for("its end in words", lambda: "still open" not in person.words(".gap-note p"), 10)
+        assert "no data for" in person.words(".gap-note p")
         person.picture("cable-1-hole")
         seen = set()
 
@@ -186,11 +181,10 @@ def test_a_pulled_cable_leaves_a_hole_that_fills(demo):
             return "filled" in seen
         (pages.OUTPUT / "cable-2-filling.png").unlink(missing_ok=True)
         try:
-            wait_for("the page shows that it is filled", filled, 30, 0.15)
+            wait_for("the page shows that it is filled", filled, 40, 0.15)
         except AssertionError:
-            print(person.run("return [performance.getEntriesByType('resource').slice(-12).map(e => e.name + ' ' + e.startTime), performance.now(), document.hidden, performance.getEntriesByType('resource').length]"), person.browser.get_log("browser"))
-            person.picture("stuck")
-            print(seen, person.words(".gap-note"), main(), json.dumps(the_hub.get("/api/backfill"), indent=1))
+            person.picture("cable-stuck")
+            print(seen, person.words(".gap-note"), hole, main(), person.browser.get_log("browser"))
             raise
         assert "being fetched" in seen, seen
         person.picture("cable-3-filled")
@@ -200,8 +194,9 @@ def test_a_pulled_cable_leaves_a_hole_that_fills(demo):
         person.go(the_hub, f"time/gate?at={iso(hole['start'] - 1500)}&span=40")
         wait_for("a picture", lambda: person.words(".player-word") == "paused", 15)
         person.run(READ_CLOCK)
+        person.run("const rate = document.querySelector('[aria-label=Speed]'); rate.value = '2'; rate.dispatchEvent(new Event('change'));")
         person.find("[data-do=play]").click()
-        length = hole["end"] - hole["start"] + 3000
+        length = (hole["end"] - hole["start"] + 4000) / 2
         person.browser.set_script_timeout(length / 1000 + 20)
         frames = person.browser.execute_async_script(
             "const [ms, done] = arguments; watchClock(document.querySelector('video'), ms).then(done)", length)
@@ -209,5 +204,5 @@ def test_a_pulled_cable_leaves_a_hole_that_fills(demo):
         steps = [b - a for a, b in zip(clock, clock[1:])]
         print(f"{len(clock)} frames from {clock[0] - hole['start']:.0f} ms to {clock[-1] - hole['end']:.0f} ms behind the hole; steps {min(steps)} to {max(steps)} ms")
         assert clock[0] < hole["start"] and clock[-1] > hole["end"]
-        assert min(steps) > 0 and max(steps) < 700, steps  # a busy machine shows fewer frames; a jump would be the hole itself
+        assert min(steps) > 0 and max(steps) < 1200, steps  # a busy machine shows fewer frames; a jump would be the hole itself
         assert "skipped" not in person.words(".told")

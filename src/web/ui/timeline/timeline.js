@@ -110,6 +110,7 @@ export class Timeline {
 				this.c = colours(this.element);
 				this.legend.forEach(canvas => swatch(canvas, this.c, canvas.dataset.kind));
 			}
+			Object.assign(this.canvas.dataset, {from: this.view.from, span: this.view.span}); // what is seen, for who asks from outside
 			const moves = this.data.fetching && !still.matches;
 			draw(this.canvas, {view: this.view, c: this.c, data: this.data, lanes: this.lanes, camera: this.camera,
 				place: this.place, chosen: this.chosen, now: now(), shift: moves ? performance.now() / 60 : 0});
