@@ -131,3 +131,11 @@ def console_errors(driver, *expected):
     """What the console complained of since the last call, without what was expected (regular expressions)."""
     lines = [entry["message"] for entry in driver.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")]
     return [line for line in lines if not any(re.search(e, line) for e in (*expected, r"/favicon\.ico"))]
+
+
+def tap_timeline(driver, ms, lane=0):
+    """A finger on the timeline where that instant stands, in a lane (-1: where the events are)."""
+    driver.execute_script("""const [ms, y] = arguments, canvas = document.querySelector("canvas.timeline"), box = canvas.getBoundingClientRect();
+        const x = box.left + (ms - canvas.dataset.from) / canvas.dataset.span * box.width;
+        for (const type of ["pointerdown", "pointerup"])
+            canvas.dispatchEvent(new PointerEvent(type, {pointerId: 1, clientX: x, clientY: box.top + y, bubbles: true}));""", ms, 34 + 15 if lane < 0 else 94 + 46 * lane)

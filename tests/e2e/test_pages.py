@@ -456,7 +456,7 @@ def test_pictures_of_each_page(hub, browser, look):
     log_in(browser, hub, "otto")
     hubs.look_like(browser, *(390, 844) if phone else (1440, 900), dark, phone)
     try:
-        for page in ("live", "live/gate", f"time/gate?at={iso(hub.started + 6)}&span=120", "plugs", "events", "system"):
+        for page in ("live", "live/gate", f"time/gate?at={iso(hub.started + 6)}&span=120", "plugs", "events", "system", "gaps", "proof"):
             open_page(browser, hub, page)
             time.sleep(3.5 if page.startswith(("live", "time", "system")) else 1)
             browser.save_screenshot(str(hubs.OUTPUT / f"{look}-{page.split('?')[0].replace('/', '-')}.png"))

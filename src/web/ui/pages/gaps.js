@@ -29,9 +29,10 @@ function entries({gaps, jobs}, everything) {
 }
 
 function row(e, again) {
-	const onvif = camera(e.camera)?.onvif, [word, kind] = gapState(e), trouble = h("div");
+	const onvif = camera(e.camera)?.onvif, [word, kind] = gapState(e, onvif), trouble = h("div");
 	const came = e.isJob && e.frames ? ` ${format.count(e.frames)} frames, ${format.bytes(e.bytes)}${e.seam ? `, seam by ${e.seam}` : ""}.` : "";
-	const text = e.job === "filled" ? "Fetched from the camera's card." : `It ${fate({...e, reached: e.reached && Date.parse(e.reached)}, onvif)}.`;
+	const becomes = e.job === "filled" ? "it was fetched from the camera's card" : fate({...e, reached: e.reached && Date.parse(e.reached)}, onvif);
+	const text = `${becomes[0].toUpperCase()}${becomes.slice(1)}.`;
 	const ask = async () => {
 		fill(trouble);
 		try {
@@ -56,7 +57,7 @@ export function mount(root, name, values) {
 	const long = h("select", {"aria-label": "Time", onchange: changed}, Object.entries(spans).map(([key, [words]]) => h("option", {value: key}, words)));
 	const all = h("input", {type: "checkbox", onchange: changed}), counts = h("p.counts", {role: "status"});
 	const list = h("ol.gap-list"), more = h("div.more"), trouble = h("div"), paused = h("div");
-	let answer = null, left = false, shown = PAGE, loading = false, soon = 0, seen = "";
+	let answer = null, left = false, shown = PAGE, loading = false, soon = 0, rows = new Map();
 	fill(root, h("div.bar", null, h("h1", null, "Gaps"), counts, h("a.button.quiet.to-proof", {href: link("proof")}, icon("print"), h("span", null, "Proof of recording"))),
 		h("div.row.gap-filter", null, choose, long, h("label.check", null, all, "also what nobody wanted")), paused, trouble, list, more);
 	set(name, values);
@@ -94,19 +95,35 @@ export function mount(root, name, values) {
 	}
 
 	function draw() {
-		const found = entries(answer, all.checked), text = JSON.stringify([found.slice(0, shown), answer.paused]);
+		const found = entries(answer, all.checked);
 		const waiting = found.filter(e => e.job === "found").length, running = found.filter(e => gapKind(e) === "fetching").length;
 		say(counts, `${found.length} shown, ${running} being fetched, ${waiting} waiting`);
-		// what has not changed stays: nothing is taken from under a finger
-		if (text === seen || list.querySelector(".busy"))
-			return;
-		seen = text;
-		fill(paused, pauseBar());
-		fill(list, found.slice(0, shown).map(e => row(e, load)));
+		if (paused.firstChild?.dataset.paused !== String(answer.paused))
+			fill(paused, pauseBar());
+		putRows(found.slice(0, shown));
 		if (found.length > shown)
 			fill(more, h("button", {onclick: () => { shown += PAGE; draw(); }}, "Older gaps"));
 		else
 			fill(more, found.length ? h("p.hint", null, "That is all.") : empty("Nothing is missing", `No gap in ${spans[long.value][0]}${choose.value ? ` of ${choose.value}` : ""}.`));
+	}
+
+	/** What has not changed stays: nothing is taken from under a finger. */
+	function putRows(found) {
+		const before = rows;
+		rows = new Map(found.map(e => {
+			const key = `${e.id || ""} ${e.camera} ${e.stream} ${e.start}`, text = JSON.stringify(e), old = before.get(key);
+			return [key, old?.text === text ? old : {text, element: row(e, load), old: old && (old.old || old.element)}];
+		}));
+		const others = [...rows.keys()].join() !== [...before.keys()].join();
+		if (others)
+			fill(list, [...rows.values()].map(r => r.element));
+		for (const r of rows.values())
+			if (others) {
+				r.old = null;
+			} else if (r.old && !r.old.querySelector(".busy")) {
+				r.old.replaceWith(r.element);
+				r.old = null;
+			}
 	}
 
 	function pauseBar() {

@@ -30,7 +30,7 @@ function summary(series) {
 
 function gapTable(s, onvif) {
 	return table(`${s.camera} / ${s.stream}: what is missing`, ["From", "To", "Length", "State", "Cause", "Reason"], s.gaps.map(g => {
-		const [word, kind] = gapState(g);
+		const [word, kind] = gapState(g, onvif);
 		return [format.exact(Date.parse(g.start)), format.exact(Date.parse(g.end)), length(g.seconds), state(word, kind), causes[g.cause] || g.cause,
 			`${g.reason}; ${fate({...g, end: Date.parse(g.end)}, onvif)}`];
 	}));

@@ -1,6 +1,7 @@
 // Draws the timeline: a ruler, a lane of events, a lane for each camera. Footage and gaps have a pattern each (patterns.js),
 // motion is a raised bar on them, kept spans have a bracket, events are marks told apart by shape.
 // SPDX-License-Identifier: Apache-2.0
+import {camera as cameraOf} from "../site.js";
 import {gapKind} from "./gaps.js";
 import {paint} from "./patterns.js";
 import {ticks, toX} from "./scale.js";
@@ -75,7 +76,7 @@ function extent(view, from, to) {
 }
 
 function drawLane(g, {view, c, data, camera, now, shift}, name, top) {
-	const y = top + LABEL + 2, h = LANE - LABEL - 8, series = data.footage(name);
+	const y = top + LABEL + 2, h = LANE - LABEL - 8, series = data.footage(name), known = cameraOf(name);
 	g.fillStyle = name === camera ? c.card : "transparent";
 	g.fillRect(0, top, view.width, LANE);
 	g.strokeStyle = c.line;
@@ -87,7 +88,7 @@ function drawLane(g, {view, c, data, camera, now, shift}, name, top) {
 			paint(g, c, kind, at[0], y, Math.max(at[1], least), h, shift);
 	};
 	for (const gap of series?.gaps || []) {
-		stretch(gapKind(gap), gap.start, gap.end || now, 2);
+		stretch(gapKind(gap, known?.onvif), gap.start, gap.end || now, 2);
 		if (gap.reached > gap.start)
 			stretch("fetched", gap.start, gap.reached);
 	}

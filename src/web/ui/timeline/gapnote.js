@@ -56,7 +56,7 @@ export class GapNote {
 	}
 
 	#put(gap) {
-		const onvif = camera(this.name)?.onvif, [word, kind] = gapState(gap);
+		const onvif = camera(this.name)?.onvif, [word, kind] = gapState(gap, onvif);
 		this.gap = gap;
 		if (this.element.dataset.state !== word)
 			fill(this.state, state(word, kind));

@@ -15,13 +15,13 @@ export const causes = {
 	policy: "not wanted", clock: "clock was set",
 };
 
-/** How it is drawn: "missing", "fetching", "lost" (nothing can be done), "unwanted". */
-export function gapKind(gap) {
+/** How it is drawn: "missing", "fetching", "lost" (nothing can be done), "unwanted". onvif: the camera is reached by it, and may be asked. */
+export function gapKind(gap, onvif) {
 	if (unwanted[gap.cause])
 		return "unwanted";
 	if (under_way.has(gap.job))
 		return "fetching";
-	return gap.job === "partly" || gap.job === "impossible" ? "lost" : "missing";
+	return gap.job === "partly" || gap.job === "impossible" || (!onvif && gap.end) ? "lost" : "missing";
 }
 
 const states = { // [word, kind of the icon]
@@ -31,33 +31,33 @@ const states = { // [word, kind of the icon]
 };
 
 /** [word, kind]: the state of a gap, or of a job ({job} alone). */
-export function gapState(gap) {
+export function gapState(gap, onvif) {
 	if (unwanted[gap.cause])
 		return [gap.cause === "policy" ? "not wanted" : "nothing missing", "idle"];
-	return states[gap.job] || ["missing", "missing"];
+	return states[gap.job] || (gapKind(gap, onvif) === "lost" ? states.impossible : ["missing", "missing"]);
 }
 
-/** Whether asking for it can do any good; onvif: the camera is reached by ONVIF. */
+/** Whether asking for it can do any good. */
 export const canFetch = (gap, onvif) => Boolean(onvif && gap.end && !unwanted[gap.cause] && !under_way.has(gap.job));
 
-/** What becomes of it, in a sentence without its full stop. */
-export function fate(gap, onvif = true) {
+/** What becomes of it, in a clause. */
+export function fate(gap, onvif) {
 	if (unwanted[gap.cause])
 		return unwanted[gap.cause];
 	const why = gap.job_reason ? `: ${gap.job_reason}` : "";
 	switch (gap.job) {
-	case "found": return `waits to be fetched from the camera's card${why}`;
+	case "found": return `it waits to be fetched from the camera's card${why}`;
 	case "asked": return "the camera is asked what its card has of it";
-	case "fetching": return gap.reached ? `is being fetched, has come to ${format.clock(gap.reached)}` : "is being fetched";
-	case "verifying": return "has been fetched and is being checked";
+	case "fetching": return gap.reached ? `it is being fetched, and has come to ${format.clock(gap.reached)}` : "it is being fetched";
+	case "verifying": return "it has been fetched and is being checked";
 	case "partly": return `the rest of it is not recoverable${why}`;
-	case "impossible": return `is not recoverable${why}`;
+	case "impossible": return `it is not recoverable${why}`;
 	}
 	if (!onvif)
-		return "is not recoverable: only cameras by onvif:// can be asked for what they recorded";
+		return "it is not recoverable: only cameras by onvif:// can be asked for what they recorded";
 	if (now() - gap.end < YOUNG_MS)
 		return "the camera will be asked for it";
-	return gap.end ? "is not fetched by itself: the camera was not reached since, replays nothing, is not to be asked, or this stream is not recorded always" : "fetching begins when footage comes again";
+	return gap.end ? "it is not fetched by itself: the camera was not reached since, replays nothing, is not to be asked, or this stream is not recorded always" : "fetching begins when footage comes again";
 }
 
 export function gapWords(name, gap, onvif) {
