@@ -178,6 +178,7 @@ def test_a_pulled_cable_leaves_a_hole_that_fills(demo):
             wait_for("the page shows that it is filled", filled, 40, 0.15)
         except AssertionError:
             person.picture("cable-stuck")
+            print(the_hub.get("/api/state")["cameras"][0]["onvif"])
             print(seen, person.words(".gap-note"), hole, main(), person.browser.get_log("browser"))
             raise
         assert "being fetched" in seen, seen
@@ -200,3 +201,18 @@ def test_a_pulled_cable_leaves_a_hole_that_fills(demo):
         assert clock[0] < hole["start"] and clock[-1] > hole["end"]
         assert min(steps) > 0 and max(steps) < 1200, steps  # a busy machine shows fewer frames; a jump would be the hole itself
         assert "skipped" not in person.words(".told")
+
+
+def test_changed_files_are_kept(demo):
+    """The last one: it stops the demo. The second start is quick."""
+    stop(demo)
+    path = demo.folder / "hub-site/site.yaml"
+    path.write_text(path.read_text().replace("name: Demo,", "name: Mine,"))
+    begin = time.monotonic()
+    process = start(demo.folder)
+    try:
+        if not hub.LONG:
+            assert time.monotonic() - begin < 10  # 3 s of a release build on a quiet machine
+        assert Site(process.hub).get("/api/state")["site"]["name"] == "Mine"
+    finally:
+        stop(process)
