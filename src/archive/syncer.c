@@ -89,6 +89,8 @@ static void work(PtSyncer *s, PtSyncBatch *b) {
 	int64_t begin = pt_mono_ns(pt_clock_system());
 	sync_items(b);
 	if (put_rows(s->store, b, &b->index_error)) {
+		for (guint i = 0; i < b->gaps->len; i++)
+			b->gap_ends += g_array_index(b->gaps, PtGapRow, i).end_ns != 0;
 		g_array_set_size(b->rows, 0);
 		g_array_set_size(b->gaps, 0);
 	}

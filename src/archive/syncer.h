@@ -20,6 +20,7 @@ typedef struct {
 	GPtrArray *flushes;  /* the writer's own */
 	/* the outcome */
 	GError *index_error; /* the index took nothing: items' rows are added to rows, to be tried again */
+	unsigned gap_ends;   /* that the index knows now */
 	int64_t took_ns;
 } PtSyncBatch;
 

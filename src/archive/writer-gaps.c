@@ -43,9 +43,6 @@ void pt_writer_close_gap(PtWriter *w, PtSeries *s, int64_t end_ns) {
 	s->gap.end_ns = MAX(end_ns, s->gap.start_ns + 1);
 	g_array_append_val(w->next->gaps, s->gap);
 	s->gap_open = false;
-	g_mutex_lock(&w->lock);
-	w->stats.gap_ends++;
-	g_mutex_unlock(&w->lock);
 }
 
 /* It came late, but it came: nothing is missing. */

@@ -227,6 +227,7 @@ static void end_sync(PtWriter *w, PtSyncBatch *batch) {
 	}
 	g_mutex_lock(&w->lock);
 	w->stats.last_sync_ns = batch->took_ns;
+	w->stats.gap_ends += batch->gap_ends;
 	pt_latency_add(&w->syncs, batch->took_ns);
 	for (guint i = 0; i < batch->flushes->len; i++)
 		*(bool *)g_ptr_array_index(batch->flushes, i) = true;

@@ -37,7 +37,8 @@ typedef struct {
 } PtWriterHooks;
 
 typedef struct {
-	uint64_t fragments, samples, bytes, dropped_samples, gaps, gap_ends;
+	uint64_t fragments, samples, bytes, dropped_samples, gaps;
+	uint64_t gap_ends; /* that stand in the index: who looks for gaps finds them there */
 	size_t queued_bytes;
 	int64_t last_sync_ns;           /* how long the last group sync took */
 	PtLatencyFigures syncs, writes; /* of group syncs, and of fragments appended */

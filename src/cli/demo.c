@@ -59,7 +59,7 @@ static const char hub_camera[] = "cameras:\n"
                                  "    login: gate\n"
                                  "    record: { main: always, sub: always }\n"
                                  "    audio: { listen: all, record: always }\n"
-                                 "    backfill: { rate: 8Mbit/s } # slow enough to watch\n";
+                                 "    backfill: { rate: 6Mbit/s } # slow enough to watch\n";
 
 static const char hub_rules[] = "rules:\n"
                                 "  light at the door:\n"

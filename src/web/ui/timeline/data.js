@@ -44,7 +44,7 @@ export class TimelineData {
 		if (!fits)
 			this.#soon(this.have ? 120 : 0);
 		else if ((this.fetching || this.waiting) && !this.timer)
-			this.#soon(this.fetching ? 600 : 2500);
+			this.#soon(this.fetching ? 600 : 1200);
 		else if (view.from + view.span > h.asked && !this.timer)
 			this.#soon(Math.min(Math.max(view.span / 500, 1000), 15000)); // now is seen: it grows
 	}
