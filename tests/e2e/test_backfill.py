@@ -102,8 +102,8 @@ def test_index_of_an_older_version(tmp_path):
         hub.stop()
         db = sqlite3.connect(hub.archive / "index.db")
         before = db.execute("SELECT id, path FROM segment ORDER BY id").fetchall()
-        db.executescript("""DROP INDEX segment_fetched; ALTER TABLE segment DROP COLUMN fetched; ALTER TABLE gap DROP COLUMN cause;
-            DROP TABLE job; DROP TABLE fetching; PRAGMA user_version=1;""")
+        db.executescript("""DROP INDEX segment_fetched; ALTER TABLE segment DROP COLUMN fetched; ALTER TABLE segment DROP COLUMN shift_ns;
+            ALTER TABLE gap DROP COLUMN cause; DROP TABLE job; DROP TABLE fetching; PRAGMA user_version=1;""")
         db.close()
         hub.start()
         hub.wait_recording("gate")
