@@ -310,7 +310,7 @@ static int watch(const Demo *d, PtCable *cable, pid_t camera, pid_t hub, const s
 	static const struct timespec glance = {.tv_nsec = 100 * 1000000};
 	int result = PT_EXIT_DONE, status, board = cable ? touch_board(d) : -1;
 	bool pulled = false;
-	if (board < 0)
+	if (cable && board < 0)
 		fprintf(stderr, "pigtail demo: the cable cannot be pulled: the camera's board is not reached\n");
 	for (;;) {
 		int signal = sigtimedwait(signals, NULL, board < 0 ? NULL : &glance);
