@@ -72,7 +72,7 @@ static void event_record(PtBuf *b, const PtEvent *e) {
 	pt_buf_u64(b, (uint64_t)e->wall_ns);
 	pt_buf_u64(b, (uint64_t)e->mono_ns);
 	pt_buf_u64(b, (uint64_t)e->noticed_ns);
-	pt_buf_u8(b, (uint8_t)(e->late | e->initial << 1));
+	pt_buf_u8(b, (uint8_t)(e->late | e->initial << 1 | e->past << 2));
 	put_text(b, e->source);
 	put_text(b, e->topic);
 	put_text(b, e->state);
@@ -473,6 +473,7 @@ static PtEvent *row_event(sqlite3_stmt *s) {
 	    .detail = (const char *)sqlite3_column_text(s, 8),
 	    .late = sqlite3_column_int(s, 9) & 1,
 	    .initial = sqlite3_column_int(s, 9) >> 1 & 1,
+	    .past = sqlite3_column_int(s, 9) >> 2 & 1,
 	};
 	return pt_event_new(&what);
 }

@@ -48,10 +48,30 @@ static void test_event(void) {
 	what.id = 0x42;
 	g_autoptr(PtEvent) quoted = pt_event_new(&what);
 	pt_event_to_json(quoted, json);
-	g_assert_cmpstr(
-	    json->str, ==,
-	    "{\"id\":\"0000000000000042\",\"time\":\"2026-11-18T11:06:40.000Z\",\"source\":\"input/door\","
-	    "\"topic\":\"input\",\"state\":\"active\",\"detail\":\"say \\\"hi\\\"\\n\xef\xbf\xbd\\u003c\",\"late\":true}");
+	g_assert_cmpstr(json->str, ==,
+	                "{\"id\":\"0000000000000042\",\"time\":\"2026-11-18T11:06:40.000Z\",\"source\":\"input/door\","
+	                "\"topic\":\"input\",\"state\":\"active\",\"detail\":\"say "
+	                "\\\"hi\\\"\\n\xef\xbf\xbd\\u003c\",\"late\":true,\"told\":\"2026-11-18T11:06:40.000Z\"}");
+}
+
+/* A late one stands at its time, whatever was given out since, and under no id that this hub gives out. */
+static void test_late_ids(void) {
+	PtEvent what = {
+	    .wall_ns = WALL, .mono_ns = 5, .noticed_ns = 5 + 30 * PT_NS_PER_S, .topic = PT_TOPIC_INPUT, .past = true};
+	uint64_t last = 0;
+	for (unsigned i = 0; i < 70000; i++) { /* every number of a hub is met */
+		g_autofree char *source = g_strdup_printf("input/%u", i);
+		what.source = source;
+		what.state = i % 2 ? "active" : "inactive";
+		g_autoptr(PtEvent) event = pt_event_new(&what), again = pt_event_new(&what);
+		g_assert_cmpuint(event->id, ==, again->id);
+		g_assert_cmpuint(event->id, !=, last);
+		g_assert_cmpuint(event->id >> 6 & 0xffff, !=, 0xbeef);
+		g_assert_cmpint(pt_event_time_of_id(event->id), ==, WALL);
+		g_assert_true(event->late);
+		g_assert_cmpint(pt_event_told_ns(event), ==, WALL + 30 * PT_NS_PER_S);
+		last = event->id;
+	}
 }
 
 static PtEvent *make(const char *topic, int n) {
@@ -140,6 +160,7 @@ int main(int argc, char **argv) {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/event/ids", test_ids);
 	g_test_add_func("/event/fields", test_event);
+	g_test_add_func("/event/late", test_late_ids);
 	g_test_add_func("/bus/kinds", test_bus_kinds);
 	g_test_add_func("/bus/threads", test_bus_threads);
 	g_test_add_func("/json/string", test_json);

@@ -32,6 +32,27 @@ uint64_t pt_event_next_id(int64_t wall_ns) {
 	return tick >> COUNT_BITS << (HUB_BITS + COUNT_BITS) | hub << COUNT_BITS | (tick & ((1 << COUNT_BITS) - 1));
 }
 
+static uint32_t digest(uint32_t sum, const char *text) {
+	for (; *text; text++)
+		sum = (sum ^ (uint8_t)*text) * 16777619u; /* FNV-1a */
+	return (sum ^ '/') * 16777619u;
+}
+
+static uint64_t late_id(const PtEvent *e) {
+	int64_t ms = CLAMP(e->wall_ns / PT_NS_PER_MS - EPOCH_MS, 0, MS_MAX);
+	uint32_t sum = digest(digest(digest(2166136261u, e->source), e->topic), e->state);
+	uint64_t rest = (sum ^ sum >> (HUB_BITS + COUNT_BITS)) & ((1 << (HUB_BITS + COUNT_BITS)) - 1);
+	g_mutex_lock(&id_lock);
+	if (rest >> COUNT_BITS == own_hub)
+		rest ^= 1 << COUNT_BITS;
+	g_mutex_unlock(&id_lock);
+	return (uint64_t)ms << (HUB_BITS + COUNT_BITS) | rest;
+}
+
+int64_t pt_event_told_ns(const PtEvent *e) {
+	return e->mono_ns && e->noticed_ns ? e->wall_ns + e->noticed_ns - e->mono_ns : e->wall_ns;
+}
+
 int64_t pt_event_time_of_id(uint64_t id) {
 	return id ? ((int64_t)(id >> (HUB_BITS + COUNT_BITS)) + EPOCH_MS) * PT_NS_PER_MS : 0;
 }
@@ -71,11 +92,11 @@ PtEvent *pt_event_new(const PtEvent *what) {
 		total += (n[i] = fitting(in[i], in[i] == what->detail ? PT_EVENT_DETAIL_MAX : PT_EVENT_TEXT_MAX)) + 1;
 	PtEvent *event = g_malloc(sizeof *event + total);
 	memset(event, 0, sizeof *event);
-	event->id = what->id ? what->id : pt_event_next_id(what->wall_ns);
 	event->wall_ns = what->wall_ns;
 	event->mono_ns = what->mono_ns;
 	event->noticed_ns = what->noticed_ns ? what->noticed_ns : what->mono_ns;
-	event->late = what->late;
+	event->late = what->late || what->past;
+	event->past = what->past;
 	event->initial = what->initial;
 	g_atomic_ref_count_init(&event->refs);
 	const char **out[] = {&event->source, &event->topic, &event->state, &event->actor, &event->detail};
@@ -88,6 +109,7 @@ PtEvent *pt_event_new(const PtEvent *what) {
 		*out[i] = p;
 		p += n[i] + 1;
 	}
+	event->id = what->id ? what->id : event->late ? late_id(event) : pt_event_next_id(event->wall_ns);
 	return event;
 }
 
@@ -136,8 +158,10 @@ void pt_event_to_json(const PtEvent *event, GString *out) {
 		g_string_append(out, ",\"detail\":");
 		pt_json_string(out, event->detail);
 	}
-	if (event->late)
-		g_string_append(out, ",\"late\":true");
+	if (event->late) {
+		g_autofree char *told = pt_time_format(pt_event_told_ns(event));
+		g_string_append_printf(out, ",\"late\":true,\"told\":\"%s\"", told);
+	}
 	if (event->initial)
 		g_string_append(out, ",\"initial\":true");
 	g_string_append_c(out, '}');

@@ -9,7 +9,8 @@
  * Why so: it is unique across hubs without asking anybody, sorts by time when the events of several hubs are merged,
  * fits SQLite's signed integer primary key, and its fixed 16 hex digits go through JSON unharmed (JavaScript would round
  * a number of this size). It never runs backwards: when the clock steps back or more than 64 events fall into one
- * millisecond, it counts on from the last one. */
+ * millisecond, it counts on from the last one. Late events alone stand at the time they happened: what else the id holds is
+ * then a digest of what they say, and never this hub's number, so that they meet no id given out before. */
 typedef struct PtEvent PtEvent;
 struct PtEvent {
 	uint64_t id;
@@ -21,7 +22,8 @@ struct PtEvent {
 	const char *state;  /* "active" "inactive" "on" "off" "unknown" "fault" "lost" "live" …; never NULL */
 	const char *actor;  /* "user/anna", "rule/night door", "timer", "start"; NULL when nobody did it */
 	const char *detail; /* a sentence; NULL when there is nothing more to say; at most 4096 bytes */
-	bool late;          /* reported so long after it happened that rules no longer act on it */
+	bool late;          /* reported so long after it happened that only rules which ask for that act on it */
+	bool past;          /* late, and fetched from a log: no news of how it is now */
 	bool initial;       /* the state found at the start or on a device's return: state, not an alarm */
 	/* private */
 	gatomicrefcount refs;
@@ -48,7 +50,8 @@ struct PtEvent {
 #define PT_EVENT_DETAIL_MAX 4096
 #define PT_EVENT_TEXT_MAX 160 /* bytes of source, topic, state and actor each; longer ones are cut */
 
-/* Copies the strings of what; an id of 0 is replaced by a new one, topic and state must be set. */
+/* Copies the strings of what; an id of 0 is replaced by a new one (of a late event: by that of its time), topic and state
+ * must be set. */
 PtEvent *pt_event_new(const PtEvent *what);
 /* The same for something that happens now: the three times come from the clock. Any of actor and detail may be NULL. */
 PtEvent *pt_event_now(PtClock *clock, const char *source, const char *topic, const char *state, const char *actor,
@@ -64,12 +67,14 @@ const char *pt_event_name(const PtEvent *event, const char *kind);
  * out before, so that a clock that stepped back before a restart cannot give one out twice. From any thread. */
 void pt_event_set_hub(uint16_t hub, uint64_t last_id);
 uint64_t pt_event_next_id(int64_t wall_ns);
+/* When this program learnt of it, wall time; wall_ns when that is not known. */
+int64_t pt_event_told_ns(const PtEvent *event);
 int64_t pt_event_time_of_id(uint64_t id); /* ns UTC, to the millisecond; 0 for 0 */
 
 #define PT_EVENT_ID_TEXT 17 /* 16 hex digits and the terminator */
 void pt_event_id_format(uint64_t id, char text[PT_EVENT_ID_TEXT]);
 gboolean pt_event_id_parse(const char *text, uint64_t *ret_id, GError **error);
 
-/* {"id":"…","time":"…Z","source":…,"topic":…,"state":…,"actor":…,"detail":…,"late":true}; what is NULL or false is left
- * out. */
+/* {"id":"…","time":"…Z","source":…,"topic":…,"state":…,"actor":…,"detail":…,"late":true,"told":"…Z"}; what is NULL or
+ * false is left out, and told goes with late. */
 void pt_event_to_json(const PtEvent *event, GString *out);

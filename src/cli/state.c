@@ -151,10 +151,11 @@ static void print_event(JsonObject *e, bool json, JsonNode *node) {
 		return;
 	}
 	bool told = !strcmp(pt_cli_member(e, "topic"), "command");
-	printf("%s  %-22s %s%-9s %s%s%s%s%s\n", pt_cli_member(e, "time"), pt_cli_member(e, "source"), told ? "told " : "",
-	       pt_cli_member(e, "state"), pt_cli_member(e, "actor")[0] ? "by " : "", pt_cli_member(e, "actor"),
-	       pt_cli_member(e, "detail")[0] ? "  " : "", pt_cli_member(e, "detail"),
-	       json_object_has_member(e, "late") ? "  (late)" : "");
+	const char *late = json_object_has_member(e, "late") ? pt_cli_member(e, "told") : NULL;
+	printf("%s  %-22s %s%-9s %s%s%s%s%s%s%s\n", pt_cli_member(e, "time"), pt_cli_member(e, "source"),
+	       told ? "told " : "", pt_cli_member(e, "state"), pt_cli_member(e, "actor")[0] ? "by " : "",
+	       pt_cli_member(e, "actor"), pt_cli_member(e, "detail")[0] ? "  " : "", pt_cli_member(e, "detail"),
+	       late ? "  (late, told at " : "", late ? late : "", late ? ")" : "");
 }
 
 /* Prints what came since the cursor; oldest first. Returns false when the daemon is gone. */

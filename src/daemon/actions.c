@@ -47,10 +47,18 @@ static void do_record(void *user, const PtAction *action, const char *actor, int
 
 /* ---- messages ---- */
 
+static char *late_text(const PtActions *a, const char *text, int64_t wall_ns) {
+	g_autoptr(GDateTime) utc = g_date_time_new_from_unix_utc(wall_ns / PT_NS_PER_S);
+	g_autoptr(GDateTime) local = utc && a->site && a->site->zone ? g_date_time_to_timezone(utc, a->site->zone) : NULL;
+	g_autofree char *when = g_date_time_format(local ? local : utc, "%Y-%m-%d %H:%M:%S %Z");
+	return g_strdup_printf("%s (late: happened at %s)", text, when);
+}
+
 static void do_notify(void *user, const PtAction *action, const char *actor, const PtEvent *event) {
 	PtActions *a = user;
+	g_autofree char *late = event && event->late ? late_text(a, action->text, event->wall_ns) : NULL;
 	PtNotifyMessage message = {
-	    .title = a->site ? a->site->name : NULL, .text = action->text, .actor = actor, .event = event};
+	    .title = a->site ? a->site->name : NULL, .text = late ? late : action->text, .actor = actor, .event = event};
 	if (!pt_notify_send(a->notify, action->target, &message))
 		publish(a, actor, PT_TOPIC_NOTIFY, "failed", actor,
 		        "nobody to tell: the site file names no target under notify, or its queue is full");

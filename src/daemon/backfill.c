@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/units.h"
 #include "daemon/backfill-plan.h"
+#include "daemon/camera-clock.h"
 #include "daemon/gap-fetch.h"
 #include "onvif/client/recordings.h"
 #include <gio/gio.h>
@@ -13,9 +14,8 @@
 #define SCAN_NS (60 * PT_NS_PER_S) /* gaps are looked for so often, and whenever one has ended */
 #define AGE_NS (INT64_C(400) * 86400 * PT_NS_PER_S)
 #define RUNS_MAX 3
-#define LEAST_NS (15 * PT_NS_PER_MS)  /* no frame fits into less */
-#define YOUNG_NS (120 * PT_NS_PER_S)  /* the camera may not have written yet what is so new */
-#define SR_TRUST_NS (3 * PT_NS_PER_S) /* how far the two ways of measuring its clock may be apart */
+#define LEAST_NS (15 * PT_NS_PER_MS) /* no frame fits into less */
+#define YOUNG_NS (120 * PT_NS_PER_S) /* the camera may not have written yet what is so new */
 
 /* A camera as the main thread saw it last. */
 typedef struct {
@@ -74,22 +74,6 @@ static void source_free(void *data) {
 	g_free(s);
 }
 
-static void read_clock(PtBackfill *b, const char *camera, const PtOnvifView *view, Source *s) {
-	s->offset_ns = view->offset_ns;
-	s->rough = true; /* GetSystemDateAndTime knows whole seconds */
-	PtStream *stream = pt_cameras_stream(b->env.cameras, camera, "main");
-	if (!stream)
-		return;
-	PtStreamStats stats;
-	pt_stream_get_stats(stream, &stats);
-	if (stats.clock_known && (!view->clock_known || ABS(stats.clock_offset_ns - view->offset_ns) < SR_TRUST_NS)) {
-		s->offset_ns = stats.clock_offset_ns;
-		s->rough = false;
-	}
-	pt_stream_stats_clear(&stats);
-	pt_stream_unref(stream);
-}
-
 static Source *source_new(PtBackfill *b, const PtSiteCamera *c) {
 	static const PtTrustKind kinds[] = {[PT_SITE_TLS_ANY] = PT_TRUST_ANY,
 	                                    [PT_SITE_TLS_VERIFY] = PT_TRUST_VERIFY,
@@ -118,7 +102,7 @@ static Source *source_new(PtBackfill *b, const PtSiteCamera *c) {
 		s->origin = g_strdup_printf("%s %s, serial %s", view.found->maker ? view.found->maker : "?",
 		                            view.found->model ? view.found->model : "?",
 		                            view.found->serial && *view.found->serial ? view.found->serial : "?");
-	read_clock(b, c->name, &view, s);
+	s->rough = !pt_camera_clock(b->env.cameras, c->name, &view, &s->offset_ns);
 	pt_onvif_camera_unref(camera);
 	return s;
 }

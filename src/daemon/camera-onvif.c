@@ -2,6 +2,7 @@
 #include "daemon/camera-onvif.h"
 #include "onvif/client/address.h"
 #include "onvif/client/camera.h"
+#include "plugs/input.h"
 #include "web/host.h"
 #include <string.h>
 
@@ -118,13 +119,16 @@ static void said(void *user, const PtOnvifSaid *s) {
 		return;
 	}
 	g_autofree char *detail = g_strdup_printf("%s %s", s->topic, s->text);
-	PtEvent what = {.wall_ns = pt_wall_ns(c->env.clock),
-	                .mono_ns = pt_mono_ns(c->env.clock),
+	int64_t now = pt_mono_ns(c->env.clock), mono = pt_onvif_camera_when(c->camera, s);
+	PtEvent what = {.wall_ns = pt_wall_ns(c->env.clock) - (now - mono),
+	                .mono_ns = mono,
+	                .noticed_ns = now,
 	                .source = c->source,
 	                .topic = pt_says_word(s->kind),
 	                .state = s->active ? "active" : "inactive",
 	                .detail = detail,
-	                .initial = s->how == PT_SAID_INITIALIZED};
+	                .initial = s->how == PT_SAID_INITIALIZED,
+	                .late = now - mono > PT_INPUT_LATE_NS};
 	g_autoptr(PtEvent) event = pt_event_new(&what);
 	pt_bus_publish(c->env.bus, event);
 }

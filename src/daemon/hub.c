@@ -8,6 +8,7 @@
 #include "daemon/backfill.h"
 #include "daemon/cameras.h"
 #include "daemon/card-health.h"
+#include "daemon/catch-up.h"
 #include "daemon/controls.h"
 #include "daemon/onvif-announce.h"
 #include "daemon/onvif.h"
@@ -56,6 +57,8 @@ typedef struct {
 	PtHttp *http; /* to cameras */
 	PtCameras *cameras;
 	PtBackfill *backfill;
+	PtCatchUp *catch_up;
+	int64_t last_ns; /* wall time: the newest that log and archive knew of at the start; 0: none */
 	PtAddCamera *add;
 	PtServe *serve;
 	PtOnvif *onvif; /* NULL: the site file asks for none */
@@ -216,7 +219,8 @@ static int64_t last_known(Hub *h) {
 }
 
 static void begin_clock(Hub *h) {
-	if (!pt_clock_system_begin(PT_BUILT_S * PT_NS_PER_S - BUILT_SPARE_NS, last_known(h)))
+	h->last_ns = last_known(h);
+	if (!pt_clock_system_begin(PT_BUILT_S * PT_NS_PER_S - BUILT_SPARE_NS, h->last_ns))
 		return;
 	h->unset_from = pt_wall_ns(h->clock);
 	h->unset_base = h->unset_from - pt_mono_ns(h->clock);
@@ -329,6 +333,7 @@ static void host_describe(void *user, JsonBuilder *b) {
 static void apply_site(Hub *h) {
 	pt_cameras_apply(h->cameras, h->site);
 	pt_backfill_apply(h->backfill, h->site);
+	pt_catch_up_apply(h->catch_up, h->site);
 	pt_card_health_set_zone(h->health, h->site->zone);
 	pt_plugs_apply(h->plugs, h->site);
 	pt_actions_apply(h->actions, h->site);
@@ -525,6 +530,8 @@ static bool start(Hub *h, GError **error) {
 	h->cameras =
 	    pt_cameras_new(&(PtCamerasEnv){h->archive, h->bus, h->workers, h->n_workers, h->http, h->clock, h->keeper});
 	h->backfill = pt_backfill_new(&(PtBackfillEnv){h->archive, h->bus, h->clock, h->cameras});
+	h->catch_up =
+	    pt_catch_up_new(&(PtCatchUpEnv){h->bus, h->clock, h->cameras, h->log, h->site->archive_state, h->last_ns});
 	h->add = pt_add_camera_new(&(PtAddCameraEnv){h->http, h->clock, h->bus, h->workers[0], h, host_site, reload});
 	h->serve = pt_serve_new(h->serving, h->cameras, h->archive);
 	if (!open_web(h, error))
@@ -567,6 +574,7 @@ static void stop(Hub *h) {
 	pt_plugs_free(h->plugs);
 	pt_onvif_cameras_finish_orders(NULL);
 	pt_backfill_free(h->backfill);
+	pt_catch_up_free(h->catch_up);
 	pt_cameras_free(h->cameras, "pigtail was stopped");
 	pt_onvif_cameras_leave(NULL);
 	pt_http_free(h->http);

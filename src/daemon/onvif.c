@@ -342,7 +342,7 @@ static void on_input(PtEvent *event, void *data) {
 	PtOnvif *o = data;
 	const char *name = pt_event_name(event, "input");
 	PtInput *input = name ? pt_plugs_input(o->env.plugs, name) : NULL;
-	if (input)
+	if (input && !event->past)
 		set_input(o, pt_input_settings(input), event->state, event->wall_ns);
 }
 
@@ -350,7 +350,7 @@ static void on_relay(PtEvent *event, void *data) {
 	PtOnvif *o = data;
 	const char *name = pt_event_name(event, "relay");
 	PtRelay *relay = name ? pt_plugs_relay(o->env.plugs, name) : NULL;
-	if (relay)
+	if (relay && !event->past)
 		set_relay(o, pt_relay_settings(relay), event->state, event->wall_ns);
 }
 
@@ -377,7 +377,7 @@ static void on_motion(PtEvent *event, void *data) {
 	PtOnvif *o = data;
 	const char *name = pt_event_name(event, "camera");
 	const PtSiteCamera *camera = name ? pt_site_camera(o->site, name) : NULL;
-	if (camera && camera->motion)
+	if (camera && camera->motion && !event->past)
 		pt_onvif_server_set_property(o->server, PT_ONVIF_MOTION_ALARM, name, name, !strcmp(event->state, "active"),
 		                             event->wall_ns);
 }

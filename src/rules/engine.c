@@ -124,8 +124,13 @@ static bool translate(const PtEvent *event, PtRulesEvent *ret) {
 		const char *state = event->state;
 		if (table[i].subject == PT_SUBJECT_SIGHT)
 			state = !strcmp(state, "active") ? "motion" : !strcmp(state, "inactive") ? "still" : state;
-		*ret = (PtRulesEvent){
-		    .kind = table[i].subject, .name = name, .state = state, .initial = event->initial, .late = event->late};
+		*ret = (PtRulesEvent){.kind = table[i].subject,
+		                      .name = name,
+		                      .state = state,
+		                      .initial = event->initial,
+		                      .late = event->late,
+		                      .past = event->past,
+		                      .wall_ns = event->wall_ns};
 		return true;
 	}
 	return false;
@@ -139,8 +144,11 @@ static void work(PtRulesEngine *e) {
 	PtEvent *event;
 	while ((event = g_queue_pop_head(&e->waiting))) {
 		PtRulesEvent what;
-		if (e->state && translate(event, &what))
+		if (e->state && translate(event, &what)) {
+			if (what.late) /* what has come due meanwhile is none of its doing, and is not told as late */
+				eval(e, NULL, NULL);
 			eval(e, &what, event);
+		}
 		pt_event_unref(event);
 	}
 	e->busy = false;

@@ -18,11 +18,17 @@ typedef struct {
 } Cause;
 
 typedef struct {
+	int64_t window_ns; /* its start */
+	int fired;         /* within it */
+	bool stopped;
+} Rate;
+
+typedef struct {
 	int64_t *held_due; /* one per trigger; -1: not waiting */
 	int64_t last_fired_ns;
-	int64_t window_ns; /* start of the rate's window */
-	int fired_in_window;
-	bool ever_fired, stopped;
+	int64_t last_late_ns; /* wall time of the late event it fired on last; 0: none */
+	Rate rate, late;      /* what was missed in a day must not use up what is left for now */
+	bool ever_fired;
 } RuleState;
 
 struct PtRulesState {
@@ -222,24 +228,21 @@ static void decide(const Run *run, const PtRule *rule, const PtAction *action, c
 }
 
 /* Rules that start one another without end are stopped and named: by the length of the chain, and by how often one fires. */
-static bool guard(const Run *run, const PtRule *rule, RuleState *rs, const char *cause) {
+static bool guard(const Run *run, const PtRule *rule, Rate *rate, const char *cause) {
 	g_autofree char *reason = NULL;
 	if (run->cause && run->cause->depth >= PT_RULES_DEPTH_MAX)
 		reason = g_strdup_printf("stopped: rules start one another in a circle (%s -> %s)", run->cause->chain,
 		                         rule->name);
-	if (!rs->fired_in_window || run->now->mono_ns - rs->window_ns > PT_RULES_RATE_NS) {
-		rs->window_ns = run->now->mono_ns;
-		rs->fired_in_window = 0;
-		rs->stopped = false;
-	}
-	if (++rs->fired_in_window > PT_RULES_RATE_MAX && !reason)
+	if (!rate->fired || run->now->mono_ns - rate->window_ns > PT_RULES_RATE_NS)
+		*rate = (Rate){.window_ns = run->now->mono_ns};
+	if (++rate->fired > PT_RULES_RATE_MAX && !reason)
 		reason = g_strdup_printf("stopped: rule %s fired %d times within 10s", rule->name, PT_RULES_RATE_MAX);
 	if (!reason)
 		return true;
 	explain(run, rule, false, "%s", reason);
-	if (!rs->stopped) /* said once per window, not once per turn of the circle */
+	if (!rate->stopped) /* said once per window, not once per turn of the circle */
 		decide(run, rule, NULL, cause, reason);
-	rs->stopped = true;
+	rate->stopped = true;
 	return false;
 }
 
@@ -264,7 +267,7 @@ static void fire(const Run *run, guint i, const char *cause) {
 		explain(run, rule, false, "%s, but: %s", cause, why->str);
 		return;
 	}
-	if (!guard(run, rule, rs, cause))
+	if (!guard(run, rule, &rs->rate, cause))
 		return;
 	rs->ever_fired = true;
 	rs->last_fired_ns = run->now->mono_ns;
@@ -274,6 +277,37 @@ static void fire(const Run *run, guint i, const char *cause) {
 		if (action->kind == PT_DO_RELAY)
 			note_order(run, rule, action->target);
 		decide(run, rule, action, cause, NULL);
+	}
+}
+
+/* Told long after it happened: times of day count as they were then. Nothing is switched, whatever the rule says. */
+static void fire_late(const Run *run, guint i, const PtRulesEvent *event, const char *cause) {
+	const PtRule *rule = rule_at(run->s->rules, i);
+	RuleState *rs = &run->s->of[i];
+	g_autoptr(GString) why = g_string_new(NULL);
+	PtRulesNow then = *run->now;
+	then.wall_ns = event->wall_ns;
+	if (!rule->late) {
+		explain(run, rule, false, "%s, but it was reported too late", cause);
+		return;
+	}
+	if (rs->last_late_ns && ABS(event->wall_ns - rs->last_late_ns) < rule->cooldown_ns) {
+		explain(run, rule, false, "%s, told late, but it fired for another of that time and rests", cause);
+		return;
+	}
+	if (rule->cond && !pt_rules_cond(run->s, rule->cond, &then, run->explain ? why : NULL)) {
+		explain(run, rule, false, "%s, told late, but: %s", cause, why->str);
+		return;
+	}
+	if (!guard(run, rule, &rs->late, cause))
+		return;
+	rs->last_late_ns = event->wall_ns;
+	explain(run, rule, true, "%s, told late%s%s", cause, why->len ? "; " : "", why->str);
+	g_autofree char *told = g_strconcat(cause, ", told late", NULL);
+	for (guint k = 0; k < rule->actions->len; k++) {
+		const PtAction *action = rule->actions->pdata[k];
+		if (action->kind == PT_DO_LOG || (rule->late >> action->kind & 1))
+			decide(run, rule, action, told, NULL);
 	}
 }
 
@@ -310,7 +344,7 @@ static void on_event(const Run *run, const PtRulesEvent *event, bool changed) {
 				continue;
 			if (t->held_ns) { /* a door found open at the start and left so is worth its alarm: the span is ours
 				           */
-				if (changed)
+				if (changed && !event->past)
 					wait_for(&run->s->of[i], k, t, event, run->now->mono_ns);
 				continue;
 			}
@@ -319,14 +353,15 @@ static void on_event(const Run *run, const PtRulesEvent *event, bool changed) {
 			g_autofree char *cause = cause_text(&t->subject, 0);
 			if (!changed)
 				continue;
-			if (event->initial || event->late) {
-				explain(run, rule, false, "%s, but %s", cause,
-				        event->initial ? "it was found so, and did not become so"
-				                       : "it was reported too late");
+			if (event->initial) {
+				explain(run, rule, false, "%s, but it was found so, and did not become so", cause);
 				continue;
 			}
 			fired = true;
-			fire(run, i, cause);
+			if (event->late)
+				fire_late(run, i, event, cause);
+			else
+				fire(run, i, cause);
 		}
 	}
 }
@@ -366,11 +401,11 @@ void pt_rules_eval(PtRulesState *s, const PtRulesEvent *event, const PtRulesNow 
 	on_time(&run); /* what came due before this event comes before it */
 	if (!event)
 		return;
-	bool changed = learn(s, event, now->mono_ns);
+	bool changed = event->past || learn(s, event, now->mono_ns);
 	g_autofree char *chain = NULL;
 	Cause cause;
 	const Cause *known = event->kind == PT_SUBJECT_RELAY ? g_hash_table_lookup(s->causes, event->name) : NULL;
-	if (known && now->mono_ns - known->at_ns <= PT_RULES_CHAIN_NS) {
+	if (known && !event->late && now->mono_ns - known->at_ns <= PT_RULES_CHAIN_NS) {
 		cause = *known; /* a copy: firing replaces the entry */
 		cause.chain = chain = g_strdup(known->chain);
 		run.cause = &cause;

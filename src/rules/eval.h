@@ -14,12 +14,14 @@ typedef struct {
 } PtRulesNow;
 
 /* Something that happened. initial: the state was found, not reached; late: reported long after. Both are remembered as
- * state, neither starts a rule. */
+ * state, and neither starts a rule, but for the messages, footage and lines of the log of one that asks for late events.
+ * past: late, and no news of how it is now: not remembered either. */
 typedef struct {
 	PtSubjectKind kind;
 	const char *name; /* NULL for start */
 	const char *state;
-	bool initial, late;
+	bool initial, late, past;
+	int64_t wall_ns; /* of a late one: when it happened */
 } PtRulesEvent;
 
 typedef struct {

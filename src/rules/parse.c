@@ -468,8 +468,28 @@ void pt_rules_free(PtRules *rules) {
 	g_free(rules);
 }
 
+/* ignore, notify, record, or a list of the latter two. What switches is not among the words. */
+static void parse_late(const Parser *p, const PtNode *node, PtRule *rule) {
+	static const char *const words[] = {"ignore", "notify", "record", NULL};
+	static const unsigned bits[] = {0, 1 << PT_DO_NOTIFY, 1 << PT_DO_RECORD};
+	bool list = node && node->kind == PT_NODE_LIST;
+	for (unsigned i = 0; i < (list ? pt_node_count(node) : node ? 1 : 0); i++) {
+		int word;
+		if (!pt_node_read_choice(list ? pt_node_at(node, i) : node, words, &word, p->problems))
+			return;
+		rule->late |= bits[word];
+	}
+	for (int i = 1; words[i]; i++) {
+		bool has = !(rule->late & bits[i]);
+		for (guint k = 0; k < rule->actions->len; k++)
+			has |= 1u << ((const PtAction *)rule->actions->pdata[k])->kind == bits[i];
+		if (!has)
+			pt_problem(p->problems, node, "%s: what the rule does holds no %s", words[i], words[i]);
+	}
+}
+
 static PtRule *parse_rule(const Parser *p, const PtNode *node) {
-	static const char *const known[] = {"when", "if", "do", "cooldown", NULL};
+	static const char *const known[] = {"when", "if", "do", "cooldown", "late", NULL};
 	PtRule *rule = g_new0(PtRule, 1);
 	rule->name = g_strdup(node->key);
 	rule->line = node->line;
@@ -489,6 +509,7 @@ static PtRule *parse_rule(const Parser *p, const PtNode *node) {
 	if (cond)
 		rule->cond = parse_cond(p, cond);
 	pt_node_read_duration(pt_node_get(node, "cooldown"), 0, COOLDOWN_MAX, &rule->cooldown_ns, p->problems);
+	parse_late(p, pt_node_get(node, "late"), rule);
 	return rule;
 }
 

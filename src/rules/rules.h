@@ -63,6 +63,7 @@ typedef struct {
 	GPtrArray *when; /* of PtTrigger *; any of them */
 	PtCond *cond;    /* NULL: always */
 	int64_t cooldown_ns;
+	unsigned late;      /* bits 1 << PT_DO_NOTIFY, 1 << PT_DO_RECORD: which actions follow an event that is told late */
 	GPtrArray *actions; /* of PtAction * */
 } PtRule;
 

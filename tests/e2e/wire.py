@@ -53,11 +53,11 @@ class Wire:
 class WiredNode(Hub):
     """A node with a card at the camera's end."""
 
-    def __init__(self, wire, source="test:clock?size=640x360&fps=10&gop=2s&bitrate=400k&audio=none", more="record: { main: always }", **rest):
+    def __init__(self, wire, source="test:clock?size=640x360&fps=10&gop=2s&bitrate=400k&audio=none", more="record: { main: always }", plugs="", **rest):
         super().__init__(f"""cameras:
   cam: {{ source: "{source}", {more} }}
 serve: {{ rtsp: {CAMERA}:8554, onvif: {CAMERA}:8081, plain: lan }}
-""", start=False, prefix=wire.inside(wire.camera), **rest)
+{plugs}""", start=False, prefix=wire.inside(wire.camera), **rest)
         (self.dir / "users.yaml").write_text("boss: { role: admin }\n")
         secrets = self.dir / "secrets.yaml"
         secrets.write_text("app-passwords:\n  hub: { user: boss, password: of the card }\n")

@@ -1,7 +1,7 @@
 /* Runs each scenario of a directory through the pure evaluator in virtual time and compares what it decides.
  * A scenario: place {location, offset}, names {inputs, relays, cameras}, rules, start (RFC 3339), feedback (orders to
- * relays come back as their states; default on), steps: each {at: since start, event: "input door active [initial|late]",
- * expect: [what was decided since the step before], why: part of an explanation}. */
+ * relays come back as their states; default on), steps: each {at: since start, event: "input door active [initial|late|past
+ * [AGO]]", expect: [what was decided since the step before], why: part of an explanation}. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/clock.h"
 #include "base/units.h"
@@ -84,7 +84,12 @@ static void feed(Run *run, const char *text) {
 		if (event.kind == PT_SUBJECT_SIGHT && (!strcmp(w[2], "lost") || !strcmp(w[2], "live")))
 			event.kind = PT_SUBJECT_CAMERA;
 		event.initial = n > 3 && !strcmp(w[3], "initial");
-		event.late = n > 3 && !strcmp(w[3], "late");
+		event.past = n > 3 && !strcmp(w[3], "past");
+		event.late = event.past || (n > 3 && !strcmp(w[3], "late"));
+		int64_t ago = 0;
+		if (n > 4)
+			g_assert_true(pt_units_parse_duration(w[4], &ago, NULL));
+		event.wall_ns = run->now.wall_ns - ago;
 	}
 	eval(run, &event);
 }

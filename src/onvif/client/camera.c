@@ -7,8 +7,9 @@
 
 #define RETRY_MIN_MS 1000
 #define RETRY_MAX_MS 60000
-#define ORDERS_MS 2000 /* at the end of the program */
-#define SETTLE_MS 3000 /* a state that was not told by then will not be told */
+#define ORDERS_MS 2000                   /* at the end of the program */
+#define DELAYED_NS (3 * PT_NS_PER_S / 2) /* what is older when it comes was held up; its clock may be known to a second */
+#define SETTLE_MS 3000                   /* a state that was not told by then will not be told */
 
 struct PtOnvifCamera {
 	int refs;
@@ -26,7 +27,10 @@ struct PtOnvifCamera {
 	char *profile_main, *profile_sub; /* as the site file wants them */
 	PtOnvifChoice choice;             /* the same */
 	bool events_live;
-	int64_t restarted_ns; /* wall time; 0: not known */
+	uint64_t spells;
+	bool clock_fine;
+	int64_t fine_offset_ns; /* when clock_fine */
+	int64_t restarted_ns;   /* wall time; 0: not known */
 	PtOnvifState state;
 	char *reason;
 	GSource *retry, *settle;
@@ -186,8 +190,38 @@ static PtOnvifPlug *plug_said(PtOnvifCamera *c, const PtOnvifSaid *said) {
 	return p;
 }
 
-/* When it happened on our clock. The camera's own time is worth nothing better than its clock, which is known to the
- * second, so what has just arrived has just happened, unless it is an old state. */
+bool pt_onvif_camera_read_plug(PtOnvifCamera *c, const PtOnvifSaid *said, PtOnvifPlugKind *ret_kind, const char **ret_token,
+                               PtOnvifContact *ret_level) {
+	bool is_plug = said->kind == PT_SAYS_INPUT || said->kind == PT_SAYS_RELAY;
+	const PtOnvifPlug *p = is_plug && said->active >= 0 && c->found ? plug_said(c, said) : NULL;
+	if (!p)
+		return false;
+	*ret_kind = p->kind;
+	*ret_token = p->token;
+	*ret_level = closed_of(p, said->active) ? PT_ONVIF_CONTACT_CLOSED : PT_ONVIF_CONTACT_OPEN;
+	return true;
+}
+
+void pt_onvif_camera_set_clock(PtOnvifCamera *c, bool known, int64_t offset_ns) {
+	c->clock_fine = known;
+	c->fine_offset_ns = offset_ns;
+}
+
+/* The camera's own time is worth nothing better than its clock, which is often known to the second alone, so what has just
+ * arrived has just happened. But on a connection that outlives a cut what happened meanwhile arrives afterwards: then it
+ * is older than that, and not older than the question it answers. A time that is, is a wrong one. */
+int64_t pt_onvif_camera_when(const PtOnvifCamera *c, const PtOnvifSaid *said) {
+	int64_t now = pt_mono_ns(c->clock);
+	PtOnvifEventsStats stats = {0};
+	if (c->events)
+		pt_onvif_ways_get_stats(c->events, &stats);
+	if (!stats.pulled_ns || !said->utc_ns || said->how == PT_SAID_INITIALIZED || !pt_onvif_device_clock_known(c->device))
+		return now;
+	int64_t offset = c->clock_fine ? c->fine_offset_ns : pt_onvif_device_offset_ns(c->device);
+	int64_t age = pt_wall_ns(c->clock) - (said->utc_ns - offset);
+	return age > DELAYED_NS && age < now - stats.pulled_ns + DELAYED_NS ? now - age : now;
+}
+
 static void events_said(void *user, const PtOnvifSaid *said) {
 	PtOnvifCamera *c = user;
 	if ((said->kind == PT_SAYS_INPUT || said->kind == PT_SAYS_RELAY) && c->found) {
@@ -196,7 +230,7 @@ static void events_said(void *user, const PtOnvifSaid *said) {
 			p->known = said->how != PT_SAID_DELETED;
 			p->assumed = false;
 			p->active = said->active;
-			tell_watches(c, p, pt_mono_ns(c->clock), said->how == PT_SAID_INITIALIZED);
+			tell_watches(c, p, pt_onvif_camera_when(c, said), said->how == PT_SAID_INITIALIZED);
 		}
 	}
 	if (said->told_ns && pt_onvif_device_clock_known(c->device))
@@ -225,6 +259,7 @@ static gboolean settle(void *data) {
 
 static void set_ready(PtOnvifCamera *c) {
 	c->failures = 0;
+	c->spells += c->state != PT_ONVIF_READY;
 	set_state(c, PT_ONVIF_READY, "");
 	if (c->settle)
 		return;
@@ -463,13 +498,15 @@ void pt_onvif_camera_view(const PtOnvifCamera *c, PtOnvifView *ret) {
 	                 .reason = c->reason,
 	                 .events = c->events_live,
 	                 .found = c->found,
-	                 .restarted_ns = c->restarted_ns};
+	                 .restarted_ns = c->restarted_ns,
+	                 .spell = c->spells << 32};
 	if (c->device) {
 		v.offset_ns = pt_onvif_device_offset_ns(c->device);
 		v.clock_known = pt_onvif_device_clock_known(c->device);
 	}
 	if (c->events) {
 		pt_onvif_ways_get_stats(c->events, &v.stats);
+		v.spell |= v.stats.subscriptions & UINT32_MAX;
 		v.way = pt_onvif_ways_now(c->events);
 	}
 	*ret = v;

@@ -53,7 +53,8 @@ typedef struct {
 	bool clock_known;
 	/* When it last started, as far as it has told, on our clock (wall time, to about a second); 0: not known. */
 	int64_t restarted_ns;
-	bool events; /* they come in */
+	bool events;    /* they come in */
+	uint64_t spell; /* of listening without a break: another number after each break */
 	PtOnvifWay way;
 	PtOnvifEventsStats stats;
 	const PtOnvifFound *found; /* NULL: never reached; valid until the next change */
@@ -84,6 +85,9 @@ typedef struct {
 /* Reaches it, and goes on for ever. http and clock outlive the camera; params are copied. host may be NULL. */
 void pt_onvif_camera_start(PtOnvifCamera *camera, PtHttp *http, PtClock *clock, const PtOnvifCameraParams *params,
                            const PtOnvifCameraHost *host);
+/* Its clock less ours, when somebody knows it better than to the second, as its streams tell it. known false: nobody does.
+ */
+void pt_onvif_camera_set_clock(PtOnvifCamera *camera, bool known, int64_t offset_ns);
 /* What it delivered, as its door got it. False: it is no delivery, or none is expected. */
 bool pt_onvif_camera_deliver(PtOnvifCamera *camera, const void *message, size_t size);
 /* A document of the metadata track of its main stream. */
@@ -108,6 +112,12 @@ void pt_onvif_camera_wait(PtOnvifCamera *camera, unsigned ms, PtOnvifFn fn, void
 
 typedef enum { PT_ONVIF_CONTACT_UNKNOWN, PT_ONVIF_CONTACT_OPEN, PT_ONVIF_CONTACT_CLOSED } PtOnvifContact;
 typedef struct PtOnvifWatch PtOnvifWatch;
+/* What an event of an input or relay says, and of which. False: of none that is known. ret_token: valid until the next
+ * change. */
+bool pt_onvif_camera_read_plug(PtOnvifCamera *camera, const PtOnvifSaid *said, PtOnvifPlugKind *ret_kind,
+                               const char **ret_token, PtOnvifContact *ret_level);
+/* When something that was said just now happened, monotonic: now, unless it was on its way for seconds. */
+int64_t pt_onvif_camera_when(const PtOnvifCamera *camera, const PtOnvifSaid *said);
 /* What the contact does, at once and whenever it changes; mono_ns: when it did, as well as is known. */
 typedef void (*PtOnvifContactFn)(void *user, PtOnvifContact level, int64_t mono_ns, bool initial);
 

@@ -276,7 +276,10 @@ PtOnvifEvents *pt_onvif_events_new(PtOnvifDevice *device, PtClock *clock, const 
 	return e;
 }
 
-void pt_onvif_events_get_stats(const PtOnvifEvents *e, PtOnvifEventsStats *ret) { *ret = e->stats; }
+void pt_onvif_events_get_stats(const PtOnvifEvents *e, PtOnvifEventsStats *ret) {
+	*ret = e->stats;
+	ret->pulled_ns = e->pulled_ns;
+}
 
 static void left(void *user, const PtSoap *answer, const GError *error) {
 	PtOnvifEvents *e = user;

@@ -17,6 +17,7 @@ typedef struct {
 
 typedef struct {
 	uint64_t pulls, messages, subscriptions, renewals, refused_renewals;
+	int64_t pulled_ns; /* monotonic: when what is answered now was asked for; 0: nothing is pulled */
 } PtOnvifEventsStats;
 
 /* device is open, has events, and outlives it. consumer: the address to which the device is to deliver (base notification;

@@ -67,6 +67,7 @@ static void add_stats(PtOnvifEventsStats *to, const PtOnvifEvents *events) {
 	to->subscriptions += s.subscriptions;
 	to->renewals += s.renewals;
 	to->refused_renewals += s.refused_renewals;
+	to->pulled_ns = s.pulled_ns;
 }
 
 static void begin(PtOnvifWays *w, PtOnvifWay way);

@@ -79,11 +79,14 @@ export function mount(root, name, values) {
 		foot(filter.values());
 	}
 
+	const again = soon(() => left || scrollY < 40 && load());
 	const end = listen((kind, event) => {
 		if (kind === "open" || kind === "skipped")
 			load();
 		if (kind !== "event" || !belongs(event))
 			return;
+		if (event.late) // its place is further down
+			return again();
 		waiting.unshift(event);
 		if (scrollY < 40)
 			return flush();
@@ -119,7 +122,7 @@ function row(e) {
 		h("span.topic", null, e.topic), h("b.source", null, e.source),
 		state(e.state, known.has(e.state) ? e.state : "idle"),
 		h("span.actor", null, format.whom(e.actor).trim()),
-		h("span.detail", null, e.detail || "", e.late ? h("em", null, " reported late") : null, e.initial ? h("em", null, " state found at start") : null),
+		h("span.detail", null, e.detail || "", e.late ? h("em", null, ` late, told at ${format.stamp(Date.parse(e.told))}`) : null, e.initial ? h("em", null, " state found at start") : null),
 		site.cameras.length ? h("a.button.quiet.show", {href: link("time", cameraOf(e), {at: new Date(ms).toISOString(), span: 300}), "aria-label": `show ${e.source} ${e.state} on the timeline`}, icon("time"), h("span", null, "show")) : null);
 }
 

@@ -107,6 +107,8 @@ export class TimelineData {
 	#heard(kind, event) {
 		if (kind === "open" || kind === "skipped")
 			return this.refresh();
+		if (kind === "event" && event.late) // it belongs among the others
+			return this.refresh();
 		if (kind === "event" && this.have && event.topic === "motion") {
 			this.#moved(stamped(event));
 			return this.changed();

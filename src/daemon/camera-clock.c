@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/camera-clock.h"
+
+#define SR_TRUST_NS (3 * PT_NS_PER_S) /* how far the two ways of measuring its clock may be apart */
+
+bool pt_camera_clock(PtCameras *cameras, const char *camera, const PtOnvifView *view, int64_t *ret_offset_ns) {
+	*ret_offset_ns = view->offset_ns;
+	PtStream *stream = pt_cameras_stream(cameras, camera, "main");
+	if (!stream)
+		return false;
+	PtStreamStats stats;
+	pt_stream_get_stats(stream, &stats);
+	bool fine =
+	    stats.clock_known && (!view->clock_known || ABS(stats.clock_offset_ns - view->offset_ns) < SR_TRUST_NS);
+	if (fine)
+		*ret_offset_ns = stats.clock_offset_ns;
+	pt_stream_stats_clear(&stats);
+	pt_stream_unref(stream);
+	return fine;
+}
