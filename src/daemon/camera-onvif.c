@@ -119,7 +119,7 @@ static void said(void *user, const PtOnvifSaid *s) {
 		return;
 	}
 	g_autofree char *detail = g_strdup_printf("%s %s", s->topic, s->text);
-	int64_t now = pt_mono_ns(c->env.clock), mono = pt_onvif_camera_when(c->camera, s);
+	int64_t now = pt_mono_ns(c->env.clock), mono = pt_onvif_camera_said_ns(c->camera);
 	PtEvent what = {.wall_ns = pt_wall_ns(c->env.clock) - (now - mono),
 	                .mono_ns = mono,
 	                .noticed_ns = now,

@@ -31,7 +31,8 @@ rules:
 RECEIVER = """import http.server, sys
 class Taker(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
-        print(self.rfile.read(int(self.headers["Content-Length"])).decode(), flush=True)
+        sys.stdout.write(self.rfile.read(int(self.headers["Content-Length"])).decode() + "\\n")
+        sys.stdout.flush()
         self.send_response(200)
         self.end_headers()
     def log_message(self, *a):

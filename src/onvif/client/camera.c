@@ -30,6 +30,8 @@ struct PtOnvifCamera {
 	uint64_t spells;
 	bool clock_fine;
 	int64_t fine_offset_ns; /* when clock_fine */
+	int64_t said_ns;        /* monotonic: when what is being said happened */
+	int64_t held_up_ns;     /* the same of what was said last, when that was held up; else 0 */
 	int64_t restarted_ns;   /* wall time; 0: not known */
 	PtOnvifState state;
 	char *reason;
@@ -207,10 +209,11 @@ void pt_onvif_camera_set_clock(PtOnvifCamera *c, bool known, int64_t offset_ns) 
 	c->fine_offset_ns = offset_ns;
 }
 
-/* The camera's own time is worth nothing better than its clock, which is often known to the second alone, so what has just
- * arrived has just happened. But on a connection that outlives a cut what happened meanwhile arrives afterwards: then it
- * is older than that, and not older than the question it answers. A time that is, is a wrong one. */
-int64_t pt_onvif_camera_when(const PtOnvifCamera *c, const PtOnvifSaid *said) {
+/* When it happened. The camera's own time is worth nothing better than its clock, which is often known to the second alone,
+ * so what has just arrived has just happened. But on a connection that outlives a cut what happened meanwhile arrives
+ * afterwards: then it is older than that, and not older than the question it answers, or than what was held up before it.
+ * A time that is, is a wrong one. */
+static int64_t when(const PtOnvifCamera *c, const PtOnvifSaid *said) {
 	int64_t now = pt_mono_ns(c->clock);
 	PtOnvifEventsStats stats = {0};
 	if (c->events)
@@ -219,18 +222,24 @@ int64_t pt_onvif_camera_when(const PtOnvifCamera *c, const PtOnvifSaid *said) {
 		return now;
 	int64_t offset = c->clock_fine ? c->fine_offset_ns : pt_onvif_device_offset_ns(c->device);
 	int64_t age = pt_wall_ns(c->clock) - (said->utc_ns - offset);
-	return age > DELAYED_NS && age < now - stats.pulled_ns + DELAYED_NS ? now - age : now;
+	int64_t first = c->held_up_ns ? MIN(c->held_up_ns, stats.pulled_ns) : stats.pulled_ns;
+	return age > DELAYED_NS && now - age > first - DELAYED_NS ? now - age : now;
 }
+
+int64_t pt_onvif_camera_said_ns(const PtOnvifCamera *c) { return c->said_ns; }
 
 static void events_said(void *user, const PtOnvifSaid *said) {
 	PtOnvifCamera *c = user;
+	int64_t now = pt_mono_ns(c->clock);
+	c->said_ns = when(c, said);
+	c->held_up_ns = c->said_ns < now ? c->said_ns : 0;
 	if ((said->kind == PT_SAYS_INPUT || said->kind == PT_SAYS_RELAY) && c->found) {
 		PtOnvifPlug *p = plug_said(c, said);
 		if (p && said->active >= 0) {
 			p->known = said->how != PT_SAID_DELETED;
 			p->assumed = false;
 			p->active = said->active;
-			tell_watches(c, p, pt_onvif_camera_when(c, said), said->how == PT_SAID_INITIALIZED);
+			tell_watches(c, p, c->said_ns, said->how == PT_SAID_INITIALIZED);
 		}
 	}
 	if (said->told_ns && pt_onvif_device_clock_known(c->device))

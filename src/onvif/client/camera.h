@@ -116,8 +116,8 @@ typedef struct PtOnvifWatch PtOnvifWatch;
  * change. */
 bool pt_onvif_camera_read_plug(PtOnvifCamera *camera, const PtOnvifSaid *said, PtOnvifPlugKind *ret_kind,
                                const char **ret_token, PtOnvifContact *ret_level);
-/* When something that was said just now happened, monotonic: now, unless it was on its way for seconds. */
-int64_t pt_onvif_camera_when(const PtOnvifCamera *camera, const PtOnvifSaid *said);
+/* When what the host is being told by said() happened, monotonic: now, unless it was on its way for seconds. */
+int64_t pt_onvif_camera_said_ns(const PtOnvifCamera *camera);
 /* What the contact does, at once and whenever it changes; mono_ns: when it did, as well as is known. */
 typedef void (*PtOnvifContactFn)(void *user, PtOnvifContact level, int64_t mono_ns, bool initial);
 
