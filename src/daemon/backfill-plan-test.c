@@ -134,9 +134,24 @@ static void test_pauses(void) {
 	g_assert_cmpint(sum / S, <, 30 * 3600);
 }
 
+static void test_restart(void) {
+	PtGapRow gap = {.start_ns = 100 * S, .end_ns = 110 * S, .cause = PT_GAP_NETWORK};
+	g_assert_true(pt_backfill_is_restart(&gap, 105 * S));
+	g_assert_true(pt_backfill_is_restart(&gap, 99 * S + S / 2)); /* its time is known to a second */
+	g_assert_false(pt_backfill_is_restart(&gap, 0));
+	g_assert_false(pt_backfill_is_restart(&gap, 98 * S));
+	g_assert_false(pt_backfill_is_restart(&gap, 111 * S));
+	gap.cause = PT_GAP_HUB; /* that is why, whatever the camera did meanwhile */
+	g_assert_false(pt_backfill_is_restart(&gap, 105 * S));
+	gap.cause = PT_GAP_NETWORK;
+	gap.end_ns = 0;
+	g_assert_false(pt_backfill_is_restart(&gap, 105 * S));
+}
+
 int main(int argc, char **argv) {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/backfill-plan/order", test_order);
 	g_test_add_func("/backfill-plan/pauses", test_pauses);
+	g_test_add_func("/backfill-plan/restart", test_restart);
 	return g_test_run();
 }

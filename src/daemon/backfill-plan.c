@@ -5,6 +5,11 @@
 
 bool pt_backfill_fillable(PtGapCause cause) { return cause != PT_GAP_POLICY && cause != PT_GAP_CLOCK; }
 
+bool pt_backfill_is_restart(const PtGapRow *gap, int64_t restarted_ns) {
+	bool open_to_it = gap->cause == PT_GAP_NETWORK || gap->cause == PT_GAP_UNKNOWN;
+	return open_to_it && gap->end_ns && restarted_ns >= gap->start_ns - PT_NS_PER_S && restarted_ns <= gap->end_ns;
+}
+
 int64_t pt_backfill_pause_ns(unsigned tries) {
 	int64_t pause = 5 * PT_NS_PER_S;
 	for (unsigned i = 1; i < tries && pause < 1800 * PT_NS_PER_S; i++)

@@ -31,6 +31,8 @@ int pt_backfill_next(const PtBackfillView *view);
 const char *pt_backfill_waits(const PtBackfillView *view, const PtJobRow *job);
 
 bool pt_backfill_fillable(PtGapCause cause);
+/* The camera started anew within the gap, and that is why: restarted_ns is known to about a second; 0: not known. */
+bool pt_backfill_is_restart(const PtGapRow *gap, int64_t restarted_ns);
 /* How long to wait after so many tries. */
 int64_t pt_backfill_pause_ns(unsigned tries);
 #define PT_BACKFILL_TRIES 60 /* with these pauses: about a day */

@@ -26,6 +26,7 @@ typedef struct {
 	bool main, sub, audio; /* recorded */
 	int64_t offset_ns;
 	bool rough;
+	int64_t restarted_ns; /* wall time; 0: not known */
 } Source;
 
 /* A job that is being done. It is with the main thread while the camera is asked, else with the books. */
@@ -102,6 +103,7 @@ static Source *source_new(PtBackfill *b, const PtSiteCamera *c) {
 		s->origin = g_strdup_printf("%s %s, serial %s", view.found->maker ? view.found->maker : "?",
 		                            view.found->model ? view.found->model : "?",
 		                            view.found->serial && *view.found->serial ? view.found->serial : "?");
+	s->restarted_ns = view.restarted_ns;
 	s->rough = !pt_camera_clock(b->env.cameras, c->name, &view, &s->offset_ns);
 	pt_onvif_camera_unref(camera);
 	return s;
@@ -191,8 +193,20 @@ static bool is_recorded(const Source *s, const char *stream) {
 	       (s->audio && !strcmp(stream, "audio"));
 }
 
-/* What may be filled and has no job yet. */
-static void scan_series(PtBackfill *b, const PtSeriesRow *series) {
+/* The rows of which gap is made are told why they are there, where the camera says that it started anew. */
+static void note_restart(PtBackfill *b, GArray *rows, PtGapRow *gap, int64_t restarted_ns) {
+	for (guint i = 0; i < rows->len; i++) {
+		PtGapRow *row = &g_array_index(rows, PtGapRow, i);
+		if (row->start_ns < gap->start_ns || row->end_ns > gap->end_ns || !pt_backfill_is_restart(row, restarted_ns))
+			continue;
+		row->cause = gap->cause = PT_GAP_CAMERA;
+		g_strlcpy(row->reason, "the camera started anew", sizeof row->reason);
+		pt_store_put_gap(store_of(b), row, NULL);
+	}
+}
+
+/* What may be filled and has no job yet. Only of that the cause may still change: a job's gaps are others' to write. */
+static void scan_series(PtBackfill *b, const PtSeriesRow *series, int64_t restarted_ns) {
 	int64_t now = now_of(b);
 	g_autoptr(GArray) gaps = pt_store_gaps(store_of(b), series->id, now - AGE_NS, now, NULL);
 	g_autoptr(GArray) jobs = pt_store_jobs(store_of(b), series->id, now - AGE_NS, now, false, NULL);
@@ -204,6 +218,7 @@ static void scan_series(PtBackfill *b, const PtSeriesRow *series) {
 		/* what is before the first footage was kept once and is no more */
 		if (!can_be_filled(&gap) || has_job || gap.end_ns < series->first_ns)
 			continue;
+		note_restart(b, gaps, &gap, restarted_ns);
 		PtJobRow job = job_of(b, series, &gap, false);
 		note_job(b, &job);
 	}
@@ -222,10 +237,11 @@ static void scan(PtBackfill *b) {
 		const PtSeriesRow *series = &g_array_index(all, PtSeriesRow, i);
 		g_mutex_lock(&b->lock);
 		const Source *s = find_source(b, series->camera);
+		int64_t restarted_ns = s ? s->restarted_ns : 0;
 		bool wanted = s && s->plan.ready && s->plan.wanted && is_recorded(s, series->stream);
 		g_mutex_unlock(&b->lock);
 		if (wanted)
-			scan_series(b, series);
+			scan_series(b, series, restarted_ns);
 	}
 }
 

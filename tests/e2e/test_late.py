@@ -135,3 +135,22 @@ def test_a_connection_that_outlives_the_cut(site):
     time.sleep(2)
     assert len(edges(hub, since)) == 2 and not orders(hub), edges(hub, since)
     assert told.read_text().count("late: happened at") == 1
+
+
+def test_a_camera_that_began_anew(site):
+    """It starts again while the cable is cut, and the door opens before anybody listens. What it does from then on is heard as ever."""
+    wire, node, hub, told = site
+    since = time.time()
+    node.stop()
+    wire.cut()
+    node.start()
+    times = opened(node)
+    wire.mend()
+    assert_late(hub, since, times)
+    wait_for("the message", lambda: told.read_text().count("late: happened at") == 1)
+    assert state(hub) == "inactive" and not orders(hub)
+    opened(node)
+    wait_for("a live edge", lambda: len(edges(hub, since)) == 4)
+    assert [late for *_, late in edges(hub, since)] == [True, True, False, False] and len(orders(hub)) == 2
+    gap = wait_for("the gap has its cause", lambda: next((g for g in hub.get("/api/backfill?camera=gate")["gaps"] if g["cause"] == "camera"), None), 20)
+    assert "started anew" in gap["reason"], gap
