@@ -341,11 +341,25 @@ static void ask(PtCatchUp *u, Camera *c, PtOnvifCamera *camera, const PtOnvifVie
 
 /* ---- the look ---- */
 
+/* Whether what happens now is heard. Events out of the metadata track come and go with the stream. */
+static bool is_heard(const PtCatchUp *u, const Camera *c, const PtOnvifView *view) {
+	if (view->state != PT_ONVIF_READY || !view->events || view->way != PT_ONVIF_WAY_METADATA)
+		return view->state == PT_ONVIF_READY && view->events;
+	PtStream *stream = pt_cameras_stream(u->env.cameras, c->name, "main");
+	PtStreamStats stats = {0};
+	if (stream)
+		pt_stream_get_stats(stream, &stats);
+	bool live = stats.state == PT_STREAM_LIVE;
+	pt_stream_stats_clear(&stats);
+	pt_stream_unref(stream);
+	return live;
+}
+
 static void look_at(PtCatchUp *u, Camera *c) {
 	PtOnvifCamera *camera = pt_onvif_camera_get(c->name);
 	PtOnvifView view;
 	pt_onvif_camera_view(camera, &view);
-	bool listening = view.state == PT_ONVIF_READY && view.events;
+	bool listening = is_heard(u, c, &view);
 	int64_t offset, wall = pt_wall_ns(u->env.clock);
 	pt_onvif_camera_set_clock(camera, pt_camera_clock(u->env.cameras, c->name, &view, &offset), offset);
 	if (c->listening && (!listening || view.spell != c->spell))

@@ -7,9 +7,9 @@
 
 #define RETRY_MIN_MS 1000
 #define RETRY_MAX_MS 60000
-#define ORDERS_MS 2000                   /* at the end of the program */
-#define DELAYED_NS (3 * PT_NS_PER_S / 2) /* what is older when it comes was held up; its clock may be known to a second */
-#define SETTLE_MS 3000                   /* a state that was not told by then will not be told */
+#define ORDERS_MS 2000               /* at the end of the program */
+#define DELAYED_NS (2 * PT_NS_PER_S) /* what is older when it comes was held up; some tell whole seconds */
+#define SETTLE_MS 3000               /* a state that was not told by then will not be told */
 
 struct PtOnvifCamera {
 	int refs;
@@ -209,19 +209,18 @@ void pt_onvif_camera_set_clock(PtOnvifCamera *c, bool known, int64_t offset_ns) 
 	c->fine_offset_ns = offset_ns;
 }
 
-/* When it happened. The camera's own time is worth nothing better than its clock, which is often known to the second alone,
- * so what has just arrived has just happened. But on a connection that outlives a cut what happened meanwhile arrives
- * afterwards: then it is older than that, and not older than the question it answers, or than what was held up before it.
- * A time that is, is a wrong one. */
+/* When it happened. The camera's own time is worth nothing better than its clock, so what has just arrived has just
+ * happened. But on a connection that outlives a cut what happened meanwhile arrives afterwards. That is believed where the
+ * clock is watched by other means, and of nothing that is older than the question it answers, or than what was held up
+ * before it. */
 static int64_t when(const PtOnvifCamera *c, const PtOnvifSaid *said) {
 	int64_t now = pt_mono_ns(c->clock);
 	PtOnvifEventsStats stats = {0};
 	if (c->events)
 		pt_onvif_ways_get_stats(c->events, &stats);
-	if (!stats.pulled_ns || !said->utc_ns || said->how == PT_SAID_INITIALIZED || !pt_onvif_device_clock_known(c->device))
+	if (!stats.pulled_ns || !said->utc_ns || said->how == PT_SAID_INITIALIZED || !c->clock_fine)
 		return now;
-	int64_t offset = c->clock_fine ? c->fine_offset_ns : pt_onvif_device_offset_ns(c->device);
-	int64_t age = pt_wall_ns(c->clock) - (said->utc_ns - offset);
+	int64_t age = pt_wall_ns(c->clock) - (said->utc_ns - c->fine_offset_ns);
 	int64_t first = c->held_up_ns ? MIN(c->held_up_ns, stats.pulled_ns) : stats.pulled_ns;
 	return age > DELAYED_NS && now - age > first - DELAYED_NS ? now - age : now;
 }
