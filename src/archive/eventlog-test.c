@@ -300,12 +300,41 @@ static void test_slow_disk(void) {
 	place_clear(&p);
 }
 
+/* What happened before stands before, though it came after; told again it is there once. */
+static void test_late(void) {
+	Place p = place_new();
+	PtEventlog *log = open_log(&p);
+	append(log, "input/door", PT_TOPIC_INPUT, 1800000010, NULL);
+	append(log, "input/door", PT_TOPIC_INPUT, 1800000030, NULL);
+	PtEvent what = {.wall_ns = 1800000020 * PT_NS_PER_S,
+	                .mono_ns = 20 * PT_NS_PER_S,
+	                .noticed_ns = 35 * PT_NS_PER_S,
+	                .source = "input/door",
+	                .topic = PT_TOPIC_INPUT,
+	                .state = "inactive",
+	                .past = true};
+	for (int i = 0; i < 2; i++) {
+		g_autoptr(PtEvent) event = pt_event_new(&what);
+		g_assert_true(pt_eventlog_append(log, event, false, NULL));
+	}
+	g_assert_true(pt_eventlog_flush(log, 10 * PT_NS_PER_S));
+	g_autoptr(GPtrArray) list = pt_eventlog_query(log, &(PtEventlogQuery){.oldest_first = true}, NULL);
+	g_assert_cmpuint(list->len, ==, 3);
+	const PtEvent *event = list->pdata[1];
+	g_assert_cmpstr(event->state, ==, "inactive");
+	g_assert_true(event->late && event->past && !event->initial);
+	g_assert_cmpint(pt_event_told_ns(event), ==, 1800000035 * PT_NS_PER_S);
+	pt_eventlog_free(log);
+	place_clear(&p);
+}
+
 int main(int argc, char **argv) {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/journal/records", test_journal);
 	g_test_add_func("/journal/dir", test_journal_dir);
 	g_test_add_func("/eventlog/query", test_query);
 	g_test_add_func("/eventlog/again", test_again);
+	g_test_add_func("/eventlog/late", test_late);
 	g_test_add_func("/eventlog/kill", test_kill);
 	g_test_add_func("/eventlog/slow-disk", test_slow_disk);
 	return g_test_run();

@@ -335,6 +335,7 @@ static void ask(PtCatchUp *u, Camera *c, PtOnvifCamera *camera, const PtOnvifVie
 	           .offset_ns = offset,
 	           .fine = known};
 	c->asking = true;
+	c->again = false;
 	g_ptr_array_add(u->asked, a);
 	pt_onvif_events_between(camera, a->from_ns + offset, a->to_ns + offset, answered, a);
 }
