@@ -304,9 +304,9 @@ static void test_slow_disk(void) {
 static void test_late(void) {
 	Place p = place_new();
 	PtEventlog *log = open_log(&p);
-	append(log, "input/door", PT_TOPIC_INPUT, 1800000010, NULL);
-	append(log, "input/door", PT_TOPIC_INPUT, 1800000030, NULL);
-	PtEvent what = {.wall_ns = 1800000020 * PT_NS_PER_S,
+	append(log, "input/door", PT_TOPIC_INPUT, 1990000010, NULL);
+	append(log, "input/door", PT_TOPIC_INPUT, 1990000030, NULL);
+	PtEvent what = {.wall_ns = 1990000020 * PT_NS_PER_S,
 	                .mono_ns = 20 * PT_NS_PER_S,
 	                .noticed_ns = 35 * PT_NS_PER_S,
 	                .source = "input/door",
@@ -323,7 +323,7 @@ static void test_late(void) {
 	const PtEvent *event = list->pdata[1];
 	g_assert_cmpstr(event->state, ==, "inactive");
 	g_assert_true(event->late && event->past && !event->initial);
-	g_assert_cmpint(pt_event_told_ns(event), ==, 1800000035 * PT_NS_PER_S);
+	g_assert_cmpint(pt_event_told_ns(event), ==, 1990000035 * PT_NS_PER_S);
 	pt_eventlog_free(log);
 	place_clear(&p);
 }
@@ -334,8 +334,8 @@ int main(int argc, char **argv) {
 	g_test_add_func("/journal/dir", test_journal_dir);
 	g_test_add_func("/eventlog/query", test_query);
 	g_test_add_func("/eventlog/again", test_again);
-	g_test_add_func("/eventlog/late", test_late);
 	g_test_add_func("/eventlog/kill", test_kill);
 	g_test_add_func("/eventlog/slow-disk", test_slow_disk);
+	g_test_add_func("/eventlog/late", test_late);
 	return g_test_run();
 }

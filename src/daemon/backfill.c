@@ -11,7 +11,7 @@
 #include <string.h>
 
 #define TICK_S 1
-#define SCAN_NS (60 * PT_NS_PER_S) /* gaps are looked for so often, and whenever one has ended */
+#define SCAN_NS (60 * PT_NS_PER_S) /* gaps are looked for so often, and whenever one has ended or a camera is back */
 #define AGE_NS (INT64_C(400) * 86400 * PT_NS_PER_S)
 #define RUNS_MAX 3
 #define LEAST_NS (15 * PT_NS_PER_MS) /* no frame fits into less */
@@ -62,6 +62,7 @@ struct PtBackfill {
 	bool loaded;
 	int64_t scanned_at;
 	uint64_t ends_seen;
+	int64_t sum_seen; /* sum_of() */
 };
 
 /* ---- sources ---- */
@@ -193,20 +194,24 @@ static bool is_recorded(const Source *s, const char *stream) {
 	       (s->audio && !strcmp(stream, "audio"));
 }
 
-/* The rows of which gap is made are told why they are there, where the camera says that it started anew. */
-static void note_restart(PtBackfill *b, GArray *rows, PtGapRow *gap, int64_t restarted_ns) {
-	for (guint i = 0; i < rows->len; i++) {
-		PtGapRow *row = &g_array_index(rows, PtGapRow, i);
-		if (row->start_ns < gap->start_ns || row->end_ns > gap->end_ns || !pt_backfill_is_restart(row, restarted_ns))
+/* Gaps are told why they are there, where the camera says that it started anew. A fill may be changing the same rows. */
+static void note_restart(PtBackfill *b, const PtSeriesRow *series, int64_t restarted_ns) {
+	if (!restarted_ns || !pt_store_begin(store_of(b), false, NULL))
+		return;
+	g_autoptr(GArray) gaps = pt_store_gaps(store_of(b), series->id, restarted_ns, restarted_ns + PT_NS_PER_S, NULL);
+	for (guint i = 0; gaps && i < gaps->len; i++) {
+		PtGapRow *gap = &g_array_index(gaps, PtGapRow, i);
+		if (!pt_backfill_is_restart(gap, restarted_ns))
 			continue;
-		row->cause = gap->cause = PT_GAP_CAMERA;
-		g_strlcpy(row->reason, "the camera started anew", sizeof row->reason);
-		pt_store_put_gap(store_of(b), row, NULL);
+		gap->cause = PT_GAP_CAMERA;
+		g_strlcpy(gap->reason, "the camera started anew", sizeof gap->reason);
+		pt_store_put_gap(store_of(b), gap, NULL);
 	}
+	pt_store_commit(store_of(b), NULL);
 }
 
-/* What may be filled and has no job yet. Only of that the cause may still change: a job's gaps are others' to write. */
-static void scan_series(PtBackfill *b, const PtSeriesRow *series, int64_t restarted_ns) {
+/* What may be filled and has no job yet. */
+static void scan_series(PtBackfill *b, const PtSeriesRow *series) {
 	int64_t now = now_of(b);
 	g_autoptr(GArray) gaps = pt_store_gaps(store_of(b), series->id, now - AGE_NS, now, NULL);
 	g_autoptr(GArray) jobs = pt_store_jobs(store_of(b), series->id, now - AGE_NS, now, false, NULL);
@@ -218,19 +223,32 @@ static void scan_series(PtBackfill *b, const PtSeriesRow *series, int64_t restar
 		/* what is before the first footage was kept once and is no more */
 		if (!can_be_filled(&gap) || has_job || gap.end_ns < series->first_ns)
 			continue;
-		note_restart(b, gaps, &gap, restarted_ns);
 		PtJobRow job = job_of(b, series, &gap, false);
 		note_job(b, &job);
 	}
+}
+
+/* Another number when a camera is back, or says that it started anew. */
+static int64_t sum_of(PtBackfill *b) {
+	int64_t sum = 0;
+	g_mutex_lock(&b->lock);
+	for (guint i = 0; i < b->sources->len; i++) {
+		const Source *s = g_ptr_array_index(b->sources, i);
+		sum += s->plan.ready + s->restarted_ns / PT_NS_PER_MS;
+	}
+	g_mutex_unlock(&b->lock);
+	return sum;
 }
 
 static void scan(PtBackfill *b) {
 	PtWriterStats stats;
 	pt_writer_get_stats(pt_archive_writer(b->env.archive), &stats);
 	int64_t now = pt_mono_ns(b->env.clock);
-	if (stats.gap_ends == b->ends_seen && b->scanned_at && now - b->scanned_at < SCAN_NS)
+	int64_t sum = sum_of(b);
+	if (stats.gap_ends == b->ends_seen && sum == b->sum_seen && b->scanned_at && now - b->scanned_at < SCAN_NS)
 		return;
 	b->ends_seen = stats.gap_ends;
+	b->sum_seen = sum;
 	b->scanned_at = now;
 	g_autoptr(GArray) all = pt_store_all_series(store_of(b), false, NULL);
 	for (guint i = 0; all && i < all->len; i++) {
@@ -240,8 +258,9 @@ static void scan(PtBackfill *b) {
 		int64_t restarted_ns = s ? s->restarted_ns : 0;
 		bool wanted = s && s->plan.ready && s->plan.wanted && is_recorded(s, series->stream);
 		g_mutex_unlock(&b->lock);
+		note_restart(b, series, restarted_ns);
 		if (wanted)
-			scan_series(b, series, restarted_ns);
+			scan_series(b, series);
 	}
 }
 

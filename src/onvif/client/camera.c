@@ -242,7 +242,7 @@ static void events_said(void *user, const PtOnvifSaid *said) {
 		}
 	}
 	if (said->told_ns && pt_onvif_device_clock_known(c->device))
-		c->restarted_ns = said->told_ns - pt_onvif_device_offset_ns(c->device);
+		c->restarted_ns = said->told_ns - (c->clock_fine ? c->fine_offset_ns : pt_onvif_device_offset_ns(c->device));
 	if (c->host.said)
 		c->host.said(c->host.user, said);
 }
