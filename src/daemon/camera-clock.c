@@ -10,8 +10,7 @@ bool pt_camera_clock(PtCameras *cameras, const char *camera, const PtOnvifView *
 		return false;
 	PtStreamStats stats;
 	pt_stream_get_stats(stream, &stats);
-	bool fine =
-	    stats.clock_known && (!view->clock_known || ABS(stats.clock_offset_ns - view->offset_ns) < SR_TRUST_NS);
+	bool fine = stats.clock_known && (!view->clock_known || ABS(stats.clock_offset_ns - view->offset_ns) < SR_TRUST_NS);
 	if (fine)
 		*ret_offset_ns = stats.clock_offset_ns;
 	pt_stream_stats_clear(&stats);
