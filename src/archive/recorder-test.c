@@ -170,6 +170,32 @@ static void test_gaps(Fixture *f, gconstpointer unused) {
 	g_assert_cmpint(g_array_index(all, PtGapRow, 4).end_ns, ==, 0);
 }
 
+/* What can be fetched later is fetched whole: frames 25 and 27 to 29 are lost, and the gap goes on to the key frame 40;
+ * where only the key frame itself is left, it is the end of the gap. */
+static void test_refillable(Fixture *f, gconstpointer unused) {
+	pt_recorder_set_refillable(f->recorder, true);
+	push(f, 25);
+	f->counter++, f->dts += 90000 / FPS, f->wall += S / FPS;
+	push_one(f, 2);
+	f->counter += 3, f->dts += 3 * 90000 / FPS, f->wall += 3 * S / FPS;
+	push_one(f, 3);
+	push(f, 29); /* to 59 */
+	f->counter++, f->dts += 90000 / FPS, f->wall += S / FPS;
+	push_one(f, 1); /* no key frame: that was 60 */
+	push(f, 38);    /* to 99: the key frame 80 is among them */
+	pt_writer_flush(pt_archive_writer(f->archive));
+	g_autoptr(GArray) all = gaps(f);
+	assert_gap(all, 1, "5 packets were lost", 1500);
+	assert_gap(all, 2, "1 packets were lost", 2000);
+	close_archive(f);
+	open_archive(f);
+	g_autoptr(GArray) rows = segments(f);
+	g_assert_cmpuint(rows->len, ==, 3);
+	const PtSegmentRow *a = &g_array_index(rows, PtSegmentRow, 0);
+	g_assert_cmpint(a[1].start_ns - a[0].end_ns, ==, 1500 * PT_NS_PER_MS);
+	g_assert_cmpint(a[2].start_ns - a[1].end_ns, ==, 2 * S);
+}
+
 /* Told within a second, undone when it came late after all, and given its reason when it did not. */
 static void test_silence(Fixture *f, gconstpointer unused) {
 	push(f, 20);
@@ -537,6 +563,7 @@ int main(int argc, char **argv) {
 #define ADD(name, fn) g_test_add("/recorder/" name, Fixture, NULL, set_up, fn, tear_down)
 	ADD("plain", test_plain);
 	ADD("gaps", test_gaps);
+	ADD("refillable", test_refillable);
 	ADD("metadata-is-sparse", test_metadata_is_sparse);
 	ADD("silence", test_silence);
 	ADD("clock-steps", test_clock_steps);

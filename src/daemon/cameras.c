@@ -38,6 +38,7 @@ typedef struct {
 	Feed *main, *sub;       /* set and changed under the list's lock; sub NULL: none */
 	PtCameraOnvif *onvif;   /* NULL: it is none, and its addresses are those of the site file */
 	PtCameraMotion *motion; /* NULL: it is not looked for */
+	bool refillable;
 	PtCameras *owner;
 } Camera;
 
@@ -118,7 +119,9 @@ static void start_recorder(PtCameras *c, Feed *feed, const Camera *camera, bool 
 	                                                       .audio = main && records_sound(s) ? "audio" : NULL,
 	                                                       .metadata = main && !feed->own_metadata ? "metadata" : NULL},
 	                                   &error);
-	if (!feed->recorder)
+	if (feed->recorder)
+		pt_recorder_set_refillable(feed->recorder, camera->refillable);
+	else
 		g_warning("camera %s is not recorded: %s", camera->name, error->message);
 }
 
@@ -476,6 +479,17 @@ void pt_cameras_set_recording(PtCameras *c, const char *name, const char *stream
 		start_recorder(c, feed, camera, main);
 		pt_stream_request_key(feed->stream); /* what comes before one cannot be kept */
 	}
+}
+
+void pt_cameras_set_refillable(PtCameras *c, const char *name, bool refillable) {
+	Camera *camera = find(c, name);
+	if (!camera || camera->refillable == refillable)
+		return;
+	camera->refillable = refillable;
+	const Feed *const feeds[] = {camera->main, camera->sub};
+	for (int k = 0; k < 2; k++)
+		if (feeds[k] && feeds[k]->recorder)
+			pt_recorder_set_refillable(feeds[k]->recorder, refillable);
 }
 
 bool pt_cameras_is_to_record(PtCameras *c, const PtSiteCamera *camera, const char *stream) {
