@@ -737,6 +737,26 @@ int pt_backfill_ask(PtBackfill *b, const char *camera, int64_t from_ns, int64_t 
 	return -1;
 }
 
+bool pt_backfill_drill(PtBackfill *b, const char *camera, int64_t length_ns, GError **error) {
+	g_mutex_lock(&b->lock);
+	const Source *s = find_source(b, camera);
+	const char *why = !s                    ? "only cameras by onvif:// can be asked for what they recorded"
+	                  : !s->plan.ready      ? "the camera is not reached, or does not replay what it recorded"
+	                  : !s->plan.wanted     ? "backfill is switched off for this camera"
+	                  : !s->main && !s->sub ? "it is not recorded all the time, so that nothing would be missing"
+	                  : b->paused           ? "filling is paused"
+	                                        : NULL;
+	g_mutex_unlock(&b->lock);
+	if (why)
+		pt_error_set(error, UNSUPPORTED, "no drill of camera %s: %s", camera, why);
+	else if (!pt_cameras_cut(b->env.cameras, camera, length_ns, "a drill"))
+		pt_error_set(error, BUSY, "no drill of camera %s: another one is on, or nothing of it is being recorded now",
+		             camera);
+	else
+		return true;
+	return false;
+}
+
 void pt_backfill_pause(PtBackfill *b, bool pause) {
 	g_mutex_lock(&b->lock);
 	b->paused = pause;
