@@ -196,6 +196,29 @@ static void test_refillable(Fixture *f, gconstpointer unused) {
 	g_assert_cmpint(a[2].start_ns - a[1].end_ns, ==, 2 * S);
 }
 
+/* The end of a gap was not in the index yet when the program was killed, but the footage behind it was on the disk. */
+static void test_left_gap(Fixture *f, gconstpointer unused) {
+	push(f, 20);
+	pt_stream_set_state(f->stream, PT_STREAM_LOST, "the cable was cut", f->wall);
+	f->wall += 5 * S;
+	f->dts += 5 * 90000;
+	push(f, 20);
+	close_archive(f);
+	open_archive(f);
+	pt_writer_flush(pt_archive_writer(f->archive));
+	g_autoptr(GArray) whole = gaps(f);
+	PtGapRow left = g_array_index(whole, PtGapRow, 1);
+	int64_t end = left.end_ns;
+	left.end_ns = 0;
+	g_assert_true(pt_store_put_gap(pt_archive_store(f->archive), &left, NULL));
+	close_archive(f);
+	open_archive(f);
+	pt_writer_flush(pt_archive_writer(f->archive));
+	g_autoptr(GArray) all = gaps(f);
+	assert_gap(all, 1, "the cable was cut", 5000);
+	g_assert_cmpint(g_array_index(all, PtGapRow, 1).end_ns, ==, end);
+}
+
 /* Told within a second, undone when it came late after all, and given its reason when it did not. */
 static void test_silence(Fixture *f, gconstpointer unused) {
 	push(f, 20);
@@ -563,6 +586,7 @@ int main(int argc, char **argv) {
 #define ADD(name, fn) g_test_add("/recorder/" name, Fixture, NULL, set_up, fn, tear_down)
 	ADD("plain", test_plain);
 	ADD("gaps", test_gaps);
+	ADD("left-gap", test_left_gap);
 	ADD("refillable", test_refillable);
 	ADD("metadata-is-sparse", test_metadata_is_sparse);
 	ADD("silence", test_silence);

@@ -54,7 +54,7 @@ def test_too_narrow(tmp_path):
         hub.wait_recording("gate")
         time.sleep(6)  # by the camera's second report it is known that it keeps its time
         begin = time.time() + 0.5
-        wire.narrow("300kbit")  # of 1.3 Mbit that are sent
+        wire.narrow("200kbit")  # of 1.2 Mbit that are sent
         time.sleep(TROUBLE * 1.5)
         wire.narrow(None)
         after_all(wire, node, hub, begin, tmp_path, ("main", "sub"))
