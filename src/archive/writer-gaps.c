@@ -31,6 +31,8 @@ void pt_writer_open_gap(PtWriter *w, PtSeries *s, int64_t start_ns, PtGapCause c
 	s->gap.cause = cause;
 	g_strlcpy(s->gap.reason, reason, sizeof s->gap.reason);
 	s->gap_open = true;
+	if (!strcmp(reason, pt_gap_silent)) /* whoever asks is to know within a second */
+		w->next_sync = MIN(w->next_sync, pt_mono_ns(pt_clock_system()));
 	g_array_append_val(w->next->gaps, s->gap);
 	g_mutex_lock(&w->lock);
 	w->stats.gaps++;

@@ -55,11 +55,11 @@ def test_too_narrow(tmp_path):
         time.sleep(6)  # by the camera's second report it is known that it keeps its time
         begin = time.time() + 0.5
         wire.narrow("200kbit")  # of 1.2 Mbit that are sent
-        time.sleep(TROUBLE * 1.5)
+        time.sleep(TROUBLE * 2)
         wire.narrow(None)
         after_all(wire, node, hub, begin, tmp_path, ("main", "sub"))
         main, lesser = ([j for j in hub.jobs() if j["stream"] == s and parse_time(j["start"]) > begin] for s in ("main", "sub"))
-        assert sum(j["seconds"] for j in main) > TROUBLE / 4 and not lesser, (main, lesser)
+        assert sum(j["seconds"] for j in main) > 1 and not lesser, (main, lesser)
 
 
 def test_long_and_shaky(tmp_path):
