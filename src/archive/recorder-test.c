@@ -170,6 +170,55 @@ static void test_gaps(Fixture *f, gconstpointer unused) {
 	g_assert_cmpint(g_array_index(all, PtGapRow, 4).end_ns, ==, 0);
 }
 
+/* What can be fetched later is fetched whole: frames 25 and 27 to 29 are lost, and the gap goes on to the key frame 40;
+ * where only the key frame itself is left, it is the end of the gap. */
+static void test_refillable(Fixture *f, gconstpointer unused) {
+	pt_recorder_set_refillable(f->recorder, true);
+	push(f, 25);
+	f->counter++, f->dts += 90000 / FPS, f->wall += S / FPS;
+	push_one(f, 2);
+	f->counter += 3, f->dts += 3 * 90000 / FPS, f->wall += 3 * S / FPS;
+	push_one(f, 3);
+	push(f, 29); /* to 59 */
+	f->counter++, f->dts += 90000 / FPS, f->wall += S / FPS;
+	push_one(f, 1); /* no key frame: that was 60 */
+	push(f, 38);    /* to 99: the key frame 80 is among them */
+	pt_writer_flush(pt_archive_writer(f->archive));
+	g_autoptr(GArray) all = gaps(f);
+	assert_gap(all, 1, "5 packets were lost", 1500);
+	assert_gap(all, 2, "1 packets were lost", 2000);
+	close_archive(f);
+	open_archive(f);
+	g_autoptr(GArray) rows = segments(f);
+	g_assert_cmpuint(rows->len, ==, 3);
+	const PtSegmentRow *a = &g_array_index(rows, PtSegmentRow, 0);
+	g_assert_cmpint(a[1].start_ns - a[0].end_ns, ==, 1500 * PT_NS_PER_MS);
+	g_assert_cmpint(a[2].start_ns - a[1].end_ns, ==, 2 * S);
+}
+
+/* The end of a gap was not in the index yet when the program was killed, but the footage behind it was on the disk. */
+static void test_left_gap(Fixture *f, gconstpointer unused) {
+	push(f, 20);
+	pt_stream_set_state(f->stream, PT_STREAM_LOST, "the cable was cut", f->wall);
+	f->wall += 5 * S;
+	f->dts += 5 * 90000;
+	push(f, 20);
+	close_archive(f);
+	open_archive(f);
+	pt_writer_flush(pt_archive_writer(f->archive));
+	g_autoptr(GArray) whole = gaps(f);
+	PtGapRow left = g_array_index(whole, PtGapRow, 1);
+	int64_t end = left.end_ns;
+	left.end_ns = 0;
+	g_assert_true(pt_store_put_gap(pt_archive_store(f->archive), &left, NULL));
+	close_archive(f);
+	open_archive(f);
+	pt_writer_flush(pt_archive_writer(f->archive));
+	g_autoptr(GArray) all = gaps(f);
+	assert_gap(all, 1, "the cable was cut", 5000);
+	g_assert_cmpint(g_array_index(all, PtGapRow, 1).end_ns, ==, end);
+}
+
 /* Told within a second, undone when it came late after all, and given its reason when it did not. */
 static void test_silence(Fixture *f, gconstpointer unused) {
 	push(f, 20);
@@ -537,6 +586,8 @@ int main(int argc, char **argv) {
 #define ADD(name, fn) g_test_add("/recorder/" name, Fixture, NULL, set_up, fn, tear_down)
 	ADD("plain", test_plain);
 	ADD("gaps", test_gaps);
+	ADD("left-gap", test_left_gap);
+	ADD("refillable", test_refillable);
 	ADD("metadata-is-sparse", test_metadata_is_sparse);
 	ADD("silence", test_silence);
 	ADD("clock-steps", test_clock_steps);

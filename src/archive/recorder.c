@@ -9,6 +9,7 @@
 #define HOLD_MAX_NS                                                                                                         \
 	(INT64_C(25) * 3600 * PT_NS_PER_S)  /* an archive that ends later than this ahead was made by a broken clock */
 #define SILENT_NS (600 * PT_NS_PER_MS)      /* between ticks, which are 200 ms apart: noticed within a second */
+#define TORN_MAX_NS (10 * PT_NS_PER_S)      /* a camera with groups of minutes: what comes is better than nothing */
 #define MIN_KEY_CUT_NS (400 * PT_NS_PER_MS) /* all-intra streams: not every key frame is worth a fragment */
 
 typedef struct {
@@ -27,6 +28,8 @@ typedef struct {
 	int64_t segment_wall;      /* where the open segment began */
 	bool fresh;                /* the next fragment begins a segment */
 	bool connected;            /* last_dts is of this connection */
+	bool torn;                 /* frames were lost; what comes is left out up to a key frame */
+	uint32_t lost;             /* packets, meanwhile */
 	int64_t seen_dts, seen_at; /* the newest sample as of some tick, and that tick's monotonic time */
 	bool silent;               /* and said so */
 	char *gap_reason;          /* why time is missing before pending[0] */
@@ -38,6 +41,7 @@ struct PtRecorder {
 	PtWriter *writer;
 	GMutex lock;
 	Track tracks[3]; /* by kind */
+	bool refillable; /* under lock; see pt_recorder_set_refillable() */
 };
 
 int64_t pt_axis_place(PtAxis *axis, int64_t wall_ns, int64_t expected_ns, bool key, bool *ret_jump) {
@@ -106,21 +110,43 @@ static void set_gap_reason(Track *t, PtGapCause cause, char *reason) {
 	t->gap_cause = cause;
 }
 
+static bool is_holed(const Track *t, const PtSample *s, int64_t dts_step) {
+	int64_t guess = guess_duration(t);
+	return s->broken && dts_step > guess + guess / 2;
+}
+
+/* Frames were lost before it, and it cannot be decoded without them. */
+static bool is_left_out(PtRecorder *r, Track *t, const PtSample *s, int64_t dts_step) {
+	if (!t->torn && !(r->refillable && t->connected && is_holed(t, s, dts_step)))
+		return false;
+	if (!t->torn)
+		hand_over(r, t, guess_duration(t));
+	t->torn = true;
+	t->lost += s->lost;
+	return !s->key && ticks_to_ns(s->format, dts_step) < TORN_MAX_NS;
+}
+
+static void disconnect(Track *t) {
+	t->connected = t->torn = false;
+	t->lost = 0;
+}
+
 /* Decides what lies between the newest pending sample and this one, and ends fragment or segment there if need be. */
 static void cut_before(PtRecorder *r, Track *t, const PtSample *s, int64_t wall, int64_t dts_step, bool jump) {
 	bool format_changed = t->format && !pt_format_equal(t->format, s->format);
 	int64_t guess = guess_duration(t);
 	bool stalled = t->connected && !is_sparse(s->format) && dts_step > s->format->timescale && dts_step > 4 * guess;
-	bool holed = s->broken && dts_step > guess + guess / 2;
+	bool holed = t->torn || is_holed(t, s, dts_step);
+	uint32_t lost = t->torn ? t->lost : s->lost;
 	if (!t->connected || jump || stalled || holed) {
 		hand_over(r, t, guess);
 		if (jump)
 			set_gap_reason(t, PT_GAP_CLOCK, g_strdup("the hub's clock was set forward: no footage is missing"));
 		else if (holed)
-			set_gap_reason(t, PT_GAP_NETWORK, g_strdup_printf("%u packets were lost on the way", s->lost));
+			set_gap_reason(t, PT_GAP_NETWORK, g_strdup_printf("%u packets were lost on the way", lost));
 		else if (stalled)
 			set_gap_reason(t, PT_GAP_CAMERA, g_strdup("the camera sent nothing"));
-		t->fresh |= !t->connected || jump || (stalled && s->key);
+		t->fresh |= !t->connected || jump || (s->key && (stalled || t->torn));
 	}
 	if (format_changed) {
 		hand_over(r, t, t->connected && dts_step > 0 ? dts_step : guess);
@@ -140,15 +166,17 @@ static void cut_before(PtRecorder *r, Track *t, const PtSample *s, int64_t wall,
 static void take(PtRecorder *r, Track *t, PtSample *s) {
 	if (t->connected && s->dts <= t->last_dts) { /* the source began anew without saying so */
 		hand_over(r, t, guess_duration(t));
-		t->connected = false;
+		disconnect(t);
 	}
 	int64_t dts_step = t->connected ? s->dts - t->last_dts : 0;
+	if (is_left_out(r, t, s, dts_step))
+		return;
 	int64_t wall = s->wall_ns - ticks_to_ns(s->format, s->pts - s->dts);
 	int64_t expected = t->connected ? t->last_wall + ticks_to_ns(s->format, dts_step) : 0;
 	bool jump = false;
 	int64_t place = pt_axis_place(&t->axis, wall, expected, s->key, &jump);
 	cut_before(r, t, s, place, dts_step, jump);
-	if (t->connected && !s->broken && dts_step > 0 && dts_step < s->format->timescale)
+	if (t->connected && !s->broken && !t->torn && dts_step > 0 && dts_step < s->format->timescale)
 		t->nominal = dts_step;
 	if (t->format != s->format) {
 		pt_format_unref(t->format);
@@ -169,6 +197,8 @@ static void take(PtRecorder *r, Track *t, PtSample *s) {
 	t->last_dts = s->dts;
 	t->last_wall = place;
 	t->connected = true;
+	t->torn = false;
+	t->lost = 0;
 }
 
 static void on_sample(PtSink *sink, PtSample *sample) {
@@ -197,7 +227,7 @@ static void on_state(PtSink *sink, PtStreamState state, const char *reason, int6
 		if (!t->series)
 			continue;
 		hand_over(r, t, guess_duration(t));
-		t->connected = false;
+		disconnect(t);
 		t->fresh = true;
 		if (i == PT_KIND_VIDEO || t->format)
 			pt_writer_gap(r->writer, t->series, wall_ns, cause_of(state, reason),
@@ -232,6 +262,12 @@ void pt_recorder_tick(PtRecorder *r) {
 		if (t->series)
 			look_for_silence(r, t, now);
 	}
+	g_mutex_unlock(&r->lock);
+}
+
+void pt_recorder_set_refillable(PtRecorder *r, bool refillable) {
+	g_mutex_lock(&r->lock);
+	r->refillable = refillable;
 	g_mutex_unlock(&r->lock);
 }
 

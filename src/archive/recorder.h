@@ -19,6 +19,11 @@ PtRecorder *pt_recorder_start(PtWriter *writer, PtStream *stream, const PtRecord
 /* Hands over what is pending and opens a gap with the reason ("pigtail was stopped"). */
 void pt_recorder_stop(PtRecorder *recorder, PtGapCause cause, const char *reason); /* takes NULL */
 
+/* The camera can be asked later for what got lost: a gap then goes on to the next key frame, since what cannot be decoded
+ * before it is fetched with the rest, and the segment ends there, so that what is fetched has its place. Without it (the
+ * default) every frame that came is kept. Any thread. */
+void pt_recorder_set_refillable(PtRecorder *recorder, bool refillable);
+
 /* Hands over fragments that are old although no sample came to end them. From the writer's tick. */
 void pt_recorder_tick(PtRecorder *recorder);
 

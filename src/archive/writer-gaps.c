@@ -31,6 +31,8 @@ void pt_writer_open_gap(PtWriter *w, PtSeries *s, int64_t start_ns, PtGapCause c
 	s->gap.cause = cause;
 	g_strlcpy(s->gap.reason, reason, sizeof s->gap.reason);
 	s->gap_open = true;
+	if (!strcmp(reason, pt_gap_silent)) /* whoever asks is to know within a second */
+		w->next_sync = MIN(w->next_sync, pt_mono_ns(pt_clock_system()));
 	g_array_append_val(w->next->gaps, s->gap);
 	g_mutex_lock(&w->lock);
 	w->stats.gaps++;
@@ -74,6 +76,18 @@ void pt_writer_drop(PtWriter *w, PtSeries *s, PtFragment *f, const char *reason)
 	g_mutex_unlock(&w->lock);
 }
 
+/* A kill left it open although footage came after it, which was recovered from its file: it ended there. */
+static bool end_left_gap(PtWriter *w, PtGapRow *gap, GError **error) {
+	g_autoptr(GArray) rows = pt_store_segments(w->store, gap->series, gap->start_ns, G_MAXINT64, error);
+	if (!rows)
+		return false;
+	gap->end_ns = gap->start_ns; /* none: it is no gap */
+	for (guint i = rows->len; i-- > 0;)
+		if (g_array_index(rows, PtSegmentRow, i).start_ns >= gap->start_ns)
+			gap->end_ns = g_array_index(rows, PtSegmentRow, i).start_ns;
+	return pt_store_put_gap(w->store, gap, error);
+}
+
 bool pt_writer_read_series_end(PtWriter *w, PtSeries *s, GError **error) {
 	g_autoptr(GArray) all = pt_store_all_series(w->store, false, error);
 	if (!all)
@@ -84,10 +98,17 @@ bool pt_writer_read_series_end(PtWriter *w, PtSeries *s, GError **error) {
 	g_autoptr(GArray) gaps = pt_store_gaps(w->store, s->id, s->last_end, G_MAXINT64, error);
 	if (!gaps)
 		return false;
-	for (guint i = 0; i < gaps->len; i++)
-		if (g_array_index(gaps, PtGapRow, i).end_ns == 0) {
-			s->gap = g_array_index(gaps, PtGapRow, i);
-			s->gap_open = true;
+	for (guint i = 0; i < gaps->len; i++) {
+		PtGapRow *gap = &g_array_index(gaps, PtGapRow, i);
+		if (gap->end_ns)
+			continue;
+		if (gap->start_ns < s->last_end) {
+			if (!end_left_gap(w, gap, error))
+				return false;
+			continue;
 		}
+		s->gap = *gap;
+		s->gap_open = true;
+	}
 	return true;
 }

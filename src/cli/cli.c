@@ -17,6 +17,7 @@ static const PtCommand commands[] = {
     {"input", "NAME [--json]", "how an input stands", pt_cli_input},
     {"snapshot", "CAMERA [--output FILE] [--stream main|sub]", "a JPEG of what it sees", pt_cli_snapshot},
     {"archive", "ls|gaps|backfill|proof|export|check|keep|release …", "the footage", pt_cli_archive, pt_cli_archive_usage},
+    {"drill", "CAMERA [--for 20s] [--json]", "cuts a camera off, and sees that its card fills the gap", pt_cli_drill},
     {"rules", "ls|explain NAME", "the rules and why they fired or not", pt_cli_rules},
     {"user", "add NAME ROLE | password", "a line for users.yaml, the password asked for", pt_cli_user, pt_cli_user_usage},
     {"parse", "KIND FILE", "what a parser makes of a file: sdp, rtsp, rtp, mp4, site", pt_cli_parse},

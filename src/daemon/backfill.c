@@ -56,6 +56,7 @@ struct PtBackfill {
 	GPtrArray *sources; /* of Source; replaced as a whole */
 	GPtrArray *runs;    /* of Run */
 	GArray *jobs;       /* PtJobRow: those that have not ended; changed by the books' thread alone */
+	GHashTable *poor;   /* cameras that had nothing of what was asked for last */
 	bool metered, paused, stopping;
 
 	/* books' thread */
@@ -340,8 +341,15 @@ static void judge(Run *r) {
 			g_strlcpy(job->reason, "the camera's card has no footage of it (yet)", sizeof job->reason);
 	}
 	note_job(b, job);
-	if (job->state >= PT_JOB_FILLED)
-		tell(b, job, left);
+	if (job->state < PT_JOB_FILLED)
+		return;
+	g_mutex_lock(&b->lock);
+	if (job->state == PT_JOB_IMPOSSIBLE)
+		g_hash_table_add(b->poor, g_strdup(job->camera));
+	else
+		g_hash_table_remove(b->poor, job->camera);
+	g_mutex_unlock(&b->lock);
+	tell(b, job, left);
 }
 
 static void end_run(Run *r) {
@@ -624,6 +632,11 @@ static gboolean look(void *data) {
 	g_mutex_lock(&b->lock);
 	GPtrArray *old = b->sources;
 	b->sources = sources;
+	for (guint i = 0; i < sources->len; i++) {
+		const Source *s = g_ptr_array_index(sources, i);
+		pt_cameras_set_refillable(b->env.cameras, s->name,
+		                          s->plan.ready && s->plan.wanted && !g_hash_table_contains(b->poor, s->name));
+	}
 	b->metered = metered;
 	g_mutex_unlock(&b->lock);
 	g_ptr_array_unref(old);
@@ -638,6 +651,7 @@ PtBackfill *pt_backfill_new(const PtBackfillEnv *env) {
 	b->sources = g_ptr_array_new_with_free_func(source_free);
 	b->runs = g_ptr_array_new();
 	b->jobs = g_array_new(FALSE, FALSE, sizeof(PtJobRow));
+	b->poor = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	b->books = pt_loop_new("pt-books");
 	b->timer = g_timeout_add_seconds(TICK_S, look, b);
 	return b;
@@ -681,6 +695,7 @@ void pt_backfill_free(PtBackfill *b) {
 	g_ptr_array_unref(b->sources);
 	g_ptr_array_unref(b->runs);
 	g_array_unref(b->jobs);
+	g_hash_table_unref(b->poor);
 	pt_site_unref(b->site);
 	g_mutex_clear(&b->lock);
 	g_free(b);
@@ -739,6 +754,26 @@ int pt_backfill_ask(PtBackfill *b, const char *camera, int64_t from_ns, int64_t 
 		return wish.found;
 	g_propagate_error(error, wish.error);
 	return -1;
+}
+
+bool pt_backfill_drill(PtBackfill *b, const char *camera, int64_t length_ns, GError **error) {
+	g_mutex_lock(&b->lock);
+	const Source *s = find_source(b, camera);
+	const char *why = !s                    ? "only cameras by onvif:// can be asked for what they recorded"
+	                  : !s->plan.ready      ? "the camera is not reached, or does not replay what it recorded"
+	                  : !s->plan.wanted     ? "backfill is switched off for this camera"
+	                  : !s->main && !s->sub ? "it is not recorded all the time, so that nothing would be missing"
+	                  : b->paused           ? "filling is paused"
+	                                        : NULL;
+	g_mutex_unlock(&b->lock);
+	if (why)
+		pt_error_set(error, UNSUPPORTED, "no drill of camera %s: %s", camera, why);
+	else if (!pt_cameras_cut(b->env.cameras, camera, length_ns, "a drill"))
+		pt_error_set(error, BUSY, "no drill of camera %s: another one is on, or nothing of it is being recorded now",
+		             camera);
+	else
+		return true;
+	return false;
 }
 
 void pt_backfill_pause(PtBackfill *b, bool pause) {

@@ -23,6 +23,9 @@ void pt_backfill_free(PtBackfill *backfill);
 /* A person asks for what is missing in [from, to) of a camera now, whatever the hour and what was tried before: how many
  * gaps that are. Blocks on the index; any thread but the main one. -1 and error when it cannot be asked. */
 int pt_backfill_ask(PtBackfill *backfill, const char *camera, int64_t from_ns, int64_t to_ns, GError **error);
+/* A drill: cuts the camera's streams for so long, and is answered at once; what becomes of the gap is seen as with any
+ * other. False, and why, when it could not be filled, or another drill is on. Main thread. */
+bool pt_backfill_drill(PtBackfill *backfill, const char *camera, int64_t length_ns, GError **error);
 /* Stops all filling, or goes on with it, until the program ends. Any thread. */
 void pt_backfill_pause(PtBackfill *backfill, bool pause);
 bool pt_backfill_paused(PtBackfill *backfill);

@@ -38,6 +38,8 @@ typedef struct {
 	Feed *main, *sub;       /* set and changed under the list's lock; sub NULL: none */
 	PtCameraOnvif *onvif;   /* NULL: it is none, and its addresses are those of the site file */
 	PtCameraMotion *motion; /* NULL: it is not looked for */
+	bool refillable;
+	guint cut; /* of the main loop: its streams are stopped until then; 0: they are not */
 	PtCameras *owner;
 } Camera;
 
@@ -118,7 +120,9 @@ static void start_recorder(PtCameras *c, Feed *feed, const Camera *camera, bool 
 	                                                       .audio = main && records_sound(s) ? "audio" : NULL,
 	                                                       .metadata = main && !feed->own_metadata ? "metadata" : NULL},
 	                                   &error);
-	if (!feed->recorder)
+	if (feed->recorder)
+		pt_recorder_set_refillable(feed->recorder, camera->refillable);
+	else
 		g_warning("camera %s is not recorded: %s", camera->name, error->message);
 }
 
@@ -359,6 +363,8 @@ static PtGapCause cause_of_stop(const Camera *camera, bool main, const PtSite *n
 }
 
 static void camera_stop(PtCameras *c, Camera *camera, const PtSite *next, const char *reason) {
+	if (camera->cut)
+		g_source_remove(camera->cut);
 	pt_camera_onvif_free(camera->onvif);
 	pt_camera_motion_free(camera->motion);
 	feed_stop(c, camera->main, cause_of_stop(camera, true, next), reason);
@@ -476,6 +482,49 @@ void pt_cameras_set_recording(PtCameras *c, const char *name, const char *stream
 		start_recorder(c, feed, camera, main);
 		pt_stream_request_key(feed->stream); /* what comes before one cannot be kept */
 	}
+}
+
+static gboolean cut_is_over(void *data) {
+	Camera *camera = data;
+	Feed *const feeds[] = {camera->main, camera->sub};
+	camera->cut = 0;
+	for (int k = 0; k < 2; k++) {
+		if (!feeds[k] || feeds[k]->source)
+			continue;
+		g_autofree char *location = g_steal_pointer(&feeds[k]->location);
+		feed_play(feeds[k], camera, location, k == 0);
+	}
+	return G_SOURCE_REMOVE;
+}
+
+bool pt_cameras_cut(PtCameras *c, const char *name, int64_t length_ns, const char *reason) {
+	Camera *camera = find(c, name);
+	for (guint i = 0; i < c->list->len; i++)
+		if (((const Camera *)g_ptr_array_index(c->list, i))->cut)
+			return false;
+	int64_t since;
+	if (!camera || !(pt_cameras_records(c, name, "main", &since) || pt_cameras_records(c, name, "sub", &since)))
+		return false;
+	Feed *const feeds[] = {camera->main, camera->sub};
+	for (int k = 0; k < 2; k++) {
+		if (!feeds[k] || !feeds[k]->source)
+			continue;
+		feed_lost(feeds[k], reason); /* before the source says why it ends */
+		g_clear_pointer(&feeds[k]->source, pt_source_stop);
+	}
+	camera->cut = g_timeout_add((guint)(length_ns / PT_NS_PER_MS), cut_is_over, camera);
+	return true;
+}
+
+void pt_cameras_set_refillable(PtCameras *c, const char *name, bool refillable) {
+	Camera *camera = find(c, name);
+	if (!camera || camera->refillable == refillable)
+		return;
+	camera->refillable = refillable;
+	const Feed *const feeds[] = {camera->main, camera->sub};
+	for (int k = 0; k < 2; k++)
+		if (feeds[k] && feeds[k]->recorder)
+			pt_recorder_set_refillable(feeds[k]->recorder, refillable);
 }
 
 bool pt_cameras_is_to_record(PtCameras *c, const PtSiteCamera *camera, const char *stream) {

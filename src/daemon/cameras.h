@@ -43,6 +43,13 @@ bool pt_cameras_is_to_record(PtCameras *cameras, const PtSiteCamera *camera, con
 /* Whether it is being recorded; since when its stream is as it is, 0: not known. */
 bool pt_cameras_records(PtCameras *cameras, const char *camera, const char *stream, int64_t *ret_since_ns);
 
+/* Stops a camera's streams for so long, as if its cable were cut; the reason stands in the gap. False: one is cut already,
+ * or nothing of it is being recorded. Main thread. */
+bool pt_cameras_cut(PtCameras *cameras, const char *camera, int64_t length_ns, const char *reason);
+
+/* Whether a camera gives later what of it got lost: see pt_recorder_set_refillable(). Main thread. */
+void pt_cameras_set_refillable(PtCameras *cameras, const char *camera, bool refillable);
+
 /* What is burnt into the pictures of a camera whose pictures are encoded here, from now on; copied. Main thread. */
 void pt_cameras_set_texts(PtCameras *cameras, const char *camera, const PtOsdList *texts);
 

@@ -176,6 +176,8 @@ static bool put(PtGapFetch *g, PtSample *s, bool shown) {
 	g->last_dts = s->dts;
 	g->last_scale = s->format->timescale;
 	int64_t at = place(g, decode);
+	if (shown) /* by the clock alone the first may begin up to half a frame before the gap */
+		at = MAX(at, g->p.from_ns);
 	ok = ok && pt_fill_add(g->fill, s, at, shown, &error);
 	g_mutex_lock(&g->lock);
 	g->reached = MAX(g->reached, at);

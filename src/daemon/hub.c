@@ -297,6 +297,9 @@ static void host_control(void *user, const PtSiteCamera *camera, PtRequest *r) {
 static int host_backfill_ask(void *user, const char *camera, int64_t from, int64_t to, GError **error) {
 	return pt_backfill_ask(((Hub *)user)->backfill, camera, from, to, error);
 }
+static bool host_drill(void *user, const char *camera, int64_t length_ns, GError **error) {
+	return pt_backfill_drill(((Hub *)user)->backfill, camera, length_ns, error);
+}
 static void host_backfill_pause(void *user, bool pause) { pt_backfill_pause(((Hub *)user)->backfill, pause); }
 static bool host_backfill_paused(void *user) { return pt_backfill_paused(((Hub *)user)->backfill); }
 static unsigned host_backfill_progress(void *user, PtJobProgress *ret, unsigned max) {
@@ -423,6 +426,7 @@ static bool open_web(Hub *h, GError **error) {
 	                   .add_camera = host_add_camera,
 	                   .remove_camera = host_remove_camera,
 	                   .backfill_ask = host_backfill_ask,
+	                   .drill = host_drill,
 	                   .backfill_pause = host_backfill_pause,
 	                   .backfill_paused = host_backfill_paused,
 	                   .backfill_progress = host_backfill_progress,

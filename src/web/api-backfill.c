@@ -3,11 +3,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "archive/proof.h"
 #include "base/error.h"
+#include "base/units.h"
 #include "web/ask.h"
 #include <string.h>
 
 #define LIST_MAX 2000 /* gaps and jobs in one answer: the newest */
 #define RUNNING_MAX 16
+#define DRILL_NS (20 * PT_NS_PER_S)
+#define DRILL_LEAST_NS (5 * PT_NS_PER_S)
+#define DRILL_MOST_NS (600 * PT_NS_PER_S)
 
 static double seconds(int64_t ns) { return (double)(ns / PT_NS_PER_MS) / 1000; }
 
@@ -163,6 +167,45 @@ static void post_backfill(PtRequest *r, void *data) {
 	pt_ask_run(a, fill_work);
 }
 
+/* ---- POST /api/cameras/NAME/drill ---- */
+
+static void post_drill(PtRequest *r, void *data) {
+	PtHost *host = data;
+	const PtSiteCamera *camera = pt_api_camera(host, r);
+	g_autoptr(JsonParser) parser = NULL;
+	JsonObject *body = camera ? pt_api_body(r, &parser) : NULL;
+	if (!body)
+		return;
+	const char *text = pt_api_text(body, "for");
+	int64_t length = DRILL_NS, begin = pt_wall_ns(host->clock);
+	g_autoptr(GError) error = NULL;
+	if (text && !pt_units_parse_duration(text, &length, &error)) {
+		pt_request_fail_error(r, error);
+		return;
+	}
+	if (length < DRILL_LEAST_NS || length > DRILL_MOST_NS) {
+		pt_request_fail(r, 400, "a drill takes 5 s to 10 min");
+		return;
+	}
+	if (!host->drill)
+		pt_error_set(&error, UNSUPPORTED, "there is nothing to drill here");
+	else
+		host->drill(host->user, camera->name, length, &error);
+	if (error) {
+		pt_request_fail_error(r, error);
+		return;
+	}
+	g_autofree char *source = g_strconcat("camera/", camera->name, NULL), *detail = pt_units_format_duration(length);
+	log_wish(r, host, source, "drill", detail);
+	g_autoptr(JsonBuilder) b = json_builder_new();
+	pt_json_object(b, NULL);
+	pt_json_text(b, "camera", camera->name);
+	pt_json_time(b, "from", begin);
+	pt_json_time(b, "to", begin + length);
+	json_builder_end_object(b);
+	pt_api_reply(r, b);
+}
+
 static void post_pause(PtRequest *r, void *data) {
 	PtHost *host = data;
 	g_autoptr(JsonParser) parser = NULL;
@@ -251,5 +294,6 @@ void pt_api_add_backfill(PtHost *host) {
 	pt_server_route(s, "GET", "/api/backfill", PT_ROLE_VIEWER, get_backfill, host);
 	pt_server_route(s, "POST", "/api/backfill", PT_ROLE_OPERATOR, post_backfill, host);
 	pt_server_route(s, "POST", "/api/backfill/pause", PT_ROLE_OPERATOR, post_pause, host);
+	pt_server_route(s, "POST", "/api/cameras/*/drill", PT_ROLE_ADMIN, post_drill, host);
 	pt_server_route(s, "GET", "/api/proof", PT_ROLE_VIEWER, get_proof, host);
 }

@@ -50,6 +50,7 @@ typedef struct {
 	/* Filling gaps from the cameras' cards (daemon/backfill.h); ask NULL: not possible here. Any thread, ask not the
 	 * main one */
 	int (*backfill_ask)(void *user, const char *camera, int64_t from_ns, int64_t to_ns, GError **error);
+	bool (*drill)(void *user, const char *camera, int64_t length_ns, GError **error); /* main thread */
 	void (*backfill_pause)(void *user, bool pause);
 	bool (*backfill_paused)(void *user);
 	unsigned (*backfill_progress)(void *user, PtJobProgress *ret, unsigned max);

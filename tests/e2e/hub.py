@@ -70,8 +70,8 @@ def long_gop():
 class Farm:
     """Cameras in a process that shares nothing with the hub: rtsp://127.0.0.1:PORT/0, /1, …"""
 
-    def __init__(self, file=None, fps=25):
-        self.port = free_port()
+    def __init__(self, file=None, fps=25, port=None):
+        self.port = port or free_port()
         self.process = subprocess.Popen([FARM, file or short_gop(), str(self.port), str(fps)], stdout=subprocess.PIPE, text=True,
                                         env=dict(os.environ, ASAN_OPTIONS="detect_leaks=0"))
         assert self.process.stdout.readline() == "ready\n"

@@ -4,50 +4,17 @@ once, at its time. A node with a card and a hub, on a cable of their own; the pr
 import os
 import random
 import sqlite3
-import subprocess
 import time
 
-import numpy as np
 import pytest
-from hub import LONG, Farm, Hub, format_time
-from testpicture import read_time
-from wire import Wire, WiredHub, WiredNode
-
-WIDTH, HEIGHT = 640, 360
-
+from hub import LONG, Farm, Hub
+from wire import Wire, WiredHub, WiredNode, assert_every_frame
 
 @pytest.fixture
 def site():
     with Wire() as wire, WiredNode(wire) as node, WiredHub(wire) as hub:
         hub.wait_recording("gate")
         yield wire, node, hub
-
-
-def burnt_in(hub, camera, begin, end, directory):
-    """The times of all frames in a clip, in ms, as ffmpeg decodes them."""
-    clip = directory / f"{camera}-{begin}.mp4"
-    hub.cli("archive", "export", camera, "--from", format_time(begin), "--to", format_time(end), "--output", clip)
-    raw = subprocess.run(["ffmpeg", "-v", "error", "-i", clip, "-an", "-fps_mode", "passthrough", "-pix_fmt", "gray", "-f", "rawvideo", "-"],
-                         capture_output=True, check=True).stdout
-    frames = np.frombuffer(raw, np.uint8).reshape(-1, HEIGHT, WIDTH)
-    times = [read_time(f) for f in frames]
-    if not all(times):
-        print(hub.cli("archive", "ls", camera).stdout, hub.cli("archive", "gaps", "--explain").stdout, hub.cli("archive", "backfill").stdout)
-        unread = [(i, format_time(times[i - 1] / 1000) if i and times[i - 1] else "?") for i, t in enumerate(times) if not t]
-        raise AssertionError(f"of {len(times)} frames of {camera} these cannot be read (number, time before): {unread}")
-    return times
-
-
-def assert_every_frame(node, hub, begin, end, directory):
-    """Each frame of the card is in the hub's archive once and in order, and stands there at the time that is burnt into it."""
-    ours, theirs = burnt_in(hub, "gate", begin, end, directory), burnt_in(node, "cam", begin, end, directory)
-    inner = [t for t in theirs if begin * 1000 + 500 < t < end * 1000 - 500]
-    got = [t for t in ours if begin * 1000 + 500 < t < end * 1000 - 500]
-    lacking, extra = sorted(set(inner) - set(got)), sorted(set(got) - set(inner))
-    assert got == inner, f"lacking {lacking}, extra {extra}, {len(got) - len(set(got))} twice"
-    placed = hub.get(f"/api/cameras/gate/segments?from={format_time(begin)}&to={format_time(end)}")["segments"]
-    for a, b in zip(placed, placed[1:]):
-        assert a["end"] <= b["start"] or a["end"][:-5] == b["start"][:-5], (a, b)
 
 
 def test_cable_cut(site, tmp_path):

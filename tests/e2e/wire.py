@@ -3,25 +3,41 @@
 import os
 import subprocess
 
+import numpy as np
 import pytest
-from hub import Hub, parse_time, wait_for
+from hub import Hub, format_time, parse_time, wait_for
+from relay import Relay
+from testpicture import read_time
 
 CAMERA, HUB = "192.0.2.2", "192.0.2.1"
+WIDTH, HEIGHT = 640, 360
+
+
+def command(*words):
+    subprocess.run(words, check=True, capture_output=True)
 
 
 def ip(*arguments):
-    subprocess.run(["ip", *arguments], check=True, capture_output=True)
+    command("ip", *arguments)
 
 
 class Wire:
-    def __init__(self):
+    def __init__(self, long=False):
+        """long: by way of a relay, which may be told to be slow."""
+        self.relay = None
         self.hub, self.camera = (f"pt-{end}-{os.getpid()}" for end in ("hub", "cam"))
         if os.getuid():
             pytest.skip("network namespaces need root")
         try:
             ip("netns", "add", self.hub)
             ip("netns", "add", self.camera)
-            ip("-n", self.hub, "link", "add", "eth0", "type", "veth", "peer", "name", "eth0", "netns", self.camera)
+            if long:
+                names = [f"pt{end}{os.getpid()}" for end in ("h", "c")]
+                self.relay = Relay(names)
+                for name, host in zip(names, (self.hub, self.camera)):
+                    ip("link", "set", name, "netns", host, "name", "eth0")
+            else:
+                ip("-n", self.hub, "link", "add", "eth0", "type", "veth", "peer", "name", "eth0", "netns", self.camera)
             for name, address in ((self.hub, HUB), (self.camera, CAMERA)):
                 ip("-n", name, "link", "set", "lo", "up")
                 ip("-n", name, "addr", "add", f"{address}/24", "dev", "eth0")
@@ -39,7 +55,23 @@ class Wire:
     def mend(self):
         ip("-n", self.camera, "link", "set", "eth0", "up")
 
+    def lose(self, percent):
+        """Of what arrives, at both ends, at random."""
+        rule = f"iif eth0 numgen random mod 100 < {percent} drop" if percent else ""
+        for name in (self.hub, self.camera):
+            text = f"table inet line\ndelete table inet line\ntable inet line {{ chain in {{ type filter hook input priority 0; {rule}; }}; }}\n"
+            subprocess.run([*self.inside(name), "nft", "-f", "-"], input=text, text=True, check=True)
+
+    def narrow(self, rate):
+        """What the camera sends goes through so many bits a second ("500kbit"); None: as it was."""
+        if rate:
+            command("tc", "-n", self.camera, "qdisc", "replace", "dev", "eth0", "root", "tbf", "rate", rate, "burst", "8kb", "latency", "400ms")
+        else:
+            command("tc", "-n", self.camera, "qdisc", "del", "dev", "eth0", "root")
+
     def close(self):
+        if self.relay:
+            self.relay.close()
         for name in (self.hub, self.camera):
             subprocess.run(["ip", "netns", "del", name], capture_output=True)
 
@@ -106,3 +138,32 @@ class WiredHub(Hub):
             print(self.cli("archive", "gaps", "--explain").stdout)
             print(self.cli("archive", "backfill").stdout)
             raise
+
+
+def burnt_in(hub, camera, begin, end, directory):
+    """The times of all frames in a clip, in ms, as ffmpeg decodes them."""
+    clip = directory / f"{camera}-{begin}.mp4"
+    hub.cli("archive", "export", camera, "--from", format_time(begin), "--to", format_time(end), "--output", clip)
+    raw = subprocess.run(["ffmpeg", "-v", "error", "-i", clip, "-an", "-fps_mode", "passthrough", "-pix_fmt", "gray", "-f", "rawvideo", "-"],
+                         capture_output=True, check=True).stdout
+    frames = np.frombuffer(raw, np.uint8).reshape(-1, HEIGHT, WIDTH)
+    times = [read_time(f) for f in frames]
+    if not all(times):
+        print(hub.cli("archive", "ls", camera).stdout, hub.cli("archive", "gaps", "--explain").stdout, hub.cli("archive", "backfill").stdout)
+        unread = [(i, format_time(times[i - 1] / 1000) if i and times[i - 1] else "?") for i, t in enumerate(times) if not t]
+        raise AssertionError(f"of {len(times)} frames of {camera} these cannot be read (number, time before): {unread}")
+    return times
+
+
+def assert_every_frame(node, hub, begin, end, directory):
+    """Each frame of the card is in the hub's archive once and in order, and stands there at the time that is burnt into it."""
+    ours, theirs = burnt_in(hub, "gate", begin, end, directory), burnt_in(node, "cam", begin, end, directory)
+    inner = [t for t in theirs if begin * 1000 + 500 < t < end * 1000 - 500]
+    got = [t for t in ours if begin * 1000 + 500 < t < end * 1000 - 500]
+    lacking, extra = sorted(set(inner) - set(got)), sorted(set(got) - set(inner))
+    if got != inner:
+        print(hub.cli("archive", "ls", "gate").stdout, hub.cli("archive", "gaps", "--explain").stdout, hub.cli("archive", "backfill").stdout)
+    assert got == inner, f"lacking {lacking}, extra {extra}, {len(got) - len(set(got))} twice"
+    placed = hub.get(f"/api/cameras/gate/segments?from={format_time(begin)}&to={format_time(end)}")["segments"]
+    for a, b in zip(placed, placed[1:]):
+        assert a["end"] <= b["start"] or a["end"][:-5] == b["start"][:-5], (a, b)

@@ -178,6 +178,7 @@ void pt_rtp_receiver_rtcp(PtRtpReceiver *r, const uint8_t *data, size_t n, int64
 	r->sr_arrival = mono_ns;
 	if (info.ntp_wall_ns == INT64_MIN)
 		return;
+	pt_timeline_report(&r->time, info.rtp, info.ntp_wall_ns);
 	keep_together(r, &info);
 	pt_stream_set_clock_offset(r->stream, info.ntp_wall_ns - (mono_ns + wall_minus_mono_ns));
 }

@@ -121,6 +121,48 @@ static void test_together(void) {
 	g_assert_cmpint(ABS(v - s), <, 2 * MS);
 }
 
+typedef struct {
+	const char *what;
+	bool reports;
+	double slow;     /* the camera stamps so much too slow, and says so in its reports */
+	int still_s;     /* at 30 s its RTP time stands for so long */
+	int late_s;      /* from 30 s to 60 s frames come so much later */
+	int worst_ms[2]; /* meanwhile, and from 80 s on */
+} Line;
+
+/* Frames that come later and later are late on the way, when the camera's reports say that its RTP time is right; else
+ * nobody can know, and they are followed. */
+static void test_narrow_line(void) {
+	static const Line lines[] = {
+	    {"nothing is said", .late_s = 4, .worst_ms = {4000, 500}},
+	    {"RTP time is as good as its clock", .reports = true, .late_s = 4, .worst_ms = {40, 20}},
+	    {"it is 2 % slow, and says so", .reports = true, .slow = 0.02, .worst_ms = {250, 250}},
+	    {"RTP time stands for 3 s", .reports = true, .still_s = 3, .worst_ms = {3000, 50}},
+	};
+	for (size_t k = 0; k < G_N_ELEMENTS(lines); k++) {
+		const Line *l = &lines[k];
+		PtTimeline t;
+		pt_timeline_init(&t, 90000);
+		int64_t worst[2] = {0};
+		for (int i = 0; i < 2500; i++) {
+			int64_t captured = START + i * 40 * MS, late = 0;
+			if (i >= 750 && i < 1500) /* over some seconds, and gone within one */
+				late = MIN(i - 750, MIN(100, (1500 - i) * 4)) * l->late_s * 10 * MS;
+			int frame = i < 750 ? i : MAX(750, i - l->still_s * 25);
+			uint32_t rtp = (uint32_t)(frame * 3600 * (1 - l->slow));
+			int64_t wall = pt_timeline_wall(&t, pt_timeline_ticks(&t, rtp, captured + late), 0);
+			if (l->reports && i % 125 == 124)
+				pt_timeline_report(&t, rtp, captured + 5000 * PT_NS_PER_S);
+			int64_t *w = i > 2000 ? &worst[1] : &worst[0];
+			if (i > 500)
+				*w = MAX(*w, ABS(wall - captured));
+		}
+		g_test_message("%s: worst %d ms, at the end %d ms", l->what, (int)(worst[0] / MS), (int)(worst[1] / MS));
+		g_assert_cmpint(worst[0] / MS, <=, l->worst_ms[0]);
+		g_assert_cmpint(worst[1] / MS, <=, l->worst_ms[1]);
+	}
+}
+
 static void check_dts(const int *pts, size_t n, unsigned reorder, const int *want) {
 	PtDts d = {0};
 	for (size_t i = 0; i < n; i++)
@@ -146,6 +188,7 @@ int main(int argc, char **argv) {
 	g_test_add_func("/timeline/burst", test_burst);
 	g_test_add_func("/timeline/stale", test_stale);
 	g_test_add_func("/timeline/together", test_together);
+	g_test_add_func("/timeline/narrow-line", test_narrow_line);
 	g_test_add_func("/timeline/dts", test_dts);
 	return g_test_run();
 }

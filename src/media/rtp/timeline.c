@@ -8,6 +8,9 @@
 #define AHEAD_NS PT_NS_PER_S             /* nor so far by a single step: bursts of old frames come in small ones */
 #define BACK_NS (5 * PT_NS_PER_S)        /* no B-frame stands so far before the first frame */
 #define LATE_NS (2 * PT_NS_PER_S)        /* all of the last seconds late by that: the camera's clock stood still */
+#define FOLLOW 0.2                       /* s in a s: how fast the estimate follows frames that come later and later */
+#define CRYSTAL 0.001                    /* the same, beside what the camera's reports show: no clock is worse */
+#define LOOSE_NS (10 * PT_NS_PER_S)      /* after its clocks went apart by much the windows above have to see it */
 #define SETTLE_NS (10 * PT_NS_PER_S)     /* at first the estimate may follow fast: servers send a burst of old frames */
 #define STEP_NS (PT_NS_PER_S / 5)        /* the hub's own clock was set */
 
@@ -16,7 +19,7 @@ void pt_timeline_init(PtTimeline *t, uint32_t rate) { *t = (PtTimeline){.rate = 
 void pt_timeline_restart(PtTimeline *t) {
 	if (t->started)
 		t->breaks++;
-	t->started = false;
+	t->started = t->told = t->has_drift = false;
 }
 
 static int64_t to_ns(const PtTimeline *t, int64_t ticks) {
@@ -61,6 +64,24 @@ bool pt_timeline_camera_offset(const PtTimeline *t, uint32_t rtp, int64_t camera
 	return true;
 }
 
+void pt_timeline_report(PtTimeline *t, uint32_t rtp, int64_t camera_ns) {
+	int64_t passed = camera_ns - t->told_ns;
+	if (t->told && passed > 0) {
+		t->drift = (double)ABS(passed - to_ns(t, (int32_t)(rtp - t->told_rtp))) / (double)passed;
+		t->has_drift = true;
+		if (t->drift >= FOLLOW)
+			t->loose_until = t->last_arrival + LOOSE_NS;
+	}
+	t->told = true;
+	t->told_rtp = rtp;
+	t->told_ns = camera_ns;
+}
+
+/* How fast the estimate may follow frames that come later and later. */
+static double slack(const PtTimeline *t, int64_t now) {
+	return t->has_drift && now >= t->loose_until ? MIN(t->drift + CRYSTAL, FOLLOW) : FOLLOW;
+}
+
 /* progress: how far the stream went on with this frame; 0 for B-frames.
  * Moves the estimate towards the earliest arrivals, never by so much that time would stand still or run back. */
 static void follow(PtTimeline *t, int64_t arrival, int64_t progress) {
@@ -69,14 +90,15 @@ static void follow(PtTimeline *t, int64_t arrival, int64_t progress) {
 	least += t->correction;
 	int64_t error = least - t->base, elapsed = CLAMP(arrival - t->last_arrival, 0, PT_NS_PER_S);
 	bool settling = arrival - t->first_arrival < SETTLE_NS;
-	if (error > LATE_NS && valid == PT_TIMELINE_WINDOWS) {
+	double most = slack(t, arrival);
+	if (error > LATE_NS && valid == PT_TIMELINE_WINDOWS && most >= FOLLOW) {
 		t->base = least;
 		return;
 	}
 	int64_t move = (int64_t)((double)error * (double)elapsed / (settling ? PT_NS_PER_S : 5.0 * PT_NS_PER_S));
 	if (settling && error < 0) /* sooner than anything before: that much is certain, take it as fast as may be */
 		move = error;
-	t->base += CLAMP(move, settling ? -progress * 9 / 10 : -progress / 5, progress / 5);
+	t->base += CLAMP(move, settling ? -progress * 9 / 10 : -progress / 5, (int64_t)(most * (double)progress));
 }
 
 static void set_top(PtTimeline *t, int64_t top) {
@@ -119,6 +141,7 @@ int64_t pt_timeline_ticks(PtTimeline *t, uint32_t rtp, int64_t arrival_mono_ns) 
 		t->ticks = MAX(t->ticks, t->top) + MAX(1, to_ticks(t, arrival_mono_ns - t->last_arrival));
 		set_top(t, t->ticks);
 		clear_windows(t);
+		t->told = t->has_drift = false;
 	} else {
 		t->ticks += delta;
 		if (t->ticks > t->top) {
