@@ -57,6 +57,7 @@ struct PtBackfill {
 	GPtrArray *runs;    /* of Run */
 	GArray *jobs;       /* PtJobRow: those that have not ended; changed by the books' thread alone */
 	GHashTable *poor;   /* cameras that had nothing of what was asked for last */
+	GTimeZone *zone;    /* of the site; NULL: the machine's */
 	bool metered, paused, stopping;
 
 	/* books' thread */
@@ -579,7 +580,9 @@ static PtBackfillView view_of(PtBackfill *b, GArray *cameras) {
 			c.running += !strcmp(((const Run *)g_ptr_array_index(b->runs, k))->job.camera, c.name);
 		g_array_append_val(cameras, c);
 	}
-	g_autoptr(GDateTime) local = g_date_time_new_now_local();
+	int64_t now = now_of(b);
+	g_autoptr(GDateTime) utc = g_date_time_new_from_unix_utc(now / PT_NS_PER_S);
+	g_autoptr(GDateTime) local = b->zone ? g_date_time_to_timezone(utc, b->zone) : g_date_time_to_local(utc);
 	return (PtBackfillView){.jobs = (const PtJobRow *)(void *)b->jobs->data,
 	                        .n_jobs = b->jobs->len,
 	                        .cameras = (const PtBackfillCamera *)(void *)cameras->data,
@@ -587,7 +590,7 @@ static PtBackfillView view_of(PtBackfill *b, GArray *cameras) {
 	                        .running = b->runs->len,
 	                        .max_running = b->paused ? 0 : RUNS_MAX,
 	                        .metered = b->metered,
-	                        .now_ns = now_of(b),
+	                        .now_ns = now,
 	                        .minute = g_date_time_get_hour(local) * 60 + g_date_time_get_minute(local)};
 }
 
@@ -661,6 +664,12 @@ void pt_backfill_apply(PtBackfill *b, PtSite *site) {
 	PtSite *old = b->site;
 	b->site = pt_site_ref(site);
 	pt_site_unref(old);
+	g_mutex_lock(&b->lock);
+	GTimeZone *zone = b->zone;
+	b->zone = site->zone ? g_time_zone_ref(site->zone) : NULL;
+	g_mutex_unlock(&b->lock);
+	if (zone)
+		g_time_zone_unref(zone);
 }
 
 /* Books' thread. What is fetched and not put in is let go; an end that is told already is on its way here. */
@@ -696,6 +705,8 @@ void pt_backfill_free(PtBackfill *b) {
 	g_ptr_array_unref(b->runs);
 	g_array_unref(b->jobs);
 	g_hash_table_unref(b->poor);
+	if (b->zone)
+		g_time_zone_unref(b->zone);
 	pt_site_unref(b->site);
 	g_mutex_clear(&b->lock);
 	g_free(b);
