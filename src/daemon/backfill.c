@@ -177,6 +177,18 @@ static bool can_be_filled(const PtGapRow *gap) {
 	return gap->end_ns && gap->end_ns - gap->start_ns >= LEAST_NS && pt_backfill_fillable(gap->cause);
 }
 
+/* A few frames within a file that goes on behind them: a closed segment never changes (P3), and what is put beside it would
+ * not stand in its order. */
+static bool is_within_a_file(PtBackfill *b, int64_t series, const PtGapRow *gap) {
+	g_autoptr(GArray) rows = pt_store_segments(store_of(b), series, gap->start_ns, gap->end_ns, NULL);
+	for (guint i = 0; rows && i < rows->len; i++) {
+		const PtSegmentRow *row = &g_array_index(rows, PtSegmentRow, i);
+		if (!row->fetched && row->start_ns < gap->start_ns && row->end_ns > gap->end_ns)
+			return true;
+	}
+	return false;
+}
+
 /* The gap at *at and those that follow it without anything in between, as one; *at moves behind them. When the last of them
  * is still open, so is the whole: its end is where a seam can be found. */
 static PtGapRow joined(const GArray *gaps, guint *at) {
@@ -223,7 +235,8 @@ static void scan_series(PtBackfill *b, const PtSeriesRow *series) {
 			k++;
 		bool has_job = k < jobs->len && g_array_index(jobs, PtJobRow, k).start_ns < gap.end_ns;
 		/* what is before the first footage was kept once and is no more */
-		if (!can_be_filled(&gap) || has_job || gap.end_ns < series->first_ns)
+		if (!can_be_filled(&gap) || has_job || gap.end_ns < series->first_ns ||
+		    is_within_a_file(b, series->id, &gap))
 			continue;
 		PtJobRow job = job_of(b, series, &gap, false);
 		note_job(b, &job);
@@ -751,7 +764,8 @@ static void ask(void *data) {
 		g_autoptr(GArray) gaps = pt_store_gaps(store_of(b), series->id, w->from, w->to, &w->error);
 		for (guint k = 0; gaps && k < gaps->len;) {
 			PtGapRow gap = joined(gaps, &k);
-			if (can_be_filled(&gap) && !w->error && take_up(b, series, &gap, &w->error))
+			if (can_be_filled(&gap) && !w->error && !is_within_a_file(b, series->id, &gap) &&
+			    take_up(b, series, &gap, &w->error))
 				w->found++;
 		}
 	}

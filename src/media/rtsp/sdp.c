@@ -213,6 +213,8 @@ PtSdp *pt_sdp_parse(const char *text, size_t size, const char *request_url, cons
 	g_autoptr(GPtrArray) session = g_ptr_array_new_with_free_func(g_free);
 	g_autoptr(GPtrArray) blocks = g_ptr_array_new_with_free_func(block_free);
 	PtSdp *sdp = g_new0(PtSdp, 1);
+	if (!size) /* an answer without a body */
+		text = "";
 	for (const char *p = text, *end = text + size, *next; p < end; p = next) {
 		const char *nl = memchr(p, '\n', (size_t)(end - p));
 		next = nl ? nl + 1 : end;
