@@ -336,6 +336,18 @@ static void test_hash(void) {
 	g_assert_cmpuint(hash[3], ==, 0);
 }
 
+/* A camera may call itself what it likes. */
+static void test_comment(void) {
+	int64_t start = 0;
+	g_assert_true(
+	    pt_fill_read_comment("Fetched from the camera's card: Acme; counts from 5 ns UTC, serial 7; counts from "
+	                         "1789000000000000000 ns UTC (2026-09-10T00:26:40Z)",
+	                         &start));
+	g_assert_cmpint(start, ==, INT64_C(1789000000000000000));
+	g_assert_false(pt_fill_read_comment("Fetched from the camera's card: ; counts from -1 ns UTC", &start));
+	g_assert_false(pt_fill_read_comment("holiday", &start));
+}
+
 int main(int argc, char **argv) {
 	g_test_init(&argc, &argv, NULL);
 #define CASE(name, fn) g_test_add("/fill/" name, Fixture, NULL, set_up, fn, tear_down)
@@ -346,6 +358,7 @@ int main(int argc, char **argv) {
 	CASE("crash", test_crash);
 	CASE("abort", test_abort);
 	CASE("long", test_long);
+	g_test_add_func("/fill/comment", test_comment);
 	g_test_add_func("/seam/find", test_seam);
 	g_test_add_func("/seam/hash", test_hash);
 	return g_test_run();

@@ -94,7 +94,7 @@ void pt_fill_get_stats(const PtFill *f, PtFillStats *ret) { *ret = f->stats; }
 bool pt_fill_read_comment(const char *comment, int64_t *ret_start_ns) {
 	if (!comment || !g_str_has_prefix(comment, COMMENT_HEAD))
 		return false;
-	const char *from = strstr(comment, COMMENT_FROM);
+	const char *from = g_strrstr(comment, COMMENT_FROM); /* a camera may call itself anything: the last is ours */
 	char *end;
 	gint64 ns = from ? g_ascii_strtoll(from + strlen(COMMENT_FROM), &end, 10) : 0;
 	if (ns <= 0 || *end != ' ')

@@ -140,7 +140,8 @@ static int fill_now(const char *camera, const char *from, const char *to) {
 		return PT_EXIT_FAILED;
 	int n = (int)json_object_get_int_member(json_node_get_object(answer), "gaps");
 	if (n)
-		printf("%d gaps are asked for; 'pigtail archive backfill %s' shows how far they are\n", n, camera);
+		printf("%d %s asked for; 'pigtail archive backfill %s' shows how far %s\n", n,
+		       n == 1 ? "gap is" : "gaps are", camera, n == 1 ? "it is" : "they are");
 	else
 		printf("nothing that can be fetched is missing of %s in that time\n", camera);
 	return PT_EXIT_DONE;
@@ -176,9 +177,10 @@ int pt_cli_proof(const char *camera, const char *from, const char *to, bool json
 		double live = number_of(s, "live"), fetched = number_of(s, "fetched"),
 		       unknown = number_of(s, "not_recorded");
 		double missing = number_of(s, "seconds") - live - fetched - unknown;
+		double share = number_of(s, "share") * 100; /* 100 only when nothing is missing */
 		printf("%-14s %-9s %8.3f%% %10.1f s %10.1f s %10.1f s %12.1f s\n", pt_cli_member(s, "camera"),
-		       pt_cli_member(s, "stream"), number_of(s, "share") * 100, live, fetched, missing > 0 ? missing : 0,
-		       unknown);
+		       pt_cli_member(s, "stream"), share < 100 ? MIN(share, 99.999) : share, live, fetched,
+		       missing > 0 ? missing : 0, unknown);
 		JsonArray *gaps = json_object_get_array_member(s, "gaps");
 		for (guint k = 0; k < json_array_get_length(gaps); k++) {
 			JsonObject *gap = json_array_get_object_element(gaps, k);

@@ -83,6 +83,7 @@ static const Case cases[] = {
     {"no slot", "gate 100,yard 50", PLAIN, 0, false, 0, ""},
     {"a stranger", "gone 100", PLAIN, 2, false, 0, ""},
     {"not yet", "gate 2000", PLAIN, 2, false, 0, ""},
+    {"the clock was set back by an hour", "gate 4600", PLAIN, 2, false, 0, "gate 4600"},
 };
 
 static unsigned parse(const char *text, PtJobRow *jobs) {

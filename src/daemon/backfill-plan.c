@@ -3,6 +3,8 @@
 #include "base/clock.h"
 #include <string.h>
 
+#define PAUSE_MAX_NS (1800 * PT_NS_PER_S)
+
 bool pt_backfill_fillable(PtGapCause cause) { return cause != PT_GAP_POLICY && cause != PT_GAP_CLOCK; }
 
 bool pt_backfill_is_restart(const PtGapRow *gap, int64_t restarted_ns) {
@@ -12,9 +14,9 @@ bool pt_backfill_is_restart(const PtGapRow *gap, int64_t restarted_ns) {
 
 int64_t pt_backfill_pause_ns(unsigned tries) {
 	int64_t pause = 5 * PT_NS_PER_S;
-	for (unsigned i = 1; i < tries && pause < 1800 * PT_NS_PER_S; i++)
+	for (unsigned i = 1; i < tries && pause < PAUSE_MAX_NS; i++)
 		pause *= 2;
-	return MIN(pause, 1800 * PT_NS_PER_S);
+	return MIN(pause, PAUSE_MAX_NS);
 }
 
 static const PtBackfillCamera *camera_of(const PtBackfillView *v, const PtJobRow *job) {
@@ -44,7 +46,7 @@ const char *pt_backfill_waits(const PtBackfillView *v, const PtJobRow *job) {
 		return "the uplink is metered";
 	if (!job->urgent && !within_hours(c, v->minute))
 		return "outside the hours of backfill";
-	if (job->due_ns > v->now_ns)
+	if (job->due_ns > v->now_ns && job->due_ns - v->now_ns <= PAUSE_MAX_NS) /* later: the hub's clock was set back */
 		return job->tries ? "it is tried again in a while" : "live footage behind it is awaited";
 	if (c->running)
 		return "another gap of the camera is being filled";

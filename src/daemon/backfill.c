@@ -224,6 +224,14 @@ static void note_restart(PtBackfill *b, const PtSeriesRow *series, int64_t resta
 	pt_store_commit(store_of(b), NULL);
 }
 
+/* The job of a gap, or NULL. jobs: by their begin; *at moves with the gaps, which are as well. */
+static const PtJobRow *job_at(const GArray *jobs, guint *at, const PtGapRow *gap) {
+	while (*at < jobs->len && g_array_index(jobs, PtJobRow, *at).end_ns <= gap->start_ns)
+		++*at;
+	const PtJobRow *job = *at < jobs->len ? &g_array_index(jobs, PtJobRow, *at) : NULL;
+	return job && job->start_ns < gap->end_ns ? job : NULL;
+}
+
 /* What may be filled and has no job yet. */
 static void scan_series(PtBackfill *b, const PtSeriesRow *series) {
 	int64_t now = now_of(b);
@@ -231,9 +239,7 @@ static void scan_series(PtBackfill *b, const PtSeriesRow *series) {
 	g_autoptr(GArray) jobs = pt_store_jobs(store_of(b), series->id, now - AGE_NS, now, false, NULL);
 	for (guint i = 0, k = 0; gaps && jobs && i < gaps->len;) {
 		PtGapRow gap = joined(gaps, &i);
-		while (k < jobs->len && g_array_index(jobs, PtJobRow, k).end_ns <= gap.start_ns)
-			k++;
-		bool has_job = k < jobs->len && g_array_index(jobs, PtJobRow, k).start_ns < gap.end_ns;
+		bool has_job = job_at(jobs, &k, &gap) != NULL;
 		/* what is before the first footage was kept once and is no more */
 		if (!can_be_filled(&gap) || has_job || gap.end_ns < series->first_ns ||
 		    is_within_a_file(b, series->id, &gap))
@@ -282,12 +288,14 @@ static void scan(PtBackfill *b) {
 /* What was under way when the program ended begins anew: what it had put in is not missing any more. */
 static void load(PtBackfill *b) {
 	g_autoptr(GArray) open = pt_store_jobs(store_of(b), 0, INT64_MIN, INT64_MAX, true, NULL);
-	for (guint i = 0; open && i < open->len; i++) {
+	if (!open || !pt_store_begin(store_of(b), false, NULL))
+		return;
+	for (guint i = 0; i < open->len; i++) {
 		PtJobRow *job = &g_array_index(open, PtJobRow, i);
 		job->state = PT_JOB_FOUND;
 		note_job(b, job);
 	}
-	b->loaded = open != NULL;
+	b->loaded = pt_store_commit(store_of(b), NULL);
 }
 
 /* ---- a run ---- */
@@ -317,6 +325,12 @@ static int64_t missing(PtBackfill *b, const PtJobRow *job) {
 	return gaps ? sum : -1;
 }
 
+/* Retention forgets gaps with the footage around them: then nothing is missing, and nothing is there. */
+static bool is_deleted(PtBackfill *b, const PtJobRow *job) {
+	g_autoptr(GArray) spans = pt_store_coverage(store_of(b), job->series, job->start_ns, job->end_ns, PT_NS_PER_S, NULL);
+	return spans && !spans->len;
+}
+
 static void tell(PtBackfill *b, const PtJobRow *job, int64_t left) {
 	static const char *const states[] = {
 	    [PT_JOB_FILLED] = "filled", [PT_JOB_PARTLY] = "partly-filled", [PT_JOB_IMPOSSIBLE] = "not-filled"};
@@ -340,7 +354,10 @@ static void judge(Run *r) {
 	bool hopeless = g_error_matches(r->error, PT_ERROR, PT_ERROR_UNSUPPORTED);
 	g_strlcpy(job->reason, r->error ? r->error->message : "", sizeof job->reason);
 	job->tries++;
-	if (!left) {
+	if (!left && is_deleted(b, job)) {
+		job->state = PT_JOB_IMPOSSIBLE;
+		g_strlcpy(job->reason, "what is so old was deleted meanwhile", sizeof job->reason);
+	} else if (!left) {
 		job->state = PT_JOB_FILLED;
 		job->reason[0] = 0;
 	} else if (hopeless || job->tries >= PT_BACKFILL_TRIES ||
@@ -735,39 +752,45 @@ typedef struct {
 	GError *error;
 } Wish;
 
-/* What was given up before is tried again. */
-static bool take_up(PtBackfill *b, const PtSeriesRow *series, const PtGapRow *gap, GError **error) {
-	g_autoptr(GArray) jobs = pt_store_jobs(store_of(b), series->id, gap->start_ns, gap->end_ns, false, error);
-	PtJobRow job = job_of(b, series, gap, true);
-	if (!jobs)
-		return false;
-	if (jobs->len)
-		job = g_array_index(jobs, PtJobRow, 0);
+/* What was given up before is tried again. known: its job, or NULL. */
+static void take_up(PtBackfill *b, const PtSeriesRow *series, const PtGapRow *gap, const PtJobRow *known) {
+	PtJobRow job = known ? *known : job_of(b, series, gap, true);
 	job.urgent = true;
-	if (!jobs->len || job.state >= PT_JOB_FILLED || job.state == PT_JOB_FOUND) {
+	if (!known || job.state >= PT_JOB_FILLED || job.state == PT_JOB_FOUND) {
 		job.state = PT_JOB_FOUND;
 		job.tries = 0;
 		job.due_ns = now_of(b);
 		note_job(b, &job);
 	}
-	return true;
+}
+
+/* All at once: there may be thousands. */
+static void take_up_series(Wish *w, const PtSeriesRow *series) {
+	PtBackfill *b = w->backfill;
+	g_autoptr(GArray) gaps = pt_store_gaps(store_of(b), series->id, w->from, w->to, &w->error);
+	g_autoptr(GArray) jobs =
+	    gaps ? pt_store_jobs(store_of(b), series->id, INT64_MIN, INT64_MAX, false, &w->error) : NULL;
+	if (!jobs || !pt_store_begin(store_of(b), false, &w->error))
+		return;
+	for (guint i = 0, k = 0; i < gaps->len;) {
+		PtGapRow gap = joined(gaps, &i);
+		const PtJobRow *known = job_at(jobs, &k, &gap);
+		if (!can_be_filled(&gap) || is_within_a_file(b, series->id, &gap))
+			continue;
+		take_up(b, series, &gap, known);
+		w->found++;
+	}
+	pt_store_commit(store_of(b), &w->error);
 }
 
 static void ask(void *data) {
 	Wish *w = data;
 	PtBackfill *b = w->backfill;
 	g_autoptr(GArray) all = pt_store_all_series(store_of(b), false, &w->error);
-	for (guint i = 0; all && i < all->len; i++) {
+	for (guint i = 0; all && i < all->len && !w->error; i++) {
 		const PtSeriesRow *series = &g_array_index(all, PtSeriesRow, i);
-		if (strcmp(series->camera, w->camera) || !strcmp(series->stream, "metadata"))
-			continue;
-		g_autoptr(GArray) gaps = pt_store_gaps(store_of(b), series->id, w->from, w->to, &w->error);
-		for (guint k = 0; gaps && k < gaps->len;) {
-			PtGapRow gap = joined(gaps, &k);
-			if (can_be_filled(&gap) && !w->error && !is_within_a_file(b, series->id, &gap) &&
-			    take_up(b, series, &gap, &w->error))
-				w->found++;
-		}
+		if (!strcmp(series->camera, w->camera) && strcmp(series->stream, "metadata"))
+			take_up_series(w, series);
 	}
 	tick(b);
 }

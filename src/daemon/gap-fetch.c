@@ -13,6 +13,9 @@
 #define ROUGH_MARGIN_NS (8 * PT_NS_PER_S) /* where it was measured roughly */
 #define BUFFER_MAX (192u << 20)           /* bytes of footage held until the seam is known */
 #define STEP_NS (2 * PT_NS_PER_S)         /* the offsets at both ends differ by more: the clock was set in between */
+#define SLACK_NS (300 * PT_NS_PER_S)      /* how much more than was asked for a camera may send: a file of its card */
+#define FRAME_NS (4 * PT_NS_PER_MS)       /* no camera makes more than one in this time */
+#define RECENT 256                        /* frames that are not taken again when a camera goes back and repeats them */
 
 struct PtGapFetch {
 	PtGapFetchParams p;
@@ -30,8 +33,12 @@ struct PtGapFetch {
 	int64_t offset_begin, offset_end; /* the camera's clock less the archive's there */
 	PtSeam seam, seam_end;
 	int64_t last_decode, last_dts, nominal_ns;
+	int64_t half_ns; /* of a frame's time: what is nearer to the gap's begin belongs to it */
 	uint32_t last_scale;
-	bool stepped, ended, reached_live, flagged_end;
+	int64_t came_ns, came_dts, latest; /* of the fetch that runs: how much it sent, the last and the latest of it */
+	uint64_t recent[RECENT];           /* hashes */
+	unsigned n_recent;
+	bool stepped, ended, reached_live, flagged_end, endless;
 	GError *error;
 	bool over;
 
@@ -76,6 +83,11 @@ static GArray *read_edge(PtGapFetch *g, int64_t from, int64_t to, bool newest, G
 }
 
 static const PtSeamFrame *frames_of(const GArray *a) { return (const PtSeamFrame *)(void *)a->data; }
+/* Frames that are equal count where their time can be right. */
+static bool is_likely(const PtGapFetch *g, const PtSeamFrame *theirs, const PtSeamFrame *ours) {
+	return ABS(theirs->decode_ns - ours->decode_ns - g->p.offset_ns) <= 2 * margin(g);
+}
+
 static const PtSeamFrame *frame_at(const GArray *a, guint i) { return &g_array_index(a, PtSeamFrame, i); }
 
 /* ---- the end ---- */
@@ -85,6 +97,8 @@ static void finish(PtGapFetch *g) {
 	if (g->over)
 		return;
 	g->over = true;
+	if (g->endless) /* what came is not to be trusted */
+		g_clear_pointer(&g->fill, pt_fill_free);
 	if (g->fill && !pt_fill_commit(g->fill, g->reached_live, g->error ? NULL : &g->error))
 		g_prefix_error(&g->error, "what was fetched could not be written: ");
 	if (g->fill)
@@ -123,6 +137,29 @@ static PtFetch *fetch(PtGapFetch *g, int64_t from, int64_t to, bool (*sample)(vo
 	g->running = f;
 	g_mutex_unlock(&g->lock);
 	return f;
+}
+
+/* ---- what a camera may not do ---- */
+
+/* Counted by what it sends and not by the times that it gives, which may stand still or go round. */
+static bool is_too_much(PtGapFetch *g, const PtSample *s) {
+	int64_t step = s->dts / s->format->timescale * PT_NS_PER_S +
+	               s->dts % s->format->timescale * PT_NS_PER_S / s->format->timescale - g->came_dts;
+	g->came_dts += step;
+	g->came_ns += CLAMP(step, FRAME_NS, PT_NS_PER_S);
+	return g->came_ns > g->p.to_ns - g->p.from_ns + 2 * margin(g) + SLACK_NS;
+}
+
+/* One that was sent before: where two files of a card overlap, or the camera begins again. */
+static bool is_repeated(PtGapFetch *g, uint64_t hash, int64_t decode) {
+	bool repeated = false;
+	for (unsigned i = 0;
+	     decode <= g->latest + PT_NS_PER_MS && i < MIN(g->n_recent, RECENT) && g->p.kind == PT_KIND_VIDEO; i++)
+		repeated |= hash && g->recent[i] == hash;
+	g->latest = MAX(g->latest, decode);
+	if (!repeated)
+		g->recent[g->n_recent++ % RECENT] = hash;
+	return repeated;
 }
 
 /* ---- the footage itself ---- */
@@ -192,6 +229,8 @@ static int find_seam(PtGapFetch *g) {
 	int i = g->before->len ? pt_seam_find(frames_of(g->before), g->before->len, frames_of(g->seen), g->seen->len, true,
 	                                      g->p.from_ns + g->offset_begin)
 	                       : -1;
+	if (i >= 0 && !is_likely(g, frame_at(g->seen, (guint)i), frame_at(g->before, g->before->len - 1)))
+		i = -1;
 	if (i >= 0) {
 		const PtSeamFrame *live = frame_at(g->before, g->before->len - 1);
 		g->seam = PT_SEAM_CONTENT;
@@ -208,11 +247,30 @@ static int find_seam(PtGapFetch *g) {
 	return i;
 }
 
+static bool is_before(const PtGapFetch *g, const PtSample *s) {
+	return decode_time(s) - g->offset_begin < g->p.from_ns - g->half_ns;
+}
+
+/* A camera may begin long before what it was asked for: only what the first frame is decoded from is kept of that. */
+static void hold(PtGapFetch *g, PtSample *s, uint64_t hash) {
+	PtSeamFrame frame = {hash, decode_time(s)};
+	if (s->key && frame.decode_ns < g->p.from_ns + g->offset_begin - margin(g)) {
+		g_array_set_size(g->seen, 0);
+		g_ptr_array_set_size(g->held, 0);
+		g->held_bytes = 0;
+	}
+	g_array_append_val(g->seen, frame);
+	g_ptr_array_add(g->held, pt_sample_ref(s));
+	g->held_bytes += s->size;
+}
+
 /* False: enough. */
 static bool begin_fill(PtGapFetch *g) {
 	GError *error = NULL;
 	int seam = find_seam(g);
 	g->seamed = true;
+	if (g->held->len > 1)
+		g->half_ns = (decode_time(g_ptr_array_index(g->held, 1)) - decode_time(g_ptr_array_index(g->held, 0))) / 2;
 	g->fill = pt_fill_new(g->p.archive,
 	                      &(PtFillParams){.camera = g->camera,
 	                                      .stream = g->stream,
@@ -226,13 +284,9 @@ static bool begin_fill(PtGapFetch *g) {
 		return false;
 	}
 	bool more = true;
-	int64_t half = g->held->len > 1
-	                   ? (decode_time(g_ptr_array_index(g->held, 1)) - decode_time(g_ptr_array_index(g->held, 0))) / 2
-	                   : 0;
 	for (guint i = 0; more && i < g->held->len; i++) {
 		PtSample *s = g_ptr_array_index(g->held, i);
-		bool shown = seam >= 0 ? (int)i > seam : decode_time(s) - g->offset_begin >= g->p.from_ns - half;
-		more = put(g, s, shown);
+		more = put(g, s, seam >= 0 ? (int)i > seam : !is_before(g, s));
 	}
 	g_ptr_array_set_size(g->held, 0);
 	return more;
@@ -240,15 +294,22 @@ static bool begin_fill(PtGapFetch *g) {
 
 static bool on_footage(void *data, PtSample *s, const PtFetchFlags *flags) {
 	PtGapFetch *g = data;
+	int64_t decode = decode_time(s);
+	uint64_t hash = pt_seam_hash(s);
 	bool more = true;
+	if (is_too_much(g, s)) {
+		g->endless = true;
+		fail(g, g_error_new(PT_ERROR, PT_ERROR_INVALID, "camera %s sends without end: not what was asked for",
+		                    g->camera));
+		return false;
+	}
+	if (is_repeated(g, hash, decode))
+		return true;
 	if (g->seamed) {
-		more = put(g, s, true);
+		more = put(g, s, g->seam == PT_SEAM_CONTENT || !is_before(g, s));
 	} else {
-		PtSeamFrame frame = {pt_seam_hash(s), decode_time(s)};
-		g_array_append_val(g->seen, frame);
-		g_ptr_array_add(g->held, pt_sample_ref(s));
-		g->held_bytes += s->size;
-		if (frame.decode_ns > g->p.from_ns + g->offset_begin + margin(g) || g->held_bytes > BUFFER_MAX)
+		hold(g, s, hash);
+		if (decode > g->p.from_ns + g->offset_begin + margin(g) || g->held_bytes > BUFFER_MAX)
 			more = begin_fill(g);
 	}
 	g->flagged_end = flags->end;
@@ -268,6 +329,7 @@ static void fetch_all(PtGapFetch *g) {
 	if (g->over)
 		return;
 	g_array_set_size(g->seen, 0);
+	g->came_ns = g->latest = g->n_recent = 0;
 	/* the clock's error is the same at both ends, but for its drift */
 	g->offset_begin = g->offset_end;
 	g->main = fetch(g, g->p.from_ns + g->offset_begin - margin(g), g->first_live + PT_NS_PER_S, on_footage, on_fetched);
@@ -278,8 +340,9 @@ static void fetch_all(PtGapFetch *g) {
 static bool on_probe(void *data, PtSample *s, const PtFetchFlags *flags) {
 	PtGapFetch *g = data;
 	PtSeamFrame frame = {pt_seam_hash(s), decode_time(s)};
-	g_array_append_val(g->seen, frame);
-	return frame.decode_ns < g->p.to_ns + g->p.offset_ns + margin(g);
+	if (!is_repeated(g, frame.hash, frame.decode_ns))
+		g_array_append_val(g->seen, frame);
+	return frame.decode_ns < g->p.to_ns + g->p.offset_ns + margin(g) && !is_too_much(g, s);
 }
 
 static void on_probed(void *data, const GError *error) {
@@ -292,7 +355,7 @@ static void on_probed(void *data, const GError *error) {
 	}
 	int i = pt_seam_find(frames_of(g->after), g->after->len, frames_of(g->seen), g->seen->len, false,
 	                     g->p.to_ns + g->p.offset_ns);
-	if (i >= 0) {
+	if (i >= 0 && is_likely(g, frame_at(g->seen, (guint)i), frame_at(g->after, 0))) {
 		g->seam_end = PT_SEAM_CONTENT;
 		g->first_live = frame_at(g->seen, (guint)i)->decode_ns;
 		g->offset_end = g->first_live - frame_at(g->after, 0)->decode_ns;

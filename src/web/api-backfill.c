@@ -100,7 +100,10 @@ static bool jobs_work(PtAsk *a, GError **error) {
 			return false;
 	json_builder_end_array(a->json);
 	pt_json_array(a->json, "jobs");
-	for (guint i = jobs->len > LIST_MAX ? jobs->len - LIST_MAX : 0; i < jobs->len; i++)
+	guint n_chosen = 0, first = jobs->len;
+	while (first > 0 && n_chosen < LIST_MAX)
+		n_chosen += is_chosen(a, g_array_index(jobs, PtJobRow, --first).camera);
+	for (guint i = first; i < jobs->len; i++)
 		if (is_chosen(a, g_array_index(jobs, PtJobRow, i).camera))
 			put_job(a, &g_array_index(jobs, PtJobRow, i), running, n);
 	json_builder_end_array(a->json);
@@ -212,11 +215,13 @@ static void post_pause(PtRequest *r, void *data) {
 	JsonObject *body = pt_api_body(r, &parser);
 	if (!body)
 		return;
-	if (!host->backfill_pause || !json_object_has_member(body, "pause")) {
+	JsonNode *wish = json_object_get_member(body, "pause");
+	if (!host->backfill_pause || !wish || !JSON_NODE_HOLDS_VALUE(wish) ||
+	    json_node_get_value_type(wish) != G_TYPE_BOOLEAN) {
 		pt_request_fail(r, 400, "expected {\"pause\": true} or false");
 		return;
 	}
-	bool pause = json_object_get_boolean_member_with_default(body, "pause", false);
+	bool pause = json_node_get_boolean(wish);
 	host->backfill_pause(host->user, pause);
 	log_wish(r, host, "archive", pause ? "backfill-paused" : "backfill-resumed", NULL);
 	g_autoptr(JsonBuilder) b = json_builder_new();
@@ -247,11 +252,15 @@ static bool put_proof(PtAsk *a, const PtSeriesRow *s, GError **error) {
 			pt_json_number(b, pt_gap_cause_words[i], seconds(p.missing_ns[i]));
 	json_builder_end_object(b);
 	pt_json_array(b, "gaps");
-	for (guint i = p.missing->len > LIST_MAX ? p.missing->len - LIST_MAX : 0; i < p.missing->len; i++) {
+	g_autoptr(GArray) jobs = pt_store_jobs(pt_archive_store(a->host->archive), s->id, a->from, a->to, false, NULL);
+	guint first = p.missing->len > LIST_MAX ? p.missing->len - LIST_MAX : 0;
+	for (guint i = first, k = 0; i < p.missing->len; i++) { /* both by their begin */
 		const PtGapRow *g = &g_array_index(p.missing, PtGapRow, i);
-		g_autoptr(GArray) jobs =
-		    pt_store_jobs(pt_archive_store(a->host->archive), s->id, g->start_ns, g->end_ns, false, NULL);
-		const PtJobRow *job = jobs && jobs->len ? &g_array_index(jobs, PtJobRow, 0) : NULL;
+		while (jobs && k < jobs->len && g_array_index(jobs, PtJobRow, k).end_ns <= g->start_ns)
+			k++;
+		const PtJobRow *job = jobs && k < jobs->len ? &g_array_index(jobs, PtJobRow, k) : NULL;
+		if (job && job->start_ns >= g->end_ns)
+			job = NULL;
 		pt_json_object(b, NULL);
 		pt_json_time(b, "start", g->start_ns);
 		pt_json_time(b, "end", g->end_ns);

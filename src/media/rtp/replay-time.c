@@ -9,6 +9,7 @@
 #define STEP_MAX_S 86400             /* what ticks follow at most; longer times are the clock's alone */
 #define GUESS_MAX_S 3600             /* and what is believed of RTP time alone */
 #define FAR_NS (INT64_C(200 * 366 * 86400) * PT_NS_PER_S)
+#define ODD_NS (INT64_C(2 * 366 * 86400) * PT_NS_PER_S) /* no footage lies so far from what was asked for */
 #define RATE_MAX 1000000
 
 enum { CLEAN = 0x80, END = 0x40, DISCONTINUITY = 0x20, TERMINAL = 0x10 };
@@ -95,9 +96,16 @@ static bool advance(PtReplayTime *t, const PtRtpPacket *p, const PtReplayExtensi
 	return jump;
 }
 
+/* A single time of 1970 or 2100 among good ones is no time. */
+static bool is_odd(const PtReplayTime *t, const PtReplayExtension *e) {
+	return t->started && ABS(e->wall_ns - t->near_ns) > ODD_NS && ABS(e->wall_ns - t->mark.wall_ns) > ODD_NS;
+}
+
 bool pt_replay_time_packet(PtReplayTime *t, PtRtpPacket *p) {
 	PtReplayExtension extension, *e = pt_replay_extension_take(p, t->near_ns, &extension) ? &extension : NULL;
 	bool jump = false;
+	if (e && is_odd(t, e))
+		e = NULL;
 	if (!t->started) {
 		t->started = true;
 		t->mark = (PtReplayMark){.ticks = p->timestamp, .wall_ns = e ? e->wall_ns : t->near_ns, .said = e != NULL};
