@@ -43,7 +43,7 @@ def test_packets_are_lost_for_good(tmp_path):
         wire.lose(0)
         after_all(wire, node, hub, begin, tmp_path)
         holes = [j for j in hub.jobs() if parse_time(j["start"]) > begin]
-        assert len(holes) > 1 and all((j["state"], j["seam"]) == ("filled", "content") for j in holes), holes
+        assert holes and all((j["state"], j["seam"]) == ("filled", "content") for j in holes), holes
 
 
 def test_too_narrow(tmp_path):
