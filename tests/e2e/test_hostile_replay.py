@@ -62,7 +62,7 @@ class Card(Replay):
             super().answer(peer, method, headers, state)
 
     def stream(self, peer, state):
-        i, seq = self.number(time.time()) // GOP * GOP, 0
+        i, seq = (self.number(time.time()) // GOP + 1) * GOP, 0  # nobody is sent again what was sent before
         while not self.away():
             time.sleep(max(0, self.begun + i / FPS - time.time()))
             seq = self.put(peer, i, seq, picture(i))
