@@ -35,6 +35,11 @@ PtSeries *pt_writer_series_at(PtWriter *w, guint i) {
 void pt_writer_close_segment(PtWriter *w, PtSeries *s) {
 	if (!s->segment)
 		return;
+	if (!s->sequence) { /* the disk had room for its beginning alone: the index must not promise it */
+		pt_segment_cut_to_synced(s->segment);
+		g_clear_pointer(&s->segment, pt_segment_close);
+		return;
+	}
 	PtSyncItem item = {.segment = s->segment, .size = pt_segment_size(s->segment), .row = s->row, .close = true};
 	item.row.open = false;
 	g_array_append_val(w->next->items, item);
