@@ -221,6 +221,10 @@ static void post_pause(PtRequest *r, void *data) {
 		pt_request_fail(r, 400, "expected {\"pause\": true} or false");
 		return;
 	}
+	if (!pt_request_may_see(r, "")) { /* the site as a whole */
+		pt_request_fail(r, 403, "all cameras are paused at once, and you may not see all of them");
+		return;
+	}
 	bool pause = json_node_get_boolean(wish);
 	host->backfill_pause(host->user, pause);
 	log_wish(r, host, "archive", pause ? "backfill-paused" : "backfill-resumed", NULL);

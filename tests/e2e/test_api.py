@@ -61,12 +61,20 @@ def test_what_is_no_topic_or_order_is_not_taken_for_an_empty_log(hub):
 
 def test_other_cameras_stay_out_of_sight(hub):
     gustav, otto = Caller(hub, "gustav"), Caller(hub, "otto")
-    for path in ("/api/state", "/api/cameras", "/api/events", "/api/timeline", "/api/archive", "/api/keep", "/metrics"):
-        assert "yard" in otto.ask("GET", path)[1] or path in ("/api/archive", "/api/keep"), path
+    for path in ("/api/state", "/api/cameras", "/api/events", "/api/timeline", "/api/archive", "/api/keep", "/api/backfill", "/api/proof", "/metrics"):
+        assert "yard" in otto.ask("GET", path)[1] or path in ("/api/archive", "/api/keep", "/api/backfill", "/api/proof"), path
         status, text, _ = gustav.ask("GET", path)
         assert status == 200 and "yard" not in text, path
     for path in ("segments", "snapshot.jpg", "play.mp4", "clip.mp4"):
         assert gustav.ask("GET", "/api/cameras/yard/" + path)[0] == 404, path
+
+
+def test_filling_is_paused_for_all_cameras_by_those_who_see_all(hub):
+    gustav, otto = Caller(hub, "gustav"), Caller(hub, "otto")
+    assert gustav.ask("POST", "/api/backfill/pause", {"pause": True})[0] == 403
+    assert not json.loads(otto.ask("GET", "/api/backfill")[1])["paused"]
+    for pause in (True, False):
+        assert json.loads(otto.ask("POST", "/api/backfill/pause", {"pause": pause})[1]) == {"paused": pause}
 
 
 def test_plugs_and_rules_of_no_camera_are_for_those_who_see_all(hub):
