@@ -31,13 +31,6 @@ static int usage(void) {
 	return PT_EXIT_USAGE;
 }
 
-static void add_query(GString *path, const char *name, const char *value) {
-	if (!value)
-		return;
-	g_autofree char *escaped = pt_cli_escape(value);
-	g_string_append_printf(path, "%c%s=%s", strchr(path->str, '?') ? '&' : '?', name, escaped);
-}
-
 /* ---- ls ---- */
 
 static void print_totals(JsonObject *o) {
@@ -66,9 +59,9 @@ static int list(const char *camera, const char *stream, const char *from, const 
 	g_autoptr(GString) path = g_string_new("/api/archive");
 	if (camera)
 		g_string_printf(path, "/api/cameras/%s/segments", escaped);
-	add_query(path, "stream", camera ? stream : NULL);
-	add_query(path, "from", from);
-	add_query(path, "to", to);
+	pt_cli_add_query(path, "stream", camera ? stream : NULL);
+	pt_cli_add_query(path, "from", from);
+	pt_cli_add_query(path, "to", to);
 	g_autoptr(JsonNode) answer = pt_cli_call("GET", path->str, NULL);
 	if (!answer)
 		return PT_EXIT_FAILED;
@@ -101,17 +94,7 @@ static int keep(const char *camera, const char *from, const char *to, const char
 	if (!from || !to)
 		return usage();
 	const char *names[] = {"camera", "from", "to", "until", "why"}, *values[] = {camera, from, to, until, why};
-	g_autoptr(JsonBuilder) b = json_builder_new();
-	json_builder_begin_object(b);
-	for (unsigned i = 0; i < G_N_ELEMENTS(names); i++)
-		if (values[i]) {
-			json_builder_set_member_name(b, names[i]);
-			json_builder_add_string_value(b, values[i]);
-		}
-	json_builder_end_object(b);
-	g_autoptr(JsonNode) root = json_builder_get_root(b);
-	g_autofree char *body = json_to_string(root, FALSE);
-	g_autoptr(JsonNode) answer = pt_cli_call("POST", "/api/keep", body);
+	g_autoptr(JsonNode) answer = pt_cli_post("/api/keep", names, values, G_N_ELEMENTS(names));
 	if (!answer)
 		return PT_EXIT_FAILED;
 	printf("%s\n", pt_cli_member(json_node_get_object(answer), "id"));
@@ -133,12 +116,12 @@ static int export(const char *camera, const char *stream, const char *from, cons
 	g_autofree char *escaped = pt_cli_escape(camera);
 	g_autoptr(GString) path = g_string_new(NULL);
 	g_string_printf(path, "/api/cameras/%s/clip.mp4", escaped);
-	add_query(path, "from", from);
-	add_query(path, "to", to);
-	add_query(path, "stream", stream);
-	add_query(path, "exact", exact ? "1" : NULL);
-	add_query(path, "h264", h264 ? "1" : NULL);
-	add_query(path, "sound", no_sound ? "0" : NULL);
+	pt_cli_add_query(path, "from", from);
+	pt_cli_add_query(path, "to", to);
+	pt_cli_add_query(path, "stream", stream);
+	pt_cli_add_query(path, "exact", exact ? "1" : NULL);
+	pt_cli_add_query(path, "h264", h264 ? "1" : NULL);
+	pt_cli_add_query(path, "sound", no_sound ? "0" : NULL);
 	g_autofree char *stamp = g_strdup(from), *file = NULL;
 	g_strdelimit(stamp, ":/ ", '-');
 	file = output ? g_strdup(output) : g_strdup_printf("%s_%s.mp4", camera, stamp);

@@ -9,13 +9,21 @@
 
 static JsonNode *ask(const char *resource, const char *camera, const char *from, const char *to) {
 	g_autoptr(GString) path = g_string_new(resource);
-	const char *names[] = {"camera", "from", "to"}, *values[] = {camera, from, to};
-	for (unsigned i = 0; i < G_N_ELEMENTS(names); i++) {
-		g_autofree char *escaped = values[i] ? pt_cli_escape(values[i]) : NULL;
-		if (escaped)
-			g_string_append_printf(path, "%c%s=%s", strchr(path->str, '?') ? '&' : '?', names[i], escaped);
-	}
+	pt_cli_add_query(path, "camera", camera);
+	pt_cli_add_query(path, "from", from);
+	pt_cli_add_query(path, "to", to);
 	return pt_cli_call("GET", path->str, NULL);
+}
+
+/* The same, printed at once where json is wanted: NULL then as well, and *ret_exit says how it went. */
+static JsonNode *ask_for_people(const char *resource, const char *camera, const char *from, const char *to, bool json,
+                                int *ret_exit) {
+	g_autoptr(JsonNode) answer = ask(resource, camera, from, to);
+	*ret_exit = answer ? PT_EXIT_DONE : PT_EXIT_FAILED;
+	if (!answer || !json)
+		return g_steal_pointer(&answer);
+	pt_cli_print_json(answer);
+	return NULL;
 }
 
 static JsonArray *array_of(JsonNode *answer, const char *name) {
@@ -80,13 +88,10 @@ static void explain(JsonArray *jobs, JsonObject *gap) {
 }
 
 int pt_cli_gaps(const char *camera, const char *from, const char *to, bool with_why, bool json) {
-	g_autoptr(JsonNode) answer = ask("/api/backfill", camera, from, to);
+	int code;
+	g_autoptr(JsonNode) answer = ask_for_people("/api/backfill", camera, from, to, json, &code);
 	if (!answer)
-		return PT_EXIT_FAILED;
-	if (json) {
-		pt_cli_print_json(answer);
-		return PT_EXIT_DONE;
-	}
+		return code;
 	JsonArray *gaps = array_of(answer, "gaps");
 	for (guint i = 0; i < json_array_get_length(gaps); i++) {
 		JsonObject *gap = json_array_get_object_element(gaps, i);
@@ -103,13 +108,10 @@ int pt_cli_gaps(const char *camera, const char *from, const char *to, bool with_
 /* ---- backfill ---- */
 
 static int list_jobs(const char *camera, const char *from, const char *to, bool json) {
-	g_autoptr(JsonNode) answer = ask("/api/backfill", camera, from, to);
+	int code;
+	g_autoptr(JsonNode) answer = ask_for_people("/api/backfill", camera, from, to, json, &code);
 	if (!answer)
-		return PT_EXIT_FAILED;
-	if (json) {
-		pt_cli_print_json(answer);
-		return PT_EXIT_DONE;
-	}
+		return code;
 	JsonArray *jobs = array_of(answer, "jobs");
 	if (json_object_get_boolean_member_with_default(json_node_get_object(answer), "paused", FALSE))
 		printf("backfill is paused: 'pigtail archive backfill --resume' goes on with it\n");
@@ -124,18 +126,8 @@ static int list_jobs(const char *camera, const char *from, const char *to, bool 
 }
 
 static int fill_now(const char *camera, const char *from, const char *to) {
-	g_autoptr(JsonBuilder) b = json_builder_new();
 	const char *names[] = {"camera", "from", "to"}, *values[] = {camera, from, to};
-	json_builder_begin_object(b);
-	for (unsigned i = 0; i < G_N_ELEMENTS(names); i++)
-		if (values[i]) {
-			json_builder_set_member_name(b, names[i]);
-			json_builder_add_string_value(b, values[i]);
-		}
-	json_builder_end_object(b);
-	g_autoptr(JsonNode) root = json_builder_get_root(b);
-	g_autofree char *body = json_to_string(root, FALSE);
-	g_autoptr(JsonNode) answer = pt_cli_call("POST", "/api/backfill", body);
+	g_autoptr(JsonNode) answer = pt_cli_post("/api/backfill", names, values, G_N_ELEMENTS(names));
 	if (!answer)
 		return PT_EXIT_FAILED;
 	int n = (int)json_object_get_int_member(json_node_get_object(answer), "gaps");
@@ -160,13 +152,10 @@ int pt_cli_backfill_pause(bool pause) {
 /* ---- proof ---- */
 
 int pt_cli_proof(const char *camera, const char *from, const char *to, bool json) {
-	g_autoptr(JsonNode) answer = ask("/api/proof", camera, from, to);
+	int code;
+	g_autoptr(JsonNode) answer = ask_for_people("/api/proof", camera, from, to, json, &code);
 	if (!answer)
-		return PT_EXIT_FAILED;
-	if (json) {
-		pt_cli_print_json(answer);
-		return PT_EXIT_DONE;
-	}
+		return code;
 	JsonObject *o = json_node_get_object(answer);
 	printf("Proof of recording, %s – %s, made %s\n\n%-14s %-9s %9s %12s %12s %12s %14s\n", pt_cli_member(o, "from"),
 	       pt_cli_member(o, "to"), pt_cli_member(o, "made"), "camera", "stream", "there", "live", "fetched", "missing",

@@ -52,10 +52,13 @@ bool pt_cli_connect(int *argc, char **argv);
 unsigned pt_cli_request(const char *method, const char *path, const char *body, GBytes **ret_body, GError **error);
 /* The same for JSON: prints what went wrong and returns NULL. Caller unrefs. */
 JsonNode *pt_cli_call(const char *method, const char *path, const char *body);
+/* POST of an object of texts; those that are NULL are left out. */
+JsonNode *pt_cli_post(const char *path, const char *const *names, const char *const *values, size_t n);
 /* Streams the answer's body into a file descriptor. header: NULL, or "Name:" of one of the answer's headers, whose value is
  * given when it is there (caller frees). */
 bool pt_cli_download(const char *path, int fd, uint64_t *ret_bytes, const char *header, char **ret_value, GError **error);
-char *pt_cli_escape(const char *text); /* for a URL's query. Caller frees. */
+char *pt_cli_escape(const char *text);                                     /* for a URL's query. Caller frees. */
+void pt_cli_add_query(GString *path, const char *name, const char *value); /* nothing when value is NULL */
 
 void pt_cli_print_json(JsonNode *node);                          /* indented */
 const char *pt_cli_member(JsonObject *object, const char *name); /* text of a member, "" when absent or null */

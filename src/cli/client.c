@@ -238,3 +238,24 @@ bool pt_cli_download(const char *path, int fd, uint64_t *ret_bytes, const char *
 }
 
 char *pt_cli_escape(const char *text) { return g_uri_escape_string(text, NULL, FALSE); }
+
+JsonNode *pt_cli_post(const char *path, const char *const *names, const char *const *values, size_t n) {
+	g_autoptr(JsonBuilder) b = json_builder_new();
+	json_builder_begin_object(b);
+	for (size_t i = 0; i < n; i++)
+		if (values[i]) {
+			json_builder_set_member_name(b, names[i]);
+			json_builder_add_string_value(b, values[i]);
+		}
+	json_builder_end_object(b);
+	g_autoptr(JsonNode) root = json_builder_get_root(b);
+	g_autofree char *body = json_to_string(root, FALSE);
+	return pt_cli_call("POST", path, body);
+}
+
+void pt_cli_add_query(GString *path, const char *name, const char *value) {
+	if (!value)
+		return;
+	g_autofree char *escaped = pt_cli_escape(value);
+	g_string_append_printf(path, "%c%s=%s", strchr(path->str, '?') ? '&' : '?', name, escaped);
+}
