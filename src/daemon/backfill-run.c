@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "daemon/backfill-internal.h"
+#include "base/error.h"
+#include "base/units.h"
+#include "onvif/client/recordings.h"
+#include <string.h>
+
+#define YOUNG_NS (120 * PT_NS_PER_S) /* the camera may not have written yet what is so new */
+
+static void run_free(PtBackfillRun *r) {
+	pt_loop_free(r->loop);
+	pt_backfill_source_free(r->source);
+	g_clear_error(&r->error);
+	g_free(r->url);
+	g_free(r->recording);
+	g_free(r);
+}
+
+static char *span_text(int64_t ns) {
+	return ns < 10 * PT_NS_PER_S ? g_strdup_printf("%.2f s", (double)ns / PT_NS_PER_S)
+	                             : pt_units_format_duration(ns / PT_NS_PER_S * PT_NS_PER_S);
+}
+
+static int64_t missing(PtBackfill *b, const PtJobRow *job) {
+	g_autoptr(GArray) gaps = pt_store_gaps(store_of(b), job->series, job->start_ns, job->end_ns, NULL);
+	int64_t sum = 0;
+	for (guint i = 0; gaps && i < gaps->len; i++) {
+		const PtGapRow *gap = &g_array_index(gaps, PtGapRow, i);
+		if (pt_backfill_can_fill(gap) || !gap->end_ns)
+			sum += MIN(gap->end_ns ? gap->end_ns : job->end_ns, job->end_ns) - MAX(gap->start_ns, job->start_ns);
+	}
+	return gaps ? sum : -1;
+}
+
+/* Retention forgets gaps with the footage around them: then nothing is missing, and nothing is there. */
+static bool is_deleted(PtBackfill *b, const PtJobRow *job) {
+	g_autoptr(GArray) spans = pt_store_coverage(store_of(b), job->series, job->start_ns, job->end_ns, PT_NS_PER_S, NULL);
+	return spans && !spans->len;
+}
+
+static void tell(PtBackfill *b, const PtJobRow *job, int64_t left) {
+	static const char *const states[] = {
+	    [PT_JOB_FILLED] = "filled", [PT_JOB_PARTLY] = "partly-filled", [PT_JOB_IMPOSSIBLE] = "not-filled"};
+	g_autofree char *source = g_strconcat("camera/", job->camera, NULL);
+	g_autofree char *all = span_text(job->end_ns - job->start_ns), *rest = span_text(MAX(left, 0));
+	g_autofree char *when = pt_time_format(job->start_ns);
+	g_autofree char *detail =
+	    job->state == PT_JOB_FILLED
+	        ? g_strdup_printf("%s of %s from %s on were fetched from the camera's card", all, job->stream, when)
+	        : g_strdup_printf("%s of %s from %s on: %s are missing: %s", all, job->stream, when, rest, job->reason);
+	g_autoptr(PtEvent) event = pt_event_now(b->env.clock, source, PT_TOPIC_ARCHIVE, states[job->state], NULL, detail);
+	pt_bus_publish(b->env.bus, event);
+}
+
+/* Decides by what is missing now, not by what the camera said. */
+static void judge(PtBackfillRun *r) {
+	PtBackfill *b = r->owner;
+	PtJobRow *job = &r->job;
+	int64_t left = missing(b, job), now = now_of(b);
+	bool nothing = !r->error || g_error_matches(r->error, PT_ERROR, PT_ERROR_NOT_FOUND);
+	bool hopeless = g_error_matches(r->error, PT_ERROR, PT_ERROR_UNSUPPORTED);
+	g_strlcpy(job->reason, r->error ? r->error->message : "", sizeof job->reason);
+	job->tries++;
+	if (!left && is_deleted(b, job)) {
+		job->state = PT_JOB_IMPOSSIBLE;
+		g_strlcpy(job->reason, "what is so old was deleted meanwhile", sizeof job->reason);
+	} else if (!left) {
+		job->state = PT_JOB_FILLED;
+		job->reason[0] = 0;
+	} else if (hopeless || job->tries >= PT_BACKFILL_TRIES ||
+	           (nothing && job->tries >= 3 && now - job->end_ns > YOUNG_NS) || (nothing && job->tries >= 8)) {
+		job->state = job->frames ? PT_JOB_PARTLY : PT_JOB_IMPOSSIBLE;
+		if (!r->error)
+			g_strlcpy(job->reason, "the camera's card has no footage of it", sizeof job->reason);
+	} else {
+		job->state = PT_JOB_FOUND;
+		job->due_ns = now + pt_backfill_pause_ns(job->tries);
+		if (!r->error)
+			g_strlcpy(job->reason, "the camera's card has no footage of it (yet)", sizeof job->reason);
+	}
+	pt_backfill_note_job(b, job);
+	if (job->state < PT_JOB_FILLED)
+		return;
+	g_mutex_lock(&b->lock);
+	if (job->state == PT_JOB_IMPOSSIBLE)
+		g_hash_table_add(b->poor, g_strdup(job->camera));
+	else
+		g_hash_table_remove(b->poor, job->camera);
+	g_mutex_unlock(&b->lock);
+	tell(b, job, left);
+}
+
+static void end_run(PtBackfillRun *r) {
+	PtBackfill *b = r->owner;
+	if (!r->stopped)
+		judge(r);
+	g_mutex_lock(&b->lock);
+	g_ptr_array_remove_fast(b->runs, r);
+	g_mutex_unlock(&b->lock);
+	run_free(r);
+}
+
+static void next_gap(PtBackfillRun *r);
+
+typedef struct {
+	PtBackfillRun *run;
+	PtGapFetchResult result;
+	GError *error;
+} Fetched;
+
+static void on_fetched(void *data) {
+	Fetched *f = data;
+	PtBackfillRun *r = f->run;
+	PtBackfill *b = r->owner;
+	g_mutex_lock(&b->lock);
+	PtGapFetch *fetch = g_steal_pointer(&r->fetch);
+	g_mutex_unlock(&b->lock);
+	pt_gap_fetch_free(fetch);
+	r->job.frames += (int64_t)f->result.frames;
+	r->job.bytes += (int64_t)f->result.bytes;
+	if (f->result.frames || !r->job.seam) {
+		r->job.seam = MIN(f->result.seam, f->result.seam_end);
+		r->job.offset_ns = f->result.offset_ns;
+	}
+	g_clear_error(&r->error);
+	r->error = f->error;
+	bool go_on = !r->stopped && (!r->error || g_error_matches(r->error, PT_ERROR, PT_ERROR_NOT_FOUND));
+	g_free(f);
+	if (go_on)
+		next_gap(r);
+	else
+		end_run(r);
+}
+
+/* On the run's loop. */
+static void gap_done(void *user_data, const PtGapFetchResult *result) {
+	PtBackfillRun *r = user_data;
+	Fetched *f = g_new0(Fetched, 1);
+	f->run = r;
+	f->result = *result;
+	f->error = result->error ? g_error_copy(result->error) : NULL;
+	g_mutex_lock(&r->owner->lock);
+	r->answered = true;
+	g_mutex_unlock(&r->owner->lock);
+	pt_loop_post(r->owner->books, on_fetched, f);
+}
+
+static void next_gap(PtBackfillRun *r) {
+	PtBackfill *b = r->owner;
+	g_autoptr(GArray) gaps = pt_store_gaps(store_of(b), r->job.series, r->job.start_ns, r->job.end_ns, NULL);
+	PtGapRow next = {0};
+	for (guint i = 0; gaps && i < gaps->len && !next.end_ns;) {
+		PtGapRow gap = pt_backfill_joined(gaps, &i);
+		if (pt_backfill_can_fill(&gap) && gap.start_ns >= r->cursor)
+			next = gap;
+	}
+	if (!next.end_ns) {
+		r->job.state = PT_JOB_VERIFYING;
+		pt_backfill_note_job(b, &r->job);
+		end_run(r);
+		return;
+	}
+	r->cursor = next.end_ns;
+	r->job.state = PT_JOB_FETCHING;
+	pt_backfill_note_job(b, &r->job);
+	g_autofree char *origin =
+	    g_strdup_printf("%s, recording %s", r->source->origin ? r->source->origin : "?", r->recording);
+	PtGapFetchParams p = {.archive = b->env.archive,
+	                      .camera = r->job.camera,
+	                      .stream = r->job.stream,
+	                      .from_ns = next.start_ns,
+	                      .to_ns = next.end_ns,
+	                      .kind = !strcmp(r->job.stream, "audio") ? PT_KIND_AUDIO : PT_KIND_VIDEO,
+	                      .url = r->url,
+	                      .user = r->source->user,
+	                      .password = r->source->password,
+	                      .trust = r->source->trust,
+	                      .offset_ns = r->source->offset_ns,
+	                      .offset_rough = r->source->rough,
+	                      .rate = r->source->rate,
+	                      .origin = origin,
+	                      .loop = r->loop,
+	                      .user_data = r,
+	                      .done = gap_done};
+	g_mutex_lock(&b->lock);
+	r->answered = false;
+	r->fetch = pt_gap_fetch_start(&p);
+	g_mutex_unlock(&b->lock);
+}
+
+/* ---- what the camera is asked: on the main thread, answers back to the books ---- */
+
+typedef struct {
+	int width, height; /* of what was recorded live; 0: not known */
+} Size;
+
+static Size size_of(PtBackfill *b, const char *camera, const char *name) {
+	PtStream *stream = pt_cameras_stream(b->env.cameras, camera, name);
+	PtFormat *format = stream ? pt_stream_get_format(stream, 0) : NULL;
+	Size size = format ? (Size){format->width, format->height} : (Size){0};
+	pt_format_unref(format);
+	pt_stream_unref(stream);
+	return size;
+}
+
+static bool is_of_size(const PtOnvifRecording *recording, Size size) {
+	return size.width && recording->width == size.width && recording->height == size.height;
+}
+
+/* Of several recordings the one of the stream: as large as what was recorded live, else the largest for main and sound and
+ * the smallest for sub. A card that holds less than main is still better than nothing; but what is main's is not fetched
+ * once more for sub. */
+static const PtOnvifRecording *choose(const GPtrArray *all, const PtBackfillRun *r, Size own, Size main) {
+	PtOnvifTrackKind kind = !strcmp(r->job.stream, "audio") ? PT_ONVIF_TRACK_AUDIO : PT_ONVIF_TRACK_VIDEO;
+	bool sub = !strcmp(r->job.stream, "sub");
+	const PtOnvifRecording *best = NULL;
+	for (guint i = 0; i < all->len; i++) {
+		const PtOnvifRecording *recording = g_ptr_array_index(all, i);
+		bool has = false;
+		for (guint k = 0; k < recording->tracks->len; k++)
+			has |= ((const PtOnvifTrack *)g_ptr_array_index(recording->tracks, k))->kind == kind;
+		if (!has)
+			continue;
+		if (kind == PT_ONVIF_TRACK_VIDEO && is_of_size(recording, own))
+			return recording;
+		if (sub && is_of_size(recording, main))
+			continue;
+		if (!best || sub) /* those with the highest resolution come first */
+			best = recording;
+	}
+	return best;
+}
+
+static void begin_fetching(void *data) {
+	PtBackfillRun *r = data;
+	r->asking = false;
+	if (r->error || r->stopped)
+		end_run(r);
+	else
+		next_gap(r);
+}
+
+static void back_to_books(PtBackfillRun *r, const GError *error) {
+	if (!r->owner) {
+		run_free(r);
+		return;
+	}
+	if (error)
+		r->error = g_error_copy(error);
+	pt_loop_post(r->owner->books, begin_fetching, r);
+}
+
+static void on_url(void *user, const char *url, const GError *error) {
+	PtBackfillRun *r = user;
+	r->url = g_strdup(url);
+	back_to_books(r, error);
+}
+
+static void on_recordings(void *user, const GPtrArray *recordings, const GError *error) {
+	PtBackfillRun *r = user;
+	if (error || !r->owner) {
+		back_to_books(r, error);
+		return;
+	}
+	Size own = size_of(r->owner, r->job.camera, r->job.stream), main = size_of(r->owner, r->job.camera, "main");
+	const PtOnvifRecording *chosen = choose(recordings, r, own, main);
+	if (!chosen) {
+		g_autoptr(GError) none = NULL;
+		pt_error_set(&none, NOT_FOUND, "the camera records nothing on its card that is of the stream %s",
+		             r->job.stream);
+		back_to_books(r, none);
+		return;
+	}
+	r->recording = g_strdup(chosen->token);
+	PtOnvifCamera *camera = pt_onvif_camera_get(r->job.camera);
+	pt_onvif_replay_url(camera, r->recording, on_url, r);
+	pt_onvif_camera_unref(camera);
+}
+
+static gboolean ask_camera(void *data) {
+	PtBackfillRun *r = data;
+	if (!r->owner) {
+		run_free(r);
+		return G_SOURCE_REMOVE;
+	}
+	PtOnvifCamera *camera = pt_onvif_camera_get(r->job.camera);
+	pt_onvif_recordings(camera, on_recordings, r);
+	pt_onvif_camera_unref(camera);
+	return G_SOURCE_REMOVE;
+}
+
+void pt_backfill_begin(PtBackfill *b, const PtJobRow *job, PtBackfillSource *source) {
+	PtBackfillRun *r = g_new0(PtBackfillRun, 1);
+	r->owner = b;
+	r->job = *job;
+	r->source = source;
+	r->cursor = INT64_MIN;
+	r->loop = pt_loop_new("pt-backfill");
+	r->asking = true;
+	g_mutex_lock(&b->lock);
+	g_ptr_array_add(b->runs, r);
+	g_mutex_unlock(&b->lock);
+	r->job.state = PT_JOB_ASKED;
+	r->job.reason[0] = 0;
+	pt_backfill_note_job(b, &r->job);
+	g_idle_add(ask_camera, r);
+}
+
+/* Books' thread. What is fetched and not put in is let go; an end that is told already is on its way here. */
+void pt_backfill_stop_runs(void *data) {
+	PtBackfill *b = data;
+	for (guint i = b->runs->len; i-- > 0;) {
+		PtBackfillRun *r = g_ptr_array_index(b->runs, i);
+		r->stopped = true;
+		g_mutex_lock(&b->lock);
+		PtGapFetch *fetch = r->answered ? NULL : g_steal_pointer(&r->fetch);
+		g_mutex_unlock(&b->lock);
+		pt_gap_fetch_free(fetch);
+		if (fetch && !r->answered)
+			end_run(r);
+	}
+}
