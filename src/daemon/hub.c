@@ -14,6 +14,7 @@
 #include "daemon/onvif.h"
 #include "daemon/plugs.h"
 #include "daemon/serve.h"
+#include "daemon/unset-clock.h"
 #include "onvif/client/camera.h"
 #include "plugs/virtual/virtual.h"
 #include "web/host.h"
@@ -29,10 +30,7 @@
 #define WORKERS_MAX 8
 #define GATHER_NS (4 * PT_NS_PER_MS) /* what arrives within it is handled together; see pt_loop_set_gather() */
 #define LOG_ROWS_MAX 5000000
-#define REPAIR_S 5                                    /* after the clock was set, and again */
-#define REPAIR_MORE_NS (60 * PT_NS_PER_S)             /* footage goes on by the old time up to its next key frame */
-#define BUILT_SPARE_NS (INT64_C(86400) * PT_NS_PER_S) /* the clock of who built it may have been ahead */
-#define CAMERA_CONNECTIONS 2000                       /* each ONVIF camera keeps one open, for its events */
+#define CAMERA_CONNECTIONS 2000 /* each ONVIF camera keeps one open, for its events */
 
 typedef struct {
 	PtHubOptions options;
@@ -58,7 +56,6 @@ typedef struct {
 	PtCameras *cameras;
 	PtBackfill *backfill;
 	PtCatchUp *catch_up;
-	int64_t last_ns; /* wall time: the newest that log and archive knew of at the start; 0: none */
 	PtAddCamera *add;
 	PtServe *serve;
 	PtOnvif *onvif; /* NULL: the site file asks for none */
@@ -66,10 +63,7 @@ typedef struct {
 	PtServer *server;
 	PtLogin *login;
 	PtHost host;
-	guint clock_timer; /* 0: it is set, and what was recorded before has its true times */
-	bool repairing;    /* on a thread */
-	int64_t unset_from, unset_base,
-	    unset_by; /* a clock that was not set: begin, wall less monotonic, how far it was off */
+	PtUnsetClock *unset_clock;
 	int exit_code;
 } Hub;
 
@@ -149,66 +143,6 @@ static bool open_log(Hub *h, GError **error) {
 	return true;
 }
 
-/* ---- a clock that is not set ---- */
-
-/* What was recorded before the clock was set, and by how much its times are wrong. */
-typedef struct {
-	Hub *hub;
-	int64_t from, to, by;
-	bool done;
-} Repair;
-
-static void repair_in_thread(GTask *task, gpointer source, gpointer data, GCancellable *cancellable) {
-	Repair *r = data;
-	r->done = pt_archive_shift(r->hub->archive, r->from, r->to, r->by);
-	g_task_return_boolean(task, r->done);
-}
-
-static gboolean repair_times(gpointer data);
-
-static void repaired(GObject *object, GAsyncResult *result, gpointer data) {
-	Hub *h = data;
-	const Repair *r = g_task_get_task_data(G_TASK(result));
-	h->repairing = false;
-	if (!r->done) { /* what was recorded then is not closed yet */
-		h->clock_timer = g_timeout_add_seconds(REPAIR_S, repair_times, h);
-		return;
-	}
-	g_autofree char *by = pt_units_format_duration(r->by / PT_NS_PER_S * PT_NS_PER_S);
-	g_autofree char *text =
-	    g_strdup_printf("what was recorded before the clock was set stands %s later now, when it was", by);
-	say("archive: %s", text);
-	publish(h, "system/clock", PT_TOPIC_SYSTEM, "repaired", NULL, text);
-}
-
-static gboolean repair_times(gpointer data) {
-	Hub *h = data;
-	h->clock_timer = 0;
-	int64_t reached = h->unset_base + pt_mono_ns(h->clock);
-	Repair *r = g_new(Repair, 1);
-	*r = (Repair){.hub = h, .from = h->unset_from, .by = h->unset_by};
-	r->to = reached + MIN(r->by / 2, REPAIR_MORE_NS);
-	h->repairing = true;
-	g_autoptr(GTask) task = g_task_new(NULL, NULL, repaired, h);
-	g_task_set_task_data(task, r, g_free);
-	g_task_run_in_thread(task, repair_in_thread);
-	return G_SOURCE_REMOVE;
-}
-
-static gboolean look_at_clock(gpointer data) {
-	Hub *h = data;
-	int64_t now = pt_wall_ns(h->clock); /* which notices it */
-	if (!pt_clock_system_is_set())
-		return G_SOURCE_CONTINUE;
-	g_autofree char *time = pt_time_format(now);
-	g_autofree char *text = g_strdup_printf("the clock was set: it is %s", time);
-	say("%s", text);
-	publish(h, "system/clock", PT_TOPIC_SYSTEM, "set", NULL, text);
-	h->unset_by = now - pt_mono_ns(h->clock) - h->unset_base;
-	h->clock_timer = h->unset_by > PT_NS_PER_S ? g_timeout_add_seconds(REPAIR_S, repair_times, h) : 0;
-	return G_SOURCE_REMOVE;
-}
-
 /* The newest time that log and archive know of; 0: they know none. */
 static int64_t last_known(Hub *h) {
 	int64_t last = pt_event_time_of_id(pt_eventlog_last_id(h->log));
@@ -216,20 +150,6 @@ static int64_t last_known(Hub *h) {
 	for (guint i = 0; series && i < series->len; i++)
 		last = MAX(last, g_array_index(series, PtSeriesRow, i).last_ns);
 	return last;
-}
-
-static void begin_clock(Hub *h) {
-	h->last_ns = last_known(h);
-	if (!pt_clock_system_begin(PT_BUILT_S * PT_NS_PER_S - BUILT_SPARE_NS, h->last_ns))
-		return;
-	h->unset_from = pt_wall_ns(h->clock);
-	h->unset_base = h->unset_from - pt_mono_ns(h->clock);
-	g_autofree char *time = pt_time_format(h->unset_from);
-	g_autofree char *text =
-	    g_strdup_printf("the clock is not set: it goes on from %s, the last time that is known, until it is", time);
-	say("%s", text);
-	publish(h, "system/clock", PT_TOPIC_SYSTEM, "unset", NULL, text);
-	h->clock_timer = g_timeout_add_seconds(1, look_at_clock, h);
 }
 
 static void archive_recovered(void *user, const PtRecovery *recovery) {
@@ -523,7 +443,8 @@ static bool start(Hub *h, GError **error) {
 	start_workers(h);
 	if (!open_log(h, error) || !open_archive(h, error))
 		return false;
-	begin_clock(h);
+	int64_t last_ns = last_known(h);
+	h->unset_clock = pt_unset_clock_new(h->clock, h->bus, h->archive, last_ns);
 	h->keeper = pt_keeper_new(h->archive);
 	h->health = pt_card_health_new(h->archive, h->clock, h->bus);
 	PtPlugEnv env = {.clock = h->clock, .bus = h->bus, .journal = journal, .note_off = note_off, .user = h};
@@ -535,7 +456,7 @@ static bool start(Hub *h, GError **error) {
 	    pt_cameras_new(&(PtCamerasEnv){h->archive, h->bus, h->workers, h->n_workers, h->http, h->clock, h->keeper});
 	h->backfill = pt_backfill_new(&(PtBackfillEnv){h->archive, h->bus, h->clock, h->cameras});
 	h->catch_up =
-	    pt_catch_up_new(&(PtCatchUpEnv){h->bus, h->clock, h->cameras, h->log, h->site->archive_state, h->last_ns});
+	    pt_catch_up_new(&(PtCatchUpEnv){h->bus, h->clock, h->cameras, h->log, h->site->archive_state, last_ns});
 	h->add = pt_add_camera_new(&(PtAddCameraEnv){h->http, h->clock, h->bus, h->workers[0], h, host_site, reload});
 	h->serve = pt_serve_new(h->serving, h->cameras, h->archive);
 	if (!open_web(h, error))
@@ -561,9 +482,7 @@ static bool start(Hub *h, GError **error) {
 }
 
 static void stop(Hub *h) {
-	while (h->repairing)
-		g_main_context_iteration(NULL, TRUE);
-	g_clear_handle_id(&h->clock_timer, g_source_remove);
+	pt_unset_clock_free(h->unset_clock);
 	pt_onvif_announce_free(h->announce);
 	pt_onvif_free(h->onvif);
 	pt_serve_free(h->serve);

@@ -148,3 +148,28 @@ def test_what_a_board_recorded_before_its_clock_was_set():
             h.cli("archive", "check", h.archive, "--rebuild", check=False)
             after = db.execute("SELECT path, start_ns / 1000000, end_ns / 1000000, shift_ns FROM segment ORDER BY path").fetchall()
             assert [(p, s, sh) for p, s, e, sh in after] == [(p, s, sh) for p, s, e, sh in before]
+
+
+def test_a_share_is_read_back_at_night():
+    """A file that rots on the medium is found in the night of its turn, told as an event and shown; one that is whole is not."""
+    with Farm() as farm:
+        h, clock = shifted_hub(farm)
+        night = (int(time.time()) // 86400 + 2) * 86400 + 3 * 3600  # in UTC, which is the zone of a site that names none
+        turn = night - 3600 + (night // 86400 % 30) * 60  # the minute, an hour before, whose footage has its turn that night
+        with h:
+            clock.set(turn + 5 - int(time.time()))
+            h.start()
+            wait_for("footage", lambda: h.segments("gate") and len(h.samples("gate")) > 100)
+            h.stop()
+            file = h.segments("gate")[0]
+            with open(file, "r+b") as f:
+                f.seek(file.stat().st_size // 2)
+                f.write(bytes(8192))
+            clock.set(night - int(time.time()))
+            h.start()
+            wait_for("the night's share is read", lambda: h.get("/api/state")["archive"].get("read_back", {}).get("files"), 90)
+            found = h.get("/api/state")["archive"]["read_back"]
+            assert (found["files"], found["damaged"]) == (1, 1) and file.name in found["first"], found
+            told = [e for e in h.get("/api/events?topic=storage")["events"] if e["source"] == "archive/read-back"]
+            assert [e["state"] for e in told] == ["active"] and file.name in told[0]["detail"], told
+            assert "1 files, 1 damaged" in h.cli("state").stdout
