@@ -46,6 +46,12 @@ struct PtEvent {
 #define PT_TOPIC_SOUND "sound"
 #define PT_TOPIC_STORAGE "storage" /* active: it has failed */
 #define PT_TOPIC_REBOOT "reboot"
+#define PT_TOPIC_MODE "mode" /* the site's arming mode; its state is the mode's name */
+#define PT_SOURCE_MODE "system/mode"
+#define PT_TOPIC_ALARM "alarm"     /* raised, acknowledged, cleared */
+#define PT_TOPIC_NETWORK "network" /* this machine's: lost, live */
+#define PT_SOURCE_NETWORK "system/network"
+#define PT_TOPIC_SHOW "show" /* a camera that operators should look at now */
 
 #define PT_EVENT_DETAIL_MAX 4096
 #define PT_EVENT_TEXT_MAX 160 /* bytes of source, topic, state and actor each; longer ones are cut */

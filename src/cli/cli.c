@@ -18,7 +18,8 @@ static const PtCommand commands[] = {
     {"snapshot", "CAMERA [--output FILE] [--stream main|sub]", "a JPEG of what it sees", pt_cli_snapshot},
     {"archive", "ls|gaps|backfill|proof|export|check|keep|release …", "the footage", pt_cli_archive, pt_cli_archive_usage},
     {"drill", "CAMERA [--for 20s] [--json]", "cuts a camera off, and sees that its card fills the gap", pt_cli_drill},
-    {"rules", "ls|explain NAME", "the rules and why they fired or not", pt_cli_rules},
+    {"rules", "ls|explain NAME [--at TIME]|simulate SITE.yaml", "the rules, why they fired or not, and what others would do",
+     pt_cli_rules, pt_cli_rules_usage},
     {"user", "add NAME ROLE | password", "a line for users.yaml, the password asked for", pt_cli_user, pt_cli_user_usage},
     {"parse", "KIND FILE", "what a parser makes of a file: sdp, rtsp, rtp, mp4, site", pt_cli_parse},
 };

@@ -33,7 +33,7 @@ int pt_cli_parse(int argc, char **argv);
 int pt_cli_user(int argc, char **argv);
 int pt_cli_demo(int argc, char **argv);
 int pt_cli_discover(int argc, char **argv);
-extern const char pt_cli_archive_usage[], pt_cli_discover_usage[], pt_cli_user_usage[];
+extern const char pt_cli_archive_usage[], pt_cli_discover_usage[], pt_cli_user_usage[], pt_cli_rules_usage[];
 
 /* ---- arguments: "--name value" and "--name" are taken out wherever they stand ---- */
 bool pt_cli_flag(int *argc, char **argv, const char *name);

@@ -1,4 +1,4 @@
-/* pigtail state, events, relay, input, snapshot, rules: short questions and orders to the daemon. */
+/* pigtail state, events, relay, input, snapshot: short questions and orders to the daemon. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/clock.h"
 #include "base/suggest.h"
@@ -323,43 +323,4 @@ int pt_cli_snapshot(int argc, char **argv) {
 	}
 	printf("%s\n", file);
 	return PT_EXIT_DONE;
-}
-
-/* ---- rules ---- */
-
-int pt_cli_rules(int argc, char **argv) {
-	bool json = pt_cli_flag(&argc, argv, "--json");
-	if (!pt_cli_connect(&argc, argv))
-		return PT_EXIT_FAILED;
-	bool all = argc == 2 && !strcmp(argv[1], "ls"), one = argc == 3 && !strcmp(argv[1], "explain");
-	if (!all && !one) {
-		fprintf(stderr, "usage: pigtail rules ls | explain NAME [--json]\n");
-		return PT_EXIT_USAGE;
-	}
-	g_autoptr(JsonNode) answer = pt_cli_call("GET", "/api/rules", NULL);
-	if (!answer)
-		return PT_EXIT_FAILED;
-	JsonArray *rules = json_object_get_array_member(json_node_get_object(answer), "rules");
-	bool found = all;
-	g_autoptr(GPtrArray) names = g_ptr_array_new();
-	for (guint i = 0; i < json_array_get_length(rules); i++) {
-		JsonObject *r = json_array_get_object_element(rules, i);
-		g_ptr_array_add(names, (char *)pt_cli_member(r, "name"));
-		if (one && strcmp(pt_cli_member(r, "name"), argv[2]))
-			continue;
-		found = true;
-		if (json) {
-			pt_cli_print_json(json_array_get_element(rules, i));
-			continue;
-		}
-		const char *why = pt_cli_member(r, "why");
-		int count = (int)number(r, "count");
-		printf("%-24s fired %d time%s%s%s%s%s\n", pt_cli_member(r, "name"), count, count == 1 ? "" : "s",
-		       why[0] ? "; last: " : "", why, why[0] ? " at " : "", why[0] ? pt_cli_member(r, "at") : "");
-	}
-	g_ptr_array_add(names, NULL);
-	g_autofree char *meant = found ? NULL : pt_suggest_text(argv[2], (const char *const *)names->pdata);
-	if (!found)
-		fprintf(stderr, "pigtail rules: there is no rule '%s'%s\n", argv[2], meant);
-	return found ? PT_EXIT_DONE : PT_EXIT_FAILED;
 }

@@ -13,9 +13,13 @@ typedef struct {
 	PtBus *bus;
 	PtPlugs *plugs;
 	PtKeeper *keeper;
+	/* P6: writes an intent down before it is done; FALSE: it could not be. */
+	gboolean (*journal)(void *user, PtEvent *intent, GError **error);
+	void *user;
 } PtActionsEnv;
 
-PtActions *pt_actions_new(const PtActionsEnv *env);         /* copied; what it names outlives this */
-void pt_actions_apply(PtActions *actions, PtSite *site);    /* whom to notify; keeps a reference */
-void pt_actions_free(PtActions *actions);                   /* takes NULL */
-const PtRulesActions *pt_actions_table(PtActions *actions); /* for the rules' engine */
+PtActions *pt_actions_new(const PtActionsEnv *env);      /* copied; what it names outlives this */
+void pt_actions_apply(PtActions *actions, PtSite *site); /* whom to notify; keeps a reference */
+void pt_actions_free(PtActions *actions);                /* takes NULL */
+/* A PtActFn for the rules' engine; user is the PtActions. */
+void pt_actions_act(void *actions, const PtAction *action, const PtActContext *context);

@@ -10,6 +10,7 @@
 #include "daemon/card-health.h"
 #include "daemon/catch-up.h"
 #include "daemon/controls.h"
+#include "daemon/network-watch.h"
 #include "daemon/onvif-announce.h"
 #include "daemon/onvif.h"
 #include "daemon/plugs.h"
@@ -64,6 +65,7 @@ typedef struct {
 	PtLogin *login;
 	PtHost host;
 	PtUnsetClock *unset_clock;
+	PtNetworkWatch *network;
 	int exit_code;
 } Hub;
 
@@ -449,8 +451,8 @@ static bool start(Hub *h, GError **error) {
 	h->health = pt_card_health_new(h->archive, h->clock, h->bus);
 	PtPlugEnv env = {.clock = h->clock, .bus = h->bus, .journal = journal, .note_off = note_off, .user = h};
 	h->plugs = pt_plugs_new(&env, off_due, h);
-	h->actions = pt_actions_new(&(PtActionsEnv){h->clock, h->bus, h->plugs, h->keeper});
-	h->rules = pt_rules_engine_new(h->clock, h->bus, NULL, pt_actions_table(h->actions));
+	h->actions = pt_actions_new(&(PtActionsEnv){h->clock, h->bus, h->plugs, h->keeper, journal, h});
+	h->rules = pt_rules_engine_new(h->clock, h->bus, NULL, pt_actions_act, h->actions);
 	h->http = pt_http_new(CAMERA_CONNECTIONS);
 	h->cameras =
 	    pt_cameras_new(&(PtCamerasEnv){h->archive, h->bus, h->workers, h->n_workers, h->http, h->clock, h->keeper});
@@ -477,12 +479,14 @@ static bool start(Hub *h, GError **error) {
 	h->hand = pt_virtual_hand_new(board, hand, NULL, error);
 	if (!h->hand)
 		return false;
+	h->network = pt_network_watch_new(h->clock, h->bus);
 	pt_rules_engine_start(h->rules);
 	return listen_onvif(h, error) && listen_web(h, error);
 }
 
 static void stop(Hub *h) {
 	pt_unset_clock_free(h->unset_clock);
+	pt_network_watch_free(h->network);
 	pt_onvif_announce_free(h->announce);
 	pt_onvif_free(h->onvif);
 	pt_serve_free(h->serve);

@@ -11,14 +11,14 @@ typedef struct {
 	GString *did;
 } Site;
 
-static void do_relay(void *user, const PtAction *a, const char *actor, int64_t issued_ns) {
+static void act(void *user, const PtAction *a, const PtActContext *c) {
 	Site *site = user;
-	PtRelayCommand c = {.order = (PtRelayOrder)a->order, .for_ns = a->for_ns, .issued_ns = issued_ns, .actor = actor};
-	pt_relay_command(site->relay, &c, NULL);
-}
-
-static void do_log(void *user, const PtAction *a, const char *actor) {
-	g_string_append_printf(((Site *)user)->did, "%s: %s\n", actor, a->text);
+	PtRelayCommand command = {
+	    .order = (PtRelayOrder)a->order, .for_ns = a->for_ns, .issued_ns = c->mono_ns, .actor = c->actor};
+	if (a->kind == PT_DO_RELAY)
+		pt_relay_command(site->relay, &command, NULL);
+	else
+		g_string_append_printf(site->did, "%s: %s\n", c->actor, a->text);
 }
 
 static void on_rule(PtEvent *event, void *data) {
@@ -27,7 +27,7 @@ static void on_rule(PtEvent *event, void *data) {
 
 static PtTrigger *trigger(PtSubjectKind kind, const char *name, const char *state) {
 	PtTrigger *t = g_new0(PtTrigger, 1);
-	t->subject = (PtSubject){kind, g_strdup(name), g_strdup(state)};
+	t->subject = (PtSubject){.kind = kind, .name = g_strdup(name), .state = g_strdup(state)};
 	return t;
 }
 
@@ -50,6 +50,7 @@ static PtRule *rule(const char *name, PtTrigger *when, PtActionKind kind, const 
 	r->name = g_strdup(name);
 	r->when = g_ptr_array_new_with_free_func(trigger_free);
 	r->actions = g_ptr_array_new_with_free_func(action_free);
+	r->cancel = g_ptr_array_new();
 	PtAction *a = g_new0(PtAction, 1);
 	*a = (PtAction){.kind = kind, .target = g_strdup(target), .order = PT_RULE_ON, .text = g_strdup(text)};
 	g_ptr_array_add(r->when, when);
@@ -61,6 +62,7 @@ static void rule_free(void *data) {
 	PtRule *r = data;
 	g_ptr_array_unref(r->when);
 	g_ptr_array_unref(r->actions);
+	g_ptr_array_unref(r->cancel);
 	g_free(r->name);
 	g_free(r);
 }
@@ -86,8 +88,7 @@ static void test_engine(void) {
 	g_ptr_array_add(rules.list, rule("lit", trigger(PT_SUBJECT_RELAY, "flood", "on"), PT_DO_LOG, NULL, "lit"));
 	g_ptr_array_add(rules.list, rule("blind", trigger(PT_SUBJECT_CAMERA, "gate", "lost"), PT_DO_LOG, NULL, "blind"));
 	g_ptr_array_add(rules.list, rule("up", trigger(PT_SUBJECT_START, NULL, "start"), PT_DO_LOG, NULL, "up"));
-	PtRulesActions actions = {.relay = do_relay, .log = do_log, .user = &site};
-	PtRulesEngine *engine = pt_rules_engine_new(pt_clock_system(), bus, NULL, &actions);
+	PtRulesEngine *engine = pt_rules_engine_new(pt_clock_system(), bus, NULL, act, &site);
 	PtBusSubscription *s = pt_bus_subscribe_direct(bus, PT_TOPIC_RULE, on_rule, site.did);
 	pt_rules_engine_set(engine, &rules, &(PtRulesPlace){0});
 	site.relay = pt_relay_new(out, &env, -1);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "rules/engine.h"
 #include "plugs/wake.h"
+#include "rules/translate.h"
 #include <string.h>
 
 #define FOREIGN_MAX 4096 /* events of other threads that wait */
@@ -17,8 +18,9 @@ struct PtRulesEngine {
 	PtBus *bus;
 	GMainContext *context;
 	GThread *thread;
-	PtRulesActions actions;
-	PtBusSubscription *own, *streams, *motion;
+	PtActFn act;
+	void *user;
+	PtBusSubscription *own, *others;
 
 	/* engine's thread */
 	const PtRules *rules;
@@ -50,30 +52,21 @@ static void publish(PtRulesEngine *e, const PtRule *rule, const char *state, con
 }
 
 static void act(PtRulesEngine *e, const PtDecision *d, const PtEvent *event, const PtRulesNow *now) {
-	const PtRulesActions *a = &e->actions;
-	g_autofree char *actor = g_strconcat("rule/", d->rule->name, NULL);
-	if (!d->action) {
-		publish(e, d->rule, "stopped", d->reason);
+	if (d->kind == PT_FIRED) /* told once all is done */
+		return;
+	if (d->kind != PT_DECIDED) {
+		publish(e, d->rule, d->kind == PT_STOPPED ? "stopped" : "cancelled", d->reason);
 		return;
 	}
-	switch (d->action->kind) {
-	case PT_DO_RELAY:
-		if (a->relay)
-			a->relay(a->user, d->action, actor, now->mono_ns);
-		break;
-	case PT_DO_RECORD:
-		if (a->record)
-			a->record(a->user, d->action, actor, event ? event->wall_ns : now->wall_ns);
-		break;
-	case PT_DO_NOTIFY:
-		if (a->notify)
-			a->notify(a->user, d->action, actor, event);
-		break;
-	case PT_DO_LOG:
-		if (a->log)
-			a->log(a->user, d->action, actor);
-		break;
-	}
+	g_autofree char *actor = g_strconcat("rule/", d->rule->name, NULL);
+	bool of_event = event && d->first;
+	PtActContext context = {.actor = actor,
+	                        .rule = d->rule,
+	                        .cause = d->cause,
+	                        .event = of_event ? event : NULL,
+	                        .wall_ns = of_event ? event->wall_ns : now->wall_ns,
+	                        .mono_ns = now->mono_ns};
+	e->act(e->user, d->action, &context);
 }
 
 static void remember(PtRulesEngine *e, GPtrArray *explains, const PtRulesNow *now) {
@@ -100,40 +93,11 @@ static void eval(PtRulesEngine *e, const PtRulesEvent *what, const PtEvent *even
 	for (guint i = 0; i < decisions->len; i++)
 		act(e, decisions->pdata[i], event, &now);
 	for (guint i = 0; i < decisions->len; i++) {
-		const PtDecision *d = decisions->pdata[i], *before = i ? decisions->pdata[i - 1] : NULL;
-		if (d->action && (!before || before->rule != d->rule))
+		const PtDecision *d = decisions->pdata[i];
+		if (d->kind == PT_FIRED)
 			publish(e, d->rule, "fired", d->cause);
 	}
 	remember(e, explains, &now);
-}
-
-static bool translate(const PtEvent *event, PtRulesEvent *ret) {
-	static const struct {
-		const char *topic, *kind;
-		PtSubjectKind subject;
-	} table[] = {
-	    {PT_TOPIC_INPUT, "input", PT_SUBJECT_INPUT},
-	    {PT_TOPIC_RELAY, "relay", PT_SUBJECT_RELAY},
-	    {PT_TOPIC_STREAM, "camera", PT_SUBJECT_CAMERA},
-	    {PT_TOPIC_MOTION, "camera", PT_SUBJECT_SIGHT},
-	};
-	for (size_t i = 0; i < G_N_ELEMENTS(table); i++) {
-		const char *name = strcmp(event->topic, table[i].topic) ? NULL : pt_event_name(event, table[i].kind);
-		if (!name)
-			continue;
-		const char *state = event->state;
-		if (table[i].subject == PT_SUBJECT_SIGHT)
-			state = !strcmp(state, "active") ? "motion" : !strcmp(state, "inactive") ? "still" : state;
-		*ret = (PtRulesEvent){.kind = table[i].subject,
-		                      .name = name,
-		                      .state = state,
-		                      .initial = event->initial,
-		                      .late = event->late,
-		                      .past = event->past,
-		                      .wall_ns = event->wall_ns};
-		return true;
-	}
-	return false;
 }
 
 /* One event after the other: what actions bring about waits until the action is over, instead of nesting. */
@@ -143,8 +107,9 @@ static void work(PtRulesEngine *e) {
 	e->busy = true;
 	PtEvent *event;
 	while ((event = g_queue_pop_head(&e->waiting))) {
-		PtRulesEvent what;
-		if (e->state && translate(event, &what)) {
+		if (e->state) {
+			PtRulesEvent what;
+			pt_rules_translate(event, &what);
 			if (what.late) /* what has come due meanwhile is none of its doing, and is not told as late */
 				eval(e, NULL, NULL);
 			eval(e, &what, event);
@@ -157,43 +122,38 @@ static void work(PtRulesEngine *e) {
 
 static bool on_own_thread(PtRulesEngine *e) { return g_thread_self() == e->thread; }
 
-static bool concerns(const PtEvent *event) {
-	PtRulesEvent what;
-	return translate(event, &what);
-}
-
-/* On whatever thread publishes: acts at once when it is the engine's. What cameras tell comes through the queue, whoever
- * publishes. */
+/* On whatever thread publishes: acts at once when it is the engine's. */
 static void on_direct(PtEvent *event, void *data) {
 	PtRulesEngine *e = data;
-	if (!strcmp(event->topic, PT_TOPIC_STREAM) || !strcmp(event->topic, PT_TOPIC_MOTION) || !concerns(event) ||
-	    !on_own_thread(e))
+	if (!pt_rules_is_prompt(event) || !on_own_thread(e))
 		return;
 	g_queue_push_tail(&e->waiting, pt_event_ref(event));
 	work(e);
 }
 
+/* All else: it comes from the workers' threads too. */
 static void on_queued(PtEvent *event, void *data) {
 	PtRulesEngine *e = data;
+	if (pt_rules_is_prompt(event))
+		return;
 	g_queue_push_tail(&e->waiting, pt_event_ref(event));
 	work(e);
 }
 
 static void on_wake(void *data) { pt_rules_engine_tick(data); }
 
-PtRulesEngine *pt_rules_engine_new(PtClock *clock, PtBus *bus, GMainContext *context, const PtRulesActions *actions) {
+PtRulesEngine *pt_rules_engine_new(PtClock *clock, PtBus *bus, GMainContext *context, PtActFn act_fn, void *user) {
 	PtRulesEngine *e = g_new0(PtRulesEngine, 1);
 	e->clock = clock;
 	e->bus = bus;
 	e->context = g_main_context_ref(context ? context : g_main_context_default());
 	e->thread = g_thread_self();
-	e->actions = *actions;
+	e->act = act_fn;
+	e->user = user;
 	g_queue_init(&e->waiting);
 	e->wake = pt_wake_new(e->context, on_wake, e);
 	e->own = pt_bus_subscribe_direct(bus, NULL, on_direct, e);
-	/* these come from the workers' threads; an input or relay always from this one */
-	e->streams = pt_bus_subscribe_queued(bus, PT_TOPIC_STREAM, e->context, G_PRIORITY_HIGH, FOREIGN_MAX, on_queued, e);
-	e->motion = pt_bus_subscribe_queued(bus, PT_TOPIC_MOTION, e->context, G_PRIORITY_HIGH, FOREIGN_MAX, on_queued, e);
+	e->others = pt_bus_subscribe_queued(bus, NULL, e->context, G_PRIORITY_HIGH, FOREIGN_MAX, on_queued, e);
 	return e;
 }
 
@@ -207,8 +167,7 @@ void pt_rules_engine_free(PtRulesEngine *e) {
 	if (!e)
 		return;
 	pt_bus_unsubscribe(e->own);
-	pt_bus_unsubscribe(e->streams);
-	pt_bus_unsubscribe(e->motion);
+	pt_bus_unsubscribe(e->others);
 	pt_wake_free(e->wake);
 	g_queue_clear_full(&e->waiting, (GDestroyNotify)pt_event_unref);
 	pt_rules_state_free(e->state);

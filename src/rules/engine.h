@@ -7,14 +7,18 @@
 
 typedef struct PtRulesEngine PtRulesEngine;
 
-/* What rules do. All are called on the engine's thread; none may block. actor is "rule/NAME", cause what started it. */
+/* What an action comes with. */
 typedef struct {
-	void (*relay)(void *user, const PtAction *action, const char *actor, int64_t issued_mono_ns);
-	void (*record)(void *user, const PtAction *action, const char *actor, int64_t wall_ns);
-	void (*notify)(void *user, const PtAction *action, const char *actor, const PtEvent *event); /* event may be NULL */
-	void (*log)(void *user, const PtAction *action, const char *actor);
-	void *user;
-} PtRulesActions;
+	const char *actor; /* "rule/NAME" */
+	const PtRule *rule;
+	const char *cause;    /* "input door active": what started it */
+	const PtEvent *event; /* NULL: time did */
+	int64_t wall_ns;      /* when what started it happened; later actions of a course: now */
+	int64_t mono_ns;      /* now */
+} PtActContext;
+
+/* Does what a rule decided, on the engine's thread; may not block. */
+typedef void (*PtActFn)(void *user, const PtAction *action, const PtActContext *context);
 
 typedef struct {
 	bool located;
@@ -23,9 +27,10 @@ typedef struct {
 } PtRulesPlace;
 
 /* The thread that makes it is the engine's, the same as the plugs', and runs context (NULL: the default one) later on.
- * Topics input, relay, stream (source "camera/NAME", state lost or live) and motion are listened to. Each firing is
- * published as "rule/NAME" fired, a stopped circle as stopped. clock, bus and rules outlive it, or what replaces them. */
-PtRulesEngine *pt_rules_engine_new(PtClock *clock, PtBus *bus, GMainContext *context, const PtRulesActions *actions);
+ * It listens to all that is published. Each firing is
+ * published as "rule/NAME" fired, a stopped circle as stopped, what was still to come as cancelled. clock, bus and rules
+ * outlive it, or what replaces them. */
+PtRulesEngine *pt_rules_engine_new(PtClock *clock, PtBus *bus, GMainContext *context, PtActFn act, void *user);
 void pt_rules_engine_free(PtRulesEngine *engine); /* takes NULL */
 /* New rules, at the start and after a reload: states of plugs are kept, spans that were running start anew. */
 void pt_rules_engine_set(PtRulesEngine *engine, const PtRules *rules, const PtRulesPlace *place);

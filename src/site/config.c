@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
+#define MODES_MAX 16
 #define YEAR_NS (INT64_C(365) * 86400 * PT_NS_PER_S)
 
 /* ---- helpers shared by the readers ---- */
@@ -107,11 +108,55 @@ static bool section(const PtNode *node, const char *const *known, GPtrArray *pro
 
 /* ---- sections ---- */
 
+/* The first is what a new site is in. */
+static void read_modes(PtSite *site, const PtNode *node, GPtrArray *problems) {
+	g_autoptr(GStrvBuilder) modes = g_strv_builder_new();
+	guint before = problems->len;
+	if (!node || !pt_node_is_kind(node, PT_NODE_LIST, problems))
+		return;
+	if (pt_node_count(node) < 2 || pt_node_count(node) > MODES_MAX)
+		pt_problem(problems, node, "must name 2 to %d modes", MODES_MAX);
+	for (unsigned i = 0; i < pt_node_count(node); i++) {
+		const PtNode *mode = pt_node_at(node, i);
+		if (mode->kind == PT_NODE_SCALAR && pt_site_name_valid(mode->text))
+			g_strv_builder_add(modes, mode->text);
+		else
+			pt_problem(problems, mode, "is no name of a mode: small letters, digits, - and _, at most 40");
+	}
+	g_auto(GStrv) list = g_strv_builder_end(modes);
+	for (char **m = list; *m; m++)
+		if (g_strv_contains((const char *const *)(m + 1), *m))
+			pt_problem(problems, node, "%s is named twice", *m);
+	if (problems->len > before)
+		return;
+	g_strfreev(site->modes);
+	site->modes = g_steal_pointer(&list);
+}
+
+static void read_holidays(PtSite *site, const PtNode *node, GPtrArray *problems) {
+	g_autoptr(GError) error = NULL;
+	g_autofree char *text = NULL, *problem = NULL;
+	if (!node)
+		return;
+	read_path(site, node, &site->holidays_path, problems);
+	if (!site->holidays_path)
+		return;
+	if (!g_file_get_contents(site->holidays_path, &text, NULL, &error)) {
+		pt_problem(problems, node, "cannot read the holidays: %s", error->message);
+		return;
+	}
+	site->holidays = pt_holidays_parse(text, &problem);
+	if (problem)
+		pt_problem(problems, node, "%s: %s", site->holidays_path, problem);
+}
+
 static void read_site(PtSite *site, const PtNode *node, GPtrArray *problems) {
-	static const char *const known[] = {"name", "location", "timezone", NULL};
+	static const char *const known[] = {"name", "location", "timezone", "modes", "holidays", NULL};
 	if (!section(node, known, problems))
 		return;
 	pt_node_read_text(pt_node_get(node, "name"), &site->name, problems);
+	read_modes(site, pt_node_get(node, "modes"), problems);
+	read_holidays(site, pt_node_get(node, "holidays"), problems);
 	const PtNode *location = pt_node_get(node, "location"), *zone = pt_node_get(node, "timezone");
 	if (location && (location->kind != PT_NODE_LIST || pt_node_count(location) != 2))
 		pt_problem(problems, location, "must be [latitude, longitude] in degrees, such as [52.52, 13.40]");
@@ -315,8 +360,13 @@ static void read_all(PtSite *site, PtNode *root, GPtrArray *problems) {
 	g_autofree const char **inputs = pt_site_names(site->inputs, G_STRUCT_OFFSET(PtPlugSettings, name));
 	g_autofree const char **relays = pt_site_names(site->relays, G_STRUCT_OFFSET(PtPlugSettings, name));
 	g_autofree const char **targets = pt_site_names(site->notify, G_STRUCT_OFFSET(PtSiteNotify, name));
-	PtRuleNames names = {
-	    .inputs = inputs, .relays = relays, .cameras = cameras, .targets = targets, .located = site->located};
+	PtRuleNames names = {.inputs = inputs,
+	                     .relays = relays,
+	                     .cameras = cameras,
+	                     .targets = targets,
+	                     .modes = (const char *const *)site->modes,
+	                     .holidays = site->holidays,
+	                     .located = site->located};
 	site->rules = pt_rules_parse(pt_node_get(root, "rules"), &names, problems);
 	read_path(site, pt_node_get(root, "users"), &site->users_path, problems);
 	pt_site_read_users(site, pt_node_get(root, "users") != NULL, cameras, problems);
@@ -352,6 +402,7 @@ static PtSite *site_new(const char *path) {
 	site->archive_path = beside(site, "archive");
 	site->archive_sync_ns = 2 * PT_NS_PER_S;
 	site->archive_free_percent = 5;
+	site->modes = g_strsplit("disarmed home night away", " ", -1);
 	site->users_path = beside(site, "users.yaml");
 	site->secrets_path = beside(site, "secrets.yaml");
 	site->cameras = g_ptr_array_new_with_free_func(pt_site_camera_free);
@@ -393,12 +444,15 @@ PtSite *pt_site_ref(PtSite *site) {
 void pt_site_unref(PtSite *site) {
 	if (!site || !g_atomic_ref_count_dec(&site->refs))
 		return;
-	char *strings[] = {site->path,        site->dir,          site->name,         site->timezone,
-	                   site->web_listen,  site->tls_cert,     site->tls_key,      site->archive_path,
-	                   site->users_path,  site->secrets_path, site->serve_rtsp,   site->serve_rtsps,
-	                   site->serve_onvif, site->serve_events, site->archive_card, site->archive_state};
+	char *strings[] = {site->path,         site->dir,          site->name,         site->timezone,
+	                   site->web_listen,   site->tls_cert,     site->tls_key,      site->archive_path,
+	                   site->users_path,   site->secrets_path, site->serve_rtsp,   site->serve_rtsps,
+	                   site->serve_onvif,  site->serve_events, site->archive_card, site->archive_state,
+	                   site->holidays_path};
 	for (size_t i = 0; i < G_N_ELEMENTS(strings); i++)
 		g_free(strings[i]);
+	g_strfreev(site->modes);
+	pt_holidays_unref(site->holidays);
 	GPtrArray *lists[] = {site->cameras, site->inputs, site->relays,        site->notify,
 	                      site->users,   site->logins, site->app_passwords, site->notes};
 	for (size_t i = 0; i < G_N_ELEMENTS(lists); i++)

@@ -55,8 +55,8 @@ typedef struct {
 	uint64_t keep_bytes;          /* 0: as the archive */
 	PtListen listen;
 	PtSoundRecord sound;
-	bool backfill; /* gaps are filled from its card by themselves; ONVIF cameras unless they are not to */
-	uint64_t backfill_rate;                 /* bit/s; 0: no limit */
+	bool backfill;          /* gaps are filled from its card by themselves; ONVIF cameras unless they are not to */
+	uint64_t backfill_rate; /* bit/s; 0: no limit */
 	int backfill_from_min, backfill_to_min; /* minutes of the day; -1: any */
 	bool backfill_oldest_first;
 	bool motion; /* it is looked for */
@@ -89,6 +89,9 @@ struct PtSite {
 	double latitude, longitude;
 	char *timezone;
 	GTimeZone *zone;
+	char **modes; /* arming modes; the first is what a new site is in */
+	char *holidays_path;
+	PtHolidays *holidays; /* NULL: no file is named */
 
 	char *web_listen; /* "127.0.0.1:8080" */
 	char **web_names; /* host names by which browsers may call it, besides addresses and this machine's; NULL: none */

@@ -24,3 +24,9 @@ bool pt_site_check_name(const PtNode *node, const char *what, GPtrArray *problem
 const char **pt_site_names(GPtrArray *list, size_t offset);
 /* An http(s) URL without a login in it. */
 bool pt_site_check_url(const PtNode *node, const char *url, const char *const *schemes, GPtrArray *problems);
+
+/* ", key: value" behind what a map that is being written holds already; NULL and 0 (of a duration): nothing. */
+void pt_print_text(GString *out, const char *key, const char *text);
+void pt_print_duration(GString *out, const char *key, int64_t ns);
+void pt_print_number(GString *out, const char *key, int64_t n);
+void pt_site_print_rules(GString *out, const PtSite *site);

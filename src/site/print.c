@@ -6,14 +6,14 @@
 #include "site/yaml.h"
 #include <string.h>
 
-static void put_text(GString *out, const char *key, const char *text) {
+void pt_print_text(GString *out, const char *key, const char *text) {
 	if (!text)
 		return;
 	g_autofree char *quoted = pt_yaml_quote(text);
 	g_string_append_printf(out, "%s%s: %s", out->str[out->len - 1] == '{' ? " " : ", ", key, quoted);
 }
 
-static void put_duration(GString *out, const char *key, int64_t ns) {
+void pt_print_duration(GString *out, const char *key, int64_t ns) {
 	g_autofree char *text = ns ? pt_units_format_duration(ns) : NULL;
 	if (text)
 		g_string_append_printf(out, "%s%s: %s", out->str[out->len - 1] == '{' ? " " : ", ", key, text);
@@ -21,7 +21,7 @@ static void put_duration(GString *out, const char *key, int64_t ns) {
 
 static void put_size(GString *out, const char *key, uint64_t bytes) {
 	g_autofree char *text = bytes ? pt_units_format_size(bytes) : NULL;
-	put_text(out, key, text);
+	pt_print_text(out, key, text);
 }
 
 static void put_days(GString *out, const char *key, int64_t ns) {
@@ -31,19 +31,19 @@ static void put_days(GString *out, const char *key, int64_t ns) {
 		                       g_ascii_formatd(text, sizeof text, "%.6g", (double)ns / 86400e9));
 }
 
-static void put_number(GString *out, const char *key, int64_t n) {
+void pt_print_number(GString *out, const char *key, int64_t n) {
 	g_string_append_printf(out, "%s%s: %" G_GINT64_FORMAT, out->str[out->len - 1] == '{' ? " " : ", ", key, n);
 }
 
 static void put_tls(GString *out, const PtSiteCamera *c) {
 	if (c->tls == PT_SITE_TLS_VERIFY)
-		put_text(out, "tls", "verify");
+		pt_print_text(out, "tls", "verify");
 	if (c->tls != PT_SITE_TLS_PINNED)
 		return;
 	g_autoptr(GString) text = g_string_new("sha256:");
 	for (size_t i = 0; i < sizeof c->tls_pin; i++)
 		g_string_append_printf(text, "%02x", c->tls_pin[i]);
-	put_text(out, "tls", text->str);
+	pt_print_text(out, "tls", text->str);
 }
 
 static void put_motion(GString *out, const PtSiteCamera *c) {
@@ -51,7 +51,7 @@ static void put_motion(GString *out, const PtSiteCamera *c) {
 	g_string_append_printf(out, ", motion: { sensitivity: %u", c->motion_sensitivity);
 	g_autofree char *before = pt_units_format_duration(c->motion_before_ns);
 	g_autofree char *after = pt_units_format_duration(c->motion_after_ns);
-	put_duration(out, "hold", c->motion_hold_ns);
+	pt_print_duration(out, "hold", c->motion_hold_ns);
 	g_string_append_printf(out, ", before: %s, after: %s", before, after);
 	for (guint i = 0; c->motion_zones && i < c->motion_zones->len; i++) {
 		const PtSiteZone *zone = &g_array_index(c->motion_zones, PtSiteZone, i);
@@ -67,19 +67,19 @@ static void put_motion(GString *out, const PtSiteCamera *c) {
 
 static void print_camera(GString *out, const PtSiteCamera *c) {
 	g_string_append_printf(out, "  %s: {", c->name);
-	put_text(out, "source", c->source);
-	put_text(out, "sub", c->sub);
-	put_text(out, "microphone", c->microphone);
-	put_text(out, "snapshot", c->snapshot);
-	put_text(out, "login", c->login ? c->login->name : NULL);
-	put_text(out, "transport", pt_transport_words[c->transport]);
+	pt_print_text(out, "source", c->source);
+	pt_print_text(out, "sub", c->sub);
+	pt_print_text(out, "microphone", c->microphone);
+	pt_print_text(out, "snapshot", c->snapshot);
+	pt_print_text(out, "login", c->login ? c->login->name : NULL);
+	pt_print_text(out, "transport", pt_transport_words[c->transport]);
 	put_tls(out, c);
 	if (c->events != PT_SITE_EVENTS_ANY)
-		put_text(out, "events", pt_site_events_words[c->events]);
+		pt_print_text(out, "events", pt_site_events_words[c->events]);
 	if (c->profile_main || c->profile_sub) {
 		g_string_append(out, ", profiles: {");
-		put_text(out, "main", c->profile_main);
-		put_text(out, "sub", c->profile_sub);
+		pt_print_text(out, "main", c->profile_main);
+		pt_print_text(out, "sub", c->profile_sub);
 		g_string_append(out, " }");
 	}
 	g_string_append_printf(out, ", record: { main: %s, sub: %s }", pt_record_words[c->record_main],
@@ -98,8 +98,8 @@ static void print_camera(GString *out, const PtSiteCamera *c) {
 	if (c->backfill) {
 		g_autofree char *rate = c->backfill_rate ? pt_units_format_rate(c->backfill_rate) : NULL;
 		g_string_append(out, ", backfill: {");
-		put_text(out, "order", c->backfill_oldest_first ? "oldest" : "newest");
-		put_text(out, "rate", rate);
+		pt_print_text(out, "order", c->backfill_oldest_first ? "oldest" : "newest");
+		pt_print_text(out, "rate", rate);
 		if (c->backfill_from_min >= 0)
 			g_string_append_printf(out, ", hours: \"%02d:%02d-%02d:%02d\"", c->backfill_from_min / 60,
 			                       c->backfill_from_min % 60, c->backfill_to_min / 60, c->backfill_to_min % 60);
@@ -112,167 +112,60 @@ static void print_camera(GString *out, const PtSiteCamera *c) {
 
 static void print_plug(GString *out, const PtPlugSettings *s) {
 	g_string_append_printf(out, "  %s: {", s->name);
-	put_text(out, "driver", s->driver->name);
-	put_text(out, "camera", s->camera);
-	put_text(out, "token", s->token);
-	put_text(out, "chip", s->chip);
+	pt_print_text(out, "driver", s->driver->name);
+	pt_print_text(out, "camera", s->camera);
+	pt_print_text(out, "token", s->token);
+	pt_print_text(out, "chip", s->chip);
 	if (s->line_offset >= 0)
-		put_number(out, "line", s->line_offset);
-	put_text(out, "board", s->board);
+		pt_print_number(out, "line", s->line_offset);
+	pt_print_text(out, "board", s->board);
 	if (s->channel >= 0)
-		put_number(out, "channel", s->channel);
-	put_text(out, "contact", pt_contact_words[s->contact]);
+		pt_print_number(out, "channel", s->channel);
+	pt_print_text(out, "contact", pt_contact_words[s->contact]);
 	if (s->plug == PT_PLUG_INPUT) {
-		put_text(out, "kind", pt_input_kind_words[s->input_kind]);
-		put_duration(out, "debounce", s->debounce_ns);
+		pt_print_text(out, "kind", pt_input_kind_words[s->input_kind]);
+		pt_print_duration(out, "debounce", s->debounce_ns);
 	} else {
-		put_text(out, "kind", pt_relay_kind_words[s->relay_kind]);
-		put_text(out, "mode", pt_relay_mode_words[s->mode]);
-		put_duration(out, "pulse", s->pulse_ns);
+		pt_print_text(out, "kind", pt_relay_kind_words[s->relay_kind]);
+		pt_print_text(out, "mode", pt_relay_mode_words[s->mode]);
+		pt_print_duration(out, "pulse", s->pulse_ns);
 		g_string_append_printf(out, ", safe: %s", pt_relay_safe_words[s->safe]);
-		put_duration(out, "max-on", s->max_on_ns);
+		pt_print_duration(out, "max-on", s->max_on_ns);
 		if (s->egress)
-			put_text(out, "egress", pt_egress_words[s->egress]);
-		put_text(out, "hub-timed", s->hub_timed ? "accepted" : NULL);
-		put_text(out, "via", s->via_panel ? "panel" : NULL);
+			pt_print_text(out, "egress", pt_egress_words[s->egress]);
+		pt_print_text(out, "hub-timed", s->hub_timed ? "accepted" : NULL);
+		pt_print_text(out, "via", s->via_panel ? "panel" : NULL);
 	}
 	g_string_append(out, " }\n");
-}
-
-static void print_daytime(GString *out, const PtDaytime *t) {
-	static const char *const sun[] = {"", "sunrise", "sunset"};
-	if (t->kind == PT_DAYTIME_CLOCK)
-		g_string_append_printf(out, "\"%02d:%02d\"", t->minutes / 60, t->minutes % 60);
-	else if (t->minutes)
-		g_string_append_printf(out, "%s%+dmin", sun[t->kind], t->minutes);
-	else
-		g_string_append(out, sun[t->kind]);
-}
-
-static void print_subject(GString *out, const PtSubject *s) {
-	if (s->kind == PT_SUBJECT_START)
-		g_string_append(out, "start");
-	else
-		g_string_append_printf(out, "%s %s %s", pt_subject_words[s->kind], s->name, s->state);
-}
-
-static void print_cond(GString *out, const PtCond *c) {
-	static const char *const days[] = {"mon", "tue", "wed", "thu", "fri", "sat", "sun"};
-	static const char *const several[] = {"and", "or", "not"};
-	g_string_append(out, "{ ");
-	switch (c->kind) {
-	case PT_COND_BETWEEN:
-		g_string_append(out, "between: [");
-		print_daytime(out, &c->from);
-		g_string_append(out, ", ");
-		print_daytime(out, &c->to);
-		g_string_append(out, "]");
-		break;
-	case PT_COND_DAYS:
-		g_string_append(out, "days: [");
-		for (int i = 0, n = 0; i < 7; i++)
-			if (c->days >> i & 1)
-				g_string_append_printf(out, "%s%s", n++ ? ", " : "", days[i]);
-		g_string_append(out, "]");
-		break;
-	case PT_COND_STATE:
-		g_string_append(out, "state: ");
-		print_subject(out, &c->subject);
-		break;
-	default:
-		g_string_append_printf(out, "%s: %s", several[c->kind], c->kind == PT_COND_NOT ? "" : "[");
-		for (guint i = 0; i < c->of->len; i++) {
-			if (i)
-				g_string_append(out, ", ");
-			print_cond(out, c->of->pdata[i]);
-		}
-		if (c->kind != PT_COND_NOT)
-			g_string_append(out, "]");
-	}
-	g_string_append(out, " }");
-}
-
-static void print_action(GString *out, const PtAction *a) {
-	static const char *const orders[] = {"off", "on", "pulse"};
-	g_autofree char *text = a->text ? pt_yaml_quote(a->text) : NULL;
-	g_autofree char *after = pt_units_format_duration(a->after_ns);
-	g_string_append(out, "      - ");
-	switch (a->kind) {
-	case PT_DO_RELAY:
-		g_string_append_printf(out, "relay: { %s: %s", a->target, orders[a->order]);
-		put_duration(out, "for", a->for_ns);
-		g_string_append(out, " }\n");
-		break;
-	case PT_DO_RECORD:
-		g_string_append(out, "record: {");
-		put_text(out, "camera", a->target);
-		put_duration(out, "before", a->before_ns);
-		g_string_append_printf(out, ", after: %s", after);
-		put_duration(out, "keep", a->keep_ns);
-		g_string_append(out, " }\n");
-		break;
-	case PT_DO_NOTIFY:
-		if (a->target)
-			g_string_append_printf(out, "notify: { to: %s, text: %s }\n", a->target, text);
-		else
-			g_string_append_printf(out, "notify: %s\n", text);
-		break;
-	case PT_DO_LOG:
-		g_string_append_printf(out, "log: %s\n", text);
-		break;
-	}
-}
-
-static void print_rule(GString *out, const PtRule *r) {
-	g_autofree char *name = pt_yaml_quote(r->name);
-	g_string_append_printf(out, "  %s:\n    when: [", name);
-	for (guint i = 0; i < r->when->len; i++) {
-		const PtTrigger *t = r->when->pdata[i];
-		g_autofree char *held = t->held_ns ? pt_units_format_duration(t->held_ns) : NULL;
-		g_string_append(out, i ? ", " : "");
-		print_subject(out, &t->subject);
-		if (held)
-			g_string_append_printf(out, " for %s", held);
-	}
-	g_string_append(out, "]\n");
-	if (r->cond) {
-		g_string_append(out, "    if: ");
-		print_cond(out, r->cond);
-		g_string_append_c(out, '\n');
-	}
-	if (r->cooldown_ns) {
-		g_autofree char *cooldown = pt_units_format_duration(r->cooldown_ns);
-		g_string_append_printf(out, "    cooldown: %s\n", cooldown);
-	}
-	g_string_append(out, "    do:\n");
-	for (guint i = 0; i < r->actions->len; i++)
-		print_action(out, r->actions->pdata[i]);
 }
 
 static void print_place(GString *out, const PtSite *s) {
 	char latitude[40], longitude[40];
 	g_string_append(out, "site: {");
-	put_text(out, "name", s->name);
+	pt_print_text(out, "name", s->name);
 	if (s->located)
 		g_string_append_printf(out, ", location: [%s, %s]",
 		                       g_ascii_formatd(latitude, sizeof latitude, "%.6g", s->latitude),
 		                       g_ascii_formatd(longitude, sizeof longitude, "%.6g", s->longitude));
-	put_text(out, "timezone", s->timezone);
+	pt_print_text(out, "timezone", s->timezone);
+	g_autofree char *modes = g_strjoinv(", ", s->modes); /* names: letters and digits */
+	g_string_append_printf(out, ", modes: [%s]", modes);
+	pt_print_text(out, "holidays", s->holidays_path);
 	g_string_append(out, " }\n");
 }
 
 static void print_web(GString *out, const PtSite *s) {
 	g_string_append(out, "web: {");
-	put_text(out, "listen", s->web_listen);
+	pt_print_text(out, "listen", s->web_listen);
 	if (s->web_names && s->web_names[0]) {
 		g_autofree char *names = g_strjoinv(", ", s->web_names); /* checked: letters, digits, dots and hyphens */
 		g_string_append_printf(out, ", names: [%s]", names);
 	}
-	put_number(out, "max-connections", s->web_max_connections);
+	pt_print_number(out, "max-connections", s->web_max_connections);
 	if (s->tls_cert) {
 		g_string_append(out, ", tls: {");
-		put_text(out, "cert", s->tls_cert);
-		put_text(out, "key", s->tls_key);
+		pt_print_text(out, "cert", s->tls_cert);
+		pt_print_text(out, "key", s->tls_key);
 		g_string_append(out, " }");
 	}
 	g_string_append(out, " }\n");
@@ -281,11 +174,11 @@ static void print_web(GString *out, const PtSite *s) {
 static void print_archive(GString *out, const PtSite *s) {
 	g_autofree char *percent = pt_units_format_percent(s->archive_free_percent);
 	g_string_append(out, "archive: {");
-	put_text(out, "path", s->archive_path);
-	put_text(out, "card", s->archive_card);
+	pt_print_text(out, "path", s->archive_path);
+	pt_print_text(out, "card", s->archive_card);
 	if (strcmp(s->archive_state, s->archive_path))
-		put_text(out, "state", s->archive_state);
-	put_duration(out, "sync", s->archive_sync_ns);
+		pt_print_text(out, "state", s->archive_state);
+	pt_print_duration(out, "sync", s->archive_sync_ns);
 	g_string_append(out, ", keep: {");
 	put_days(out, "days", s->archive_keep_ns);
 	put_size(out, "size", s->archive_keep_bytes);
@@ -300,11 +193,11 @@ static void print_serve(GString *out, const PtSite *s) {
 	if (!s->serve_rtsp && !s->serve_rtsps && !s->serve_onvif && !s->serve_events && !s->serve_plain)
 		return;
 	g_string_append(out, "serve: {");
-	put_text(out, "rtsp", s->serve_rtsp);
-	put_text(out, "rtsps", s->serve_rtsps);
-	put_text(out, "onvif", s->serve_onvif);
-	put_text(out, "events", s->serve_events);
-	put_text(out, "plain", s->serve_plain ? "lan" : NULL);
+	pt_print_text(out, "rtsp", s->serve_rtsp);
+	pt_print_text(out, "rtsps", s->serve_rtsps);
+	pt_print_text(out, "onvif", s->serve_onvif);
+	pt_print_text(out, "events", s->serve_events);
+	pt_print_text(out, "plain", s->serve_plain ? "lan" : NULL);
 	g_string_append(out, " }\n");
 }
 
@@ -312,15 +205,8 @@ static void print_notify(GString *out, const PtSite *s) {
 	for (guint i = 0; i < s->notify->len; i++) {
 		const PtSiteNotify *n = s->notify->pdata[i];
 		g_string_append_printf(out, "%s  %s: {", i ? "" : "notify:\n", n->name);
-		put_text(out, n->ntfy ? "ntfy" : "webhook", n->url);
+		pt_print_text(out, n->ntfy ? "ntfy" : "webhook", n->url);
 		g_string_append(out, " }\n");
-	}
-}
-
-static void print_rules(GString *out, const PtSite *s) {
-	for (guint i = 0; i < s->rules->list->len; i++) {
-		g_string_append(out, i ? "" : "rules:\n");
-		print_rule(out, s->rules->list->pdata[i]);
 	}
 }
 
@@ -341,7 +227,7 @@ char *pt_site_print(const PtSite *s) {
 		g_string_append(out, i ? "" : "relays:\n");
 		print_plug(out, s->relays->pdata[i]);
 	}
-	print_rules(out, s);
+	pt_site_print_rules(out, s);
 	print_notify(out, s);
 	print_serve(out, s);
 	return g_string_free(out, FALSE);
@@ -430,7 +316,7 @@ PtSiteDiff *pt_site_diff(const PtSite *before, const PtSite *after) {
 	d->web = differs(before, after, print_web);
 	d->archive = differs(before, after, print_archive);
 	d->serve = differs(before, after, print_serve);
-	d->rules = differs(before, after, print_rules);
+	d->rules = differs(before, after, pt_site_print_rules);
 	d->notify = !same_notify(before, after);
 	d->users = !same_users(before, after);
 	return d;

@@ -7,7 +7,7 @@
 #include <string.h>
 
 /* Plugs of a camera are seen by whoever sees the camera, those of none by whoever sees all. */
-static bool may_see_plug(PtRequest *r, const PtPlugSettings *s) { return pt_request_may_see(r, s->camera ? s->camera : ""); }
+bool pt_api_may_see_plug(PtRequest *r, const PtPlugSettings *s) { return pt_request_may_see(r, s->camera ? s->camera : ""); }
 
 static void put_settings(JsonBuilder *b, const PtPlugSettings *s, const char *kind) {
 	pt_json_text(b, "name", s->name);
@@ -63,12 +63,12 @@ static void get_plugs(PtRequest *r, void *data) {
 	pt_json_object(b, NULL);
 	pt_json_array(b, "inputs");
 	for (guint i = 0; i < inputs->len; i++)
-		if (may_see_plug(r, pt_input_settings(g_ptr_array_index(inputs, i))))
+		if (pt_api_may_see_plug(r, pt_input_settings(g_ptr_array_index(inputs, i))))
 			put_input(b, g_ptr_array_index(inputs, i));
 	json_builder_end_array(b);
 	pt_json_array(b, "relays");
 	for (guint i = 0; i < relays->len; i++)
-		if (may_see_plug(r, pt_relay_settings(g_ptr_array_index(relays, i))))
+		if (pt_api_may_see_plug(r, pt_relay_settings(g_ptr_array_index(relays, i))))
 			put_relay(host, b, g_ptr_array_index(relays, i));
 	json_builder_end_array(b);
 	json_builder_end_object(b);
@@ -80,7 +80,7 @@ static PtRelay *find_relay(PtHost *host, PtRequest *r, const char *name) {
 	g_autoptr(GPtrArray) names = g_ptr_array_new();
 	for (guint i = 0; i < relays->len; i++) {
 		const PtPlugSettings *s = pt_relay_settings(g_ptr_array_index(relays, i));
-		if (!may_see_plug(r, s))
+		if (!pt_api_may_see_plug(r, s))
 			continue;
 		if (!strcmp(s->name, name))
 			return g_ptr_array_index(relays, i);
@@ -146,7 +146,7 @@ static void get_input(PtRequest *r, void *data) {
 	for (guint i = 0; i < inputs->len; i++) {
 		PtInput *input = g_ptr_array_index(inputs, i);
 		const PtPlugSettings *s = pt_input_settings(input);
-		if (!may_see_plug(r, s))
+		if (!pt_api_may_see_plug(r, s))
 			continue;
 		if (!strcmp(s->name, name)) {
 			g_autoptr(JsonBuilder) b = json_builder_new();
@@ -157,67 +157,6 @@ static void get_input(PtRequest *r, void *data) {
 		g_ptr_array_add(names, s->name);
 	}
 	pt_api_fail_unknown(r, "input", name, names);
-}
-
-/* ---- rules: what each is, how often it fired, and why it last did or did not ---- */
-
-static bool may_see_named(PtHost *host, PtRequest *r, PtSubjectKind kind, const char *name) {
-	PtSite *site = host->site(host->user);
-	const PtPlugSettings *plug = kind == PT_SUBJECT_INPUT   ? pt_site_input(site, name)
-	                             : kind == PT_SUBJECT_RELAY ? pt_site_relay(site, name)
-	                                                        : NULL;
-	if (kind == PT_SUBJECT_INPUT || kind == PT_SUBJECT_RELAY)
-		return plug && may_see_plug(r, plug);
-	return kind != PT_SUBJECT_START && pt_request_may_see(r, name);
-}
-
-static bool may_see_cond(PtHost *host, PtRequest *r, const PtCond *c) {
-	bool all = c->kind != PT_COND_STATE || may_see_named(host, r, c->subject.kind, c->subject.name);
-	for (guint i = 0; c->of && i < c->of->len; i++)
-		all &= may_see_cond(host, r, g_ptr_array_index(c->of, i));
-	return all;
-}
-
-/* A rule tells of all that it names. */
-static bool may_see_rule(PtHost *host, PtRequest *r, const PtRule *rule) {
-	if (!pt_request_caller(r)->cameras)
-		return true;
-	bool all = !rule->cond || may_see_cond(host, r, rule->cond);
-	for (guint i = 0; i < rule->when->len; i++) {
-		const PtTrigger *t = g_ptr_array_index(rule->when, i);
-		all &= may_see_named(host, r, t->subject.kind, t->subject.name);
-	}
-	for (guint i = 0; i < rule->actions->len; i++) {
-		const PtAction *a = g_ptr_array_index(rule->actions, i);
-		if (a->kind == PT_DO_RELAY || a->kind == PT_DO_RECORD)
-			all &=
-			    may_see_named(host, r, a->kind == PT_DO_RELAY ? PT_SUBJECT_RELAY : PT_SUBJECT_CAMERA, a->target);
-	}
-	return all;
-}
-
-static void get_rules(PtRequest *r, void *data) {
-	PtHost *host = data;
-	g_autoptr(GArray) views = pt_rules_engine_view(host->rules(host->user));
-	g_autoptr(JsonBuilder) b = json_builder_new();
-	pt_json_object(b, NULL);
-	pt_json_array(b, "rules");
-	for (guint i = 0; i < views->len; i++) {
-		const PtRuleView *v = &g_array_index(views, PtRuleView, i);
-		if (!may_see_rule(host, r, v->rule))
-			continue;
-		pt_json_object(b, NULL);
-		pt_json_text(b, "name", v->rule->name);
-		pt_json_int(b, "line", v->rule->line);
-		pt_json_int(b, "count", (int64_t)v->fired_count);
-		pt_json_bool(b, "fired", v->fired);
-		pt_json_text(b, "why", v->why);
-		pt_json_time(b, "at", v->wall_ns);
-		json_builder_end_object(b);
-	}
-	json_builder_end_array(b);
-	json_builder_end_object(b);
-	pt_api_reply(r, b);
 }
 
 /* ---- the board ---- */
@@ -291,7 +230,6 @@ void pt_api_add_plugs(PtHost *host) {
 	pt_server_route(host->server, "GET", "/api/inputs/*", PT_ROLE_VIEWER, get_input, host);
 	pt_server_route(host->server, "GET", "/api/relays/*", PT_ROLE_VIEWER, get_relay, host);
 	pt_server_route(host->server, "POST", "/api/relays/*", PT_ROLE_OPERATOR, post_relay, host);
-	pt_server_route(host->server, "GET", "/api/rules", PT_ROLE_VIEWER, get_rules, host);
 	pt_server_route(host->server, "GET", "/api/board/*", PT_ROLE_VIEWER, get_board, host);
 	pt_server_route(host->server, "POST", "/api/board/*/inputs/*", PT_ROLE_OPERATOR, post_board_input, host);
 }

@@ -127,6 +127,7 @@ void pt_api_add_routes(PtHost *host) {
 	pt_login_add_routes(host->login, host->server);
 	pt_api_add_state(host);
 	pt_api_add_plugs(host);
+	pt_api_add_rules(host);
 	pt_api_add_events(host);
 	pt_api_add_archive(host);
 	pt_api_add_backfill(host);

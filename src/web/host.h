@@ -69,6 +69,8 @@ void pt_api_free_clips(PtHost *host);
 /* ---- shared by the api-*.c files ---- */
 void pt_api_add_state(PtHost *host);
 void pt_api_add_plugs(PtHost *host);
+void pt_api_add_rules(PtHost *host);
+bool pt_api_may_see_plug(PtRequest *request, const PtPlugSettings *plug);
 void pt_api_add_events(PtHost *host);
 void pt_api_add_archive(PtHost *host);
 void pt_api_add_backfill(PtHost *host);

@@ -162,3 +162,80 @@ def edge(board, want):
     took = time.monotonic() - begin
     time.sleep(0.25)
     return took
+
+
+WHOLE = """\
+inputs:
+  door: { driver: virtual, channel: 1, kind: door, debounce: 0ms }
+  bell: { driver: virtual, channel: 2, kind: button, debounce: 0ms }
+  still: { driver: virtual, channel: 3, kind: button, debounce: 0ms }
+relays:
+  siren: { driver: virtual, channel: 1, kind: siren, safe: off }
+rules:
+  insistent: { when: bell active 3 times in 20s, do: { log: they ring and ring } }
+  arm: { when: bell active 3 times in 20s, do: { mode: away } }
+  dead: { when: still silent for 2s, do: { log: nothing of it } }
+  minute: { when: { cron: "* * * * *" }, do: { log: a minute } }
+  break-in:
+    when: door active
+    if: { mode: away }
+    do: [{ log: entry }, { wait: 1500ms }, { alarm: { text: somebody is in, procedure: call } }, { relay: { siren: on, for: 10min } }]
+    cancel: mode disarmed
+  sight: { when: alarm break-in raised, do: { log: raised } }
+  disarm: { when: bell inactive, if: { mode: away }, do: { mode: disarmed } }
+"""
+
+
+def test_times_waits_and_modes():
+    """From contacts through the whole program, in real time; what the scenarios say in virtual time."""
+    with Hub(WHOLE) as h, h.board() as board:
+        def logged():
+            return [e["source"][5:] for e in h.events(topic="rule") if e["state"] == "log"]
+        wait_for("a silent input", lambda: "dead" in logged(), 10)
+        for i in range(3):
+            board.send(b"input 2 closed")
+            board.send(b"input 2 open") if i < 2 else None
+        wait_for("away", lambda: [e for e in h.events(topic="mode") if e["state"] == "away" and e["actor"] == "rule/arm"])
+        assert logged().count("insistent") == 1
+        board.send(b"input 1 closed")
+        wait_for("entry", lambda: "break-in" in logged())
+        board.send(b"input 2 open")  # disarms
+        wait_for("cancelled", lambda: [e for e in h.events(source="rule/break-in") if e["state"] == "cancelled" and "mode disarmed" in e["detail"]])
+        time.sleep(2)
+        assert h.get("/api/relays/siren")["state"] == "off" and not h.events(topic="alarm")
+        board.send(b"input 1 open")
+        for _ in range(3):
+            board.send(b"input 2 closed")
+            time.sleep(0.05)
+            board.send(b"input 2 open") if _ < 2 else None
+        wait_for("away again", lambda: len([e for e in h.events(topic="mode") if e["state"] == "away"]) == 2)
+        board.send(b"input 1 closed")
+        wait_for("the siren", lambda: h.get("/api/relays/siren")["state"] == "on")
+        wait_for("raised", lambda: "sight" in logged())
+        alarm = h.events(topic="alarm")
+        assert [(e["source"], e["state"], e["detail"]) for e in alarm] == [("alarm/break-in", "raised", "somebody is in")]
+        wait_for("the minute", lambda: "minute" in logged(), 65)
+        at = next(e["time"] for e in h.events(source="rule/minute"))
+        assert at[17:19] == "00", at
+        network = h.events(topic="network")
+        assert network and network[-1]["source"] == "system/network" and network[-1].get("initial")
+
+        # why, at a time: reckoned from the log
+        said = h.cli("rules", "explain", "break-in", "--at", alarm[0]["time"]).stdout
+        assert "fires: input door active; mode is away" in said and "cancelled: mode disarmed" in said, said
+        said = h.cli("rules", "explain", "break-in", "--at", "1h ago").stdout
+        assert "nothing that concerns break-in happened" in said, said
+
+        # other rules, the same day
+        other = h.dir / "other.yaml"
+        changed = h.site.read_text().replace("3 times in 20s, do: { log", "2 times in 20s, do: { log").replace("  dead: { when: still silent for 2s, do: { log: nothing of it } }\n", "")
+        other.write_text(changed)
+        said = h.cli("rules", "simulate", other, "--all").stdout.splitlines()
+        count = {mark: sum(line.startswith(mark) for line in said) for mark in "+- "}
+        assert any(line.startswith("+") and " insistent: input bell active 2 times within 20 s -> log they ring and ring" in line for line in said), said
+        assert any(line.startswith("-") and " dead: " in line for line in said), said
+        assert any(line.startswith(" ") and " break-in: input door active -> log entry, alarm somebody is in, relay siren on for 10min" in line for line in said), said
+        assert said[-1] == f"{count[' ']} firings as before, {count['+']} new (+), {count['-']} no more (-)", said
+        same = h.cli("rules", "simulate", h.site).stdout.splitlines()
+        assert same[-1].endswith("0 new (+), 0 no more (-)"), same
+        assert h.cli("rules", "simulate", h.dir / "none.yaml", check=False).returncode == 3
