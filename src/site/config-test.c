@@ -308,6 +308,7 @@ static void load_ok(const char *text, const char *what) {
 	            "logins: { gate: { user: a, password: b } }\ntokens: { phone: x }\napp-passwords: { vlc: { user: a, "
 	            "password: b } }\n",
 	            0600);
+	place_write(&p, "holidays.txt", "12-25\n", 0644);
 	PtSite *site = NULL;
 	g_autoptr(GPtrArray) problems = pt_problems_new();
 	gboolean ok = pt_site_load(p.site, &site, problems);
@@ -317,28 +318,33 @@ static void load_ok(const char *text, const char *what) {
 	place_clear(&p);
 }
 
+/* Its blocks are whole site files. Returns how many. */
+static int load_blocks(const char *root, const char *page) {
+	g_autofree char *path = g_build_filename(root, "doc", "guide", page, NULL), *doc = NULL;
+	int blocks = 0;
+	g_assert_true(g_file_get_contents(path, &doc, NULL, NULL));
+	for (char *p = doc; (p = strstr(p, "```yaml\n")); blocks++) {
+		p += strlen("```yaml\n");
+		char *end = strstr(p, "```");
+		g_assert_nonnull(end);
+		g_autofree char *block = g_strndup(p, end - p), *what = g_strdup_printf("block %d of %s", blocks + 1, page);
+		load_ok(block, what);
+		p = end + 3;
+	}
+	return blocks;
+}
+
 static void test_documents(void) {
 	const char *root = g_getenv("PT_SOURCE");
 	if (!root) {
 		g_test_skip("PT_SOURCE is not set");
 		return;
 	}
-	g_autofree char *example = g_build_filename(root, "data", "site.example.yaml", NULL);
-	g_autofree char *guide = g_build_filename(root, "doc", "guide", "site-file.md", NULL);
-	g_autofree char *text = NULL, *doc = NULL;
+	g_autofree char *example = g_build_filename(root, "data", "site.example.yaml", NULL), *text = NULL;
 	g_assert_true(g_file_get_contents(example, &text, NULL, NULL));
 	load_ok(text, "site.example.yaml");
-	g_assert_true(g_file_get_contents(guide, &doc, NULL, NULL));
-	int blocks = 0;
-	for (char *p = doc; (p = strstr(p, "```yaml\n")); blocks++) {
-		p += strlen("```yaml\n");
-		char *end = strstr(p, "```");
-		g_assert_nonnull(end);
-		g_autofree char *block = g_strndup(p, end - p), *what = g_strdup_printf("block %d of the guide", blocks + 1);
-		load_ok(block, what);
-		p = end + 3;
-	}
-	g_assert_cmpint(blocks, >=, 5);
+	g_assert_cmpint(load_blocks(root, "site-file.md"), >=, 5);
+	g_assert_cmpint(load_blocks(root, "rules.md"), >=, 2);
 }
 
 static void test_shown_url(void) {
