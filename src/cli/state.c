@@ -94,6 +94,22 @@ static void print_health(JsonObject *archive) {
 	}
 }
 
+static void print_broker(JsonObject *daemon) {
+	if (!json_object_has_member(daemon, "mqtt"))
+		return;
+	JsonObject *m = json_object_get_object_member(daemon, "mqtt");
+	if (json_object_get_boolean_member(m, "connected"))
+		printf("broker         connected by MQTT %s", pt_cli_member(m, "version"));
+	else
+		printf("broker         not connected%s%s", *pt_cli_member(m, "error") ? ": " : "",
+		       pt_cli_member(m, "error"));
+	if (number(m, "waiting") > 0)
+		printf(", %.0f messages wait", number(m, "waiting"));
+	if (number(m, "dropped") > 0)
+		printf(", %.0f were lost: there was no room for them", number(m, "dropped"));
+	putchar('\n');
+}
+
 int pt_cli_state(int argc, char **argv) {
 	bool json = pt_cli_flag(&argc, argv, "--json");
 	if (!pt_cli_connect(&argc, argv))
@@ -137,6 +153,7 @@ int pt_cli_state(int argc, char **argv) {
 		printf("               %s\n", pt_cli_member(archive, "problem"));
 	if (pt_cli_member(archive, "over_limit")[0])
 		printf("               %s\n", pt_cli_member(archive, "over_limit"));
+	print_broker(daemon);
 	printf("daemon         process %.0f, %s of memory, %.1f s of CPU\n", number(daemon, "pid"), memory,
 	       number(daemon, "cpu_s"));
 	return PT_EXIT_DONE;

@@ -10,6 +10,7 @@
 #include "daemon/card-health.h"
 #include "daemon/catch-up.h"
 #include "daemon/controls.h"
+#include "daemon/mqtt.h"
 #include "daemon/network-watch.h"
 #include "daemon/onvif-announce.h"
 #include "daemon/onvif.h"
@@ -66,6 +67,7 @@ typedef struct {
 	PtHost host;
 	PtUnsetClock *unset_clock;
 	PtNetworkWatch *network;
+	PtMqttSite *mqtt; /* NULL: the site file names no broker */
 	int exit_code;
 } Hub;
 
@@ -88,8 +90,10 @@ static void publish(Hub *h, const char *source, const char *topic, const char *s
 
 static void log_event(PtEvent *event, void *data) {
 	Hub *h = data;
-	/* intents of relays are there already: they were written before the act (P6) */
-	if (strcmp(event->topic, PT_TOPIC_COMMAND))
+	/* intents are there already: they were written before the act (P6); what became of some is not */
+	bool intent =
+	    !strcmp(event->topic, PT_TOPIC_COMMAND) && strcmp(event->state, "refused") && strcmp(event->state, "failed");
+	if (!intent)
 		pt_eventlog_append(h->log, event, false, NULL);
 }
 
@@ -251,6 +255,7 @@ static void host_describe(void *user, JsonBuilder *b) {
 	pt_json_int(b, "waiting", log.waiting);
 	pt_json_text(b, "error", log.error[0] ? log.error : NULL);
 	json_builder_end_object(b);
+	pt_mqtt_site_describe(h->mqtt, b);
 	pt_serve_describe(h->serve, b);
 	pt_onvif_describe(h->onvif, b);
 }
@@ -266,6 +271,8 @@ static void apply_site(Hub *h) {
 	                    &(PtRulesPlace){h->site->located, h->site->latitude, h->site->longitude, h->site->zone});
 	pt_serve_apply(h->serve, h->site);
 	pt_onvif_apply(h->onvif, h->site);
+	if (h->mqtt)
+		pt_mqtt_site_apply(h->mqtt, h->site);
 	g_autofree PtLoginUser *users = g_new0(PtLoginUser, h->site->users->len);
 	size_t n = 0;
 	for (guint i = 0; i < h->site->users->len; i++) {
@@ -291,8 +298,8 @@ static bool reload(void *user, GPtrArray *problems) {
 	h->site = site;
 	/* the new rules know the old plugs only once these are in place, so the engine is set within */
 	apply_site(h);
-	if (diff->web || diff->archive)
-		say("site: changes under web: and archive: are taken up at the next start");
+	if (diff->web || diff->archive || diff->mqtt)
+		say("site: changes under web:, archive: and mqtt: are taken up at the next start");
 	publish(h, "system/site", PT_TOPIC_SYSTEM, "reloaded", NULL, NULL);
 	return true;
 }
@@ -451,6 +458,11 @@ static bool start(Hub *h, GError **error) {
 	h->health = pt_card_health_new(h->archive, h->clock, h->bus);
 	PtPlugEnv env = {.clock = h->clock, .bus = h->bus, .journal = journal, .note_off = note_off, .user = h};
 	h->plugs = pt_plugs_new(&env, off_due, h);
+	if (h->site->mqtt) {
+		h->mqtt = pt_mqtt_site_new(&(PtMqttSiteEnv){h->clock, h->bus, h->log, h->plugs}, h->site, error);
+		if (!h->mqtt)
+			return false;
+	}
 	h->actions = pt_actions_new(&(PtActionsEnv){h->clock, h->bus, h->plugs, h->keeper, journal, h});
 	h->rules = pt_rules_engine_new(h->clock, h->bus, NULL, pt_actions_act, h->actions);
 	h->http = pt_http_new(CAMERA_CONNECTIONS);
@@ -495,10 +507,12 @@ static void stop(Hub *h) {
 	pt_api_free_clips(&h->host);
 	pt_add_camera_free(h->add);
 	pt_login_free(h->login);
+	pt_mqtt_site_stop(h->mqtt);
 	pt_rules_engine_free(h->rules);
 	pt_actions_free(h->actions);
 	pt_virtual_hand_free(h->hand);
 	pt_plugs_free(h->plugs);
+	pt_mqtt_site_free(h->mqtt);
 	pt_onvif_cameras_finish_orders(NULL);
 	pt_backfill_free(h->backfill);
 	pt_catch_up_free(h->catch_up);

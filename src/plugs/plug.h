@@ -64,6 +64,7 @@ typedef struct {
 	PtEgress egress;
 	bool hub_timed; /* accepted that only the hub ends a timed action */
 	bool via_panel;
+	bool allow_mqtt, allow_http; /* of a door, a gate and a fire signal: orders that come that way are taken */
 } PtPlugSettings;
 
 PtPlugSettings *pt_plug_settings_new(PtPlugKind plug);
@@ -72,6 +73,10 @@ void pt_plug_settings_free(PtPlugSettings *settings);                          /
 bool pt_plug_settings_equal(const PtPlugSettings *a, const PtPlugSettings *b); /* but for the line */
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(PtPlugSettings, pt_plug_settings_free)
+/* What opens a way into a house, or calls the fire brigade, takes orders from other machines only where the site file says
+ * so. */
+bool pt_relay_takes_mqtt(const PtPlugSettings *settings);
+bool pt_relay_takes_http(const PtPlugSettings *settings);
 
 /* What every plug is given by the program around it. Outlives the plugs. */
 typedef struct {

@@ -80,5 +80,12 @@ bool pt_plug_settings_equal(const PtPlugSettings *a, const PtPlugSettings *b) {
 	       a->contact == b->contact && a->input_kind == b->input_kind && a->debounce_ns == b->debounce_ns &&
 	       a->relay_kind == b->relay_kind && a->mode == b->mode && a->pulse_ns == b->pulse_ns && a->safe == b->safe &&
 	       a->max_on_ns == b->max_on_ns && a->egress == b->egress && a->hub_timed == b->hub_timed &&
-	       a->via_panel == b->via_panel;
+	       a->via_panel == b->via_panel && a->allow_mqtt == b->allow_mqtt && a->allow_http == b->allow_http;
 }
+
+static bool is_guarded(const PtPlugSettings *s) {
+	return s->relay_kind == PT_RELAY_DOOR || s->relay_kind == PT_RELAY_GATE || s->relay_kind == PT_RELAY_FIRE;
+}
+
+bool pt_relay_takes_mqtt(const PtPlugSettings *s) { return !is_guarded(s) || s->allow_mqtt; }
+bool pt_relay_takes_http(const PtPlugSettings *s) { return !is_guarded(s) || s->allow_http; }

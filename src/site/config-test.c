@@ -167,6 +167,17 @@ static const struct {
     {CAMERA PLUGS "rules: { r: { when: door active, if: [{ days: workdays }, { not: { state: flood on } }, { or: [door "
                   "active, flood off] }], do: { log: x } } }\n",
      NULL},
+    {"mqtt: { broker: mqtts://broker.example }\n", NULL},
+    {"mqtt: { broker: mqtt://127.0.0.1, prefix: a/b, version: 3.1.1, home-assistant: off }\n", NULL},
+    {"mqtt: { broker: mqtt://192.0.2.1 }\n", "for all to read"},
+    {"mqtt: { broker: mqtt://192.0.2.1, plain: lan }\n", NULL},
+    {"mqtt: { broker: https://x }\n", "is no broker"},
+    {"mqtt: { broker: \"mqtts://u:p@x\" }\n", "holds a login"},
+    {"mqtt: { broker: mqtts://x, prefix: a/# }\n", "is no beginning of topics"},
+    {"mqtt: { broker: mqtts://x, login: nobody }\n", "no login named 'nobody'"},
+    {"mqtt: { prefix: x }\n", "names no broker"},
+    {RELAY("kind: gate, egress: hardwired, hub-timed: accepted, allow: [mqtt, http]"), NULL},
+    {RELAY("allow: [mqt]"), "did you mean mqtt?"},
     {"notify: { boss: { webhook: ftp://x } }\n", "must begin with one of https, http"},
     {"notify: { boss: { ntfy: https://ntfy.example/t } }\n", NULL},
     {"serve: { rtsp: 0.0.0.0:8554, plain: lan }\n", NULL},
@@ -305,7 +316,8 @@ static void test_reload(void) {
 static void load_ok(const char *text, const char *what) {
 	Place p = place_new(text);
 	place_write(&p, "secrets.yaml",
-	            "logins: { gate: { user: a, password: b } }\ntokens: { phone: x }\napp-passwords: { vlc: { user: a, "
+	            "logins: { gate: { user: a, password: b }, broker: { user: a, password: b } }\ntokens: { phone: x "
+	            "}\napp-passwords: { vlc: { user: a, "
 	            "password: b } }\n",
 	            0600);
 	place_write(&p, "holidays.txt", "12-25\n", 0644);
@@ -345,6 +357,7 @@ static void test_documents(void) {
 	load_ok(text, "site.example.yaml");
 	g_assert_cmpint(load_blocks(root, "site-file.md"), >=, 5);
 	g_assert_cmpint(load_blocks(root, "rules.md"), >=, 2);
+	g_assert_cmpint(load_blocks(root, "mqtt.md"), >=, 1);
 }
 
 static void test_shown_url(void) {

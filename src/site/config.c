@@ -93,7 +93,7 @@ static char *beside(const PtSite *site, const char *path) {
 	return g_path_is_absolute(path) ? g_strdup(path) : g_build_filename(site->dir, path, NULL);
 }
 
-static void read_path(const PtSite *site, const PtNode *node, char **ret, GPtrArray *problems) {
+void pt_site_read_path(const PtSite *site, const PtNode *node, char **ret, GPtrArray *problems) {
 	g_autofree char *text = NULL;
 	if (!pt_node_read_text(node, &text, problems))
 		return;
@@ -138,7 +138,7 @@ static void read_holidays(PtSite *site, const PtNode *node, GPtrArray *problems)
 	g_autofree char *text = NULL, *problem = NULL;
 	if (!node)
 		return;
-	read_path(site, node, &site->holidays_path, problems);
+	pt_site_read_path(site, node, &site->holidays_path, problems);
 	if (!site->holidays_path)
 		return;
 	if (!g_file_get_contents(site->holidays_path, &text, NULL, &error)) {
@@ -202,8 +202,8 @@ static void read_web(PtSite *site, const PtNode *node, GPtrArray *problems) {
 	const PtNode *tls = pt_node_get(node, "tls");
 	if (!section(tls, tls_known, problems))
 		return;
-	read_path(site, pt_node_get(tls, "cert"), &site->tls_cert, problems);
-	read_path(site, pt_node_get(tls, "key"), &site->tls_key, problems);
+	pt_site_read_path(site, pt_node_get(tls, "cert"), &site->tls_cert, problems);
+	pt_site_read_path(site, pt_node_get(tls, "key"), &site->tls_key, problems);
 	if (!site->tls_cert || !site->tls_key)
 		pt_problem(problems, tls, "needs both cert and key: paths of PEM files");
 }
@@ -219,9 +219,9 @@ static void read_archive(PtSite *site, const PtNode *node, GPtrArray *problems) 
 	static const char *const keep_known[] = {"days", "size", "free", NULL};
 	if (!section(node, known, problems))
 		return;
-	read_path(site, pt_node_get(node, "path"), &site->archive_path, problems);
-	read_path(site, pt_node_get(node, "card"), &site->archive_card, problems);
-	read_path(site, pt_node_get(node, "state"), &site->archive_state, problems);
+	pt_site_read_path(site, pt_node_get(node, "path"), &site->archive_path, problems);
+	pt_site_read_path(site, pt_node_get(node, "card"), &site->archive_card, problems);
+	pt_site_read_path(site, pt_node_get(node, "state"), &site->archive_state, problems);
 	if (site->archive_card && !lies_below(site->archive_path, site->archive_card))
 		pt_problem(problems, pt_node_get(node, "card"),
 		           "path has to be a directory below card, so that there is none while no card is mounted");
@@ -330,20 +330,21 @@ static void merge_cameras(const PtSite *site, PtNode *root, GPtrArray *kept, GPt
 
 /* ---- the whole ---- */
 
-static const char *const sections[] = {"site",  "web",   "archive", "cameras", "inputs", "relays",
-                                       "rules", "serve", "users",   "secrets", "notify", NULL};
+static const char *const sections[] = {"site",  "web",   "archive", "cameras", "inputs", "relays", "rules",
+                                       "serve", "users", "secrets", "notify",  "mqtt",   NULL};
 
 static void read_all(PtSite *site, PtNode *root, GPtrArray *problems) {
 	g_autoptr(GPtrArray) extra = g_ptr_array_new_with_free_func((GDestroyNotify)pt_node_free);
 	if (!pt_node_check_keys(root, sections, problems))
 		return;
-	read_path(site, pt_node_get(root, "secrets"), &site->secrets_path, problems);
+	pt_site_read_path(site, pt_node_get(root, "secrets"), &site->secrets_path, problems);
 	pt_site_read_secrets(site, pt_node_get(root, "secrets") != NULL, problems);
 	read_site(site, pt_node_get(root, "site"), problems);
 	read_web(site, pt_node_get(root, "web"), problems);
 	read_archive(site, pt_node_get(root, "archive"), problems);
 	read_serve(site, pt_node_get(root, "serve"), problems);
 	read_notify(site, pt_node_get(root, "notify"), problems);
+	pt_site_read_mqtt(site, pt_node_get(root, "mqtt"), problems);
 	pt_site_read_cameras(site, pt_node_get(root, "cameras"), problems);
 	merge_cameras(site, root, extra, problems);
 	for (guint i = 0; i < extra->len; i++) { /* as if it stood below `cameras:`, but with the place of its own file */
@@ -368,7 +369,7 @@ static void read_all(PtSite *site, PtNode *root, GPtrArray *problems) {
 	                     .holidays = site->holidays,
 	                     .located = site->located};
 	site->rules = pt_rules_parse(pt_node_get(root, "rules"), &names, problems);
-	read_path(site, pt_node_get(root, "users"), &site->users_path, problems);
+	pt_site_read_path(site, pt_node_get(root, "users"), &site->users_path, problems);
 	pt_site_read_users(site, pt_node_get(root, "users") != NULL, cameras, problems);
 }
 
@@ -451,6 +452,7 @@ void pt_site_unref(PtSite *site) {
 	                   site->holidays_path};
 	for (size_t i = 0; i < G_N_ELEMENTS(strings); i++)
 		g_free(strings[i]);
+	pt_site_mqtt_free(site->mqtt);
 	g_strfreev(site->modes);
 	pt_holidays_unref(site->holidays);
 	GPtrArray *lists[] = {site->cameras, site->inputs, site->relays,        site->notify,

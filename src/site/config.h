@@ -72,6 +72,18 @@ typedef struct {
 	char *secret; /* bearer token of the secrets file; NULL: none */
 } PtSiteNotify;
 
+/* The broker, and how the site shows itself there. */
+typedef struct {
+	char *host;
+	int port;
+	bool tls;
+	char *ca;                 /* file; NULL: the system's certificates */
+	const PtSiteLogin *login; /* of the site's logins; NULL: none */
+	char *client_id, *prefix;
+	int version;          /* 5 or 311; 0: whichever the broker speaks */
+	char *home_assistant; /* its discovery prefix; NULL: nothing is announced */
+} PtSiteMqtt;
+
 typedef struct {
 	char *name;
 	PtSiteRole role;
@@ -110,6 +122,7 @@ struct PtSite {
 	GPtrArray *inputs, *relays; /* of PtPlugSettings * */
 	PtRules *rules;
 	GPtrArray *notify;               /* of PtSiteNotify * */
+	PtSiteMqtt *mqtt;                /* NULL: no broker */
 	GPtrArray *users;                /* of PtSiteUser * */
 	char *users_path, *secrets_path; /* absolute; the files may be absent */
 
@@ -145,8 +158,8 @@ char *pt_site_print(const PtSite *site);
 /* What a reload has to touch: names that came, went, or changed. What is not named keeps running. */
 typedef struct {
 	GPtrArray *cameras_gone, *cameras_new, *inputs_gone, *inputs_new, *relays_gone,
-	    *relays_new;                                       /* of char *; changed: in both */
-	bool rules, web, archive, serve, notify, users, place; /* something of it changed */
+	    *relays_new;                                             /* of char *; changed: in both */
+	bool rules, web, archive, serve, notify, users, place, mqtt; /* something of it changed */
 } PtSiteDiff;
 PtSiteDiff *pt_site_diff(const PtSite *before, const PtSite *after);
 void pt_site_diff_free(PtSiteDiff *diff);

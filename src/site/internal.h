@@ -18,7 +18,14 @@ void pt_site_read_days(const PtNode *node, int64_t *ret_ns, GPtrArray *problems)
 void pt_site_read_cameras(PtSite *site, const PtNode *cameras, GPtrArray *problems);
 void pt_site_camera_free(void *camera);
 
+/* mqtt.c */
+void pt_site_read_mqtt(PtSite *site, const PtNode *node, GPtrArray *problems);
+void pt_site_mqtt_free(PtSiteMqtt *mqtt); /* takes NULL */
+void pt_site_print_mqtt(GString *out, const PtSite *site);
+
 /* config.c */
+/* A path beside the site file when it is relative. */
+void pt_site_read_path(const PtSite *site, const PtNode *node, char **ret, GPtrArray *problems);
 bool pt_site_check_name(const PtNode *node, const char *what, GPtrArray *problems);
 /* Names of a GPtrArray whose structs have the name at an offset; NULL-terminated, caller frees the array alone. */
 const char **pt_site_names(GPtrArray *list, size_t offset);

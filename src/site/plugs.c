@@ -8,7 +8,7 @@
 
 static const char *const input_keys[] = {"driver", "kind", "contact", "debounce", NULL};
 static const char *const relay_keys[] = {"driver", "kind",   "contact",   "mode", "pulse", "safe",
-                                         "max-on", "egress", "hub-timed", "via",  NULL};
+                                         "max-on", "egress", "hub-timed", "via",  "allow", NULL};
 static const char *const address_keys[] = {"camera", "token", "chip", "line", "board", "channel", NULL};
 
 static bool read_driver(const PtNode *node, PtPlugSettings *s, GPtrArray *problems) {
@@ -127,6 +127,20 @@ static void check_safety(const PtNode *node, const PtPlugSettings *s, GPtrArray 
 		    s->driver->name, pt_relay_kind_words[s->relay_kind]);
 }
 
+/* allow: [mqtt, http] */
+static void read_allow(const PtNode *node, PtPlugSettings *s, GPtrArray *problems) {
+	static const char *const ways[] = {"mqtt", "http", NULL};
+	if (!node || !pt_node_is_kind(node, PT_NODE_LIST, problems))
+		return;
+	for (unsigned i = 0; i < pt_node_count(node); i++) {
+		int way;
+		if (!pt_node_read_choice(pt_node_at(node, i), ways, &way, problems))
+			continue;
+		s->allow_mqtt |= way == 0;
+		s->allow_http |= way == 1;
+	}
+}
+
 static void read_relay(PtSite *site, const PtNode *node, GPtrArray *problems) {
 	static const char *const accepted[] = {"accepted", NULL};
 	static const char *const panel[] = {"panel", NULL};
@@ -139,6 +153,7 @@ static void read_relay(PtSite *site, const PtNode *node, GPtrArray *problems) {
 	s->egress = (PtEgress)choice(node, "egress", pt_egress_words, PT_EGRESS_NONE, problems);
 	s->hub_timed = choice(node, "hub-timed", accepted, -1, problems) == 0;
 	s->via_panel = choice(node, "via", panel, -1, problems) == 0;
+	read_allow(pt_node_get(node, "allow"), s, problems);
 	pt_node_read_duration(pt_node_get(node, "pulse"), 50 * PT_NS_PER_MS, 3600 * PT_NS_PER_S, &s->pulse_ns, problems);
 	pt_node_read_duration(pt_node_get(node, "max-on"), PT_NS_PER_S / 10, 7 * DAY_NS, &s->max_on_ns, problems);
 	if (s->mode == PT_MODE_MONOSTABLE && !pt_node_get(node, "pulse"))

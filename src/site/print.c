@@ -135,6 +135,9 @@ static void print_plug(GString *out, const PtPlugSettings *s) {
 			pt_print_text(out, "egress", pt_egress_words[s->egress]);
 		pt_print_text(out, "hub-timed", s->hub_timed ? "accepted" : NULL);
 		pt_print_text(out, "via", s->via_panel ? "panel" : NULL);
+		if (s->allow_mqtt || s->allow_http)
+			g_string_append_printf(out, ", allow: [%s%s%s]", s->allow_mqtt ? "mqtt" : "",
+			                       s->allow_mqtt && s->allow_http ? ", " : "", s->allow_http ? "http" : "");
 	}
 	g_string_append(out, " }\n");
 }
@@ -228,6 +231,7 @@ char *pt_site_print(const PtSite *s) {
 		print_plug(out, s->relays->pdata[i]);
 	}
 	pt_site_print_rules(out, s);
+	pt_site_print_mqtt(out, s);
 	print_notify(out, s);
 	print_serve(out, s);
 	return g_string_free(out, FALSE);
@@ -319,6 +323,7 @@ PtSiteDiff *pt_site_diff(const PtSite *before, const PtSite *after) {
 	d->rules = differs(before, after, pt_site_print_rules);
 	d->notify = !same_notify(before, after);
 	d->users = !same_users(before, after);
+	d->mqtt = differs(before, after, pt_site_print_mqtt);
 	return d;
 }
 

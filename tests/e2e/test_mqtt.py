@@ -1,0 +1,230 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The site on an MQTT broker (mosquitto) and, through its discovery, in Home Assistant: what is said, what is taken as an order,
+and that nothing is lost while the broker is away."""
+import json
+import pathlib
+import re
+import signal
+import subprocess
+import time
+
+from broker import Broker, Client
+from hub import Farm, Hub, wait_for
+
+GUIDE = pathlib.Path(__file__).resolve().parent.parent.parent / "doc/guide/mqtt.md"
+SITE = """mqtt: {{ broker: 'mqtt://127.0.0.1:{port}'{more} }}
+inputs:
+  door: {{ driver: virtual, channel: 1, kind: door, debounce: 0ms }}
+  pir: {{ driver: virtual, channel: 2, kind: pir, debounce: 0ms }}
+relays:
+  lamp: {{ driver: virtual, channel: 1, kind: light, safe: off }}
+  siren: {{ driver: virtual, channel: 2, kind: siren, safe: off }}
+  gate: {{ driver: virtual, channel: 3, kind: gate, mode: monostable, pulse: 1s, egress: hardwired, hub-timed: accepted }}
+  barrier: {{ driver: virtual, channel: 4, kind: gate, mode: monostable, pulse: 500ms, egress: hardwired, hub-timed: accepted, allow: [mqtt] }}
+rules:
+  follow: {{ when: pir active, do: [{{ relay: {{ siren: on, for: 1s }} }}] }}
+"""
+
+
+def site(port, more=""):
+    return SITE.format(port=port, more=more)
+
+
+def connected(h):
+    return h.get("/api/state")["daemon"]["mqtt"]["connected"]
+
+
+def test_events_states_and_orders():
+    with Broker() as broker, Client(broker, "pigtail/#") as other, Hub(site(broker.port)) as h, h.board() as board:
+        wait_for("online", lambda: other.last("pigtail/status") == "online")
+        wait_for("states", lambda: other.last("pigtail/input/door/state") == "inactive" and other.last("pigtail/relay/lamp/state") == "off")
+        board.send(b"input 1 closed")
+        wait_for("the door's state", lambda: other.last("pigtail/input/door/state") == "active")
+        told = wait_for("the door's event", lambda: other.last("pigtail/event/input/input/door"))
+        event = json.loads(told)
+        assert (event["source"], event["state"]) == ("input/door", "active") and event["id"] in {e["id"] for e in h.events(source="input/door")}
+        # orders
+        other.publish("pigtail/relay/lamp/set", "ON")
+        wait_for("lit", lambda: other.last("pigtail/relay/lamp/state") == "on")
+        assert h.get("/api/relays/lamp")["actor"] == "mqtt"
+        other.publish("pigtail/relay/lamp/set", json.dumps({"state": "off"}))
+        wait_for("dark", lambda: other.last("pigtail/relay/lamp/state") == "off")
+        other.publish("pigtail/relay/lamp/set", json.dumps({"state": "on", "for": "1s"}))
+        wait_for("lit for a second", lambda: other.last("pigtail/relay/lamp/state") == "on")
+        wait_for("dark by itself", lambda: other.last("pigtail/relay/lamp/state") == "off", 5)
+        other.publish("pigtail/relay/barrier/set", "pulse")
+        wait_for("the barrier, which allows it", lambda: [e for e in h.events(source="relay/barrier", topic="command") if e["state"] == "pulse" and e["actor"] == "mqtt"])
+
+        def refused(name):
+            return [e["detail"] for e in h.events(source=f"relay/{name}", topic="command") if e["state"] == "refused"]
+        for payload, why in (("JUMP", "'JUMP' is not understood"), ('{"state": "up"}', "state is none of"), ('{"state": "on", "for": "2"}', "for: "),
+                             (b"\xff\xfe", "no text"), ('{"state": "on", "at": "2020-01-01T00:00:00Z"}', "old")):
+            before = len(refused("lamp"))
+            other.publish("pigtail/relay/lamp/set", payload)
+            wait_for(f"{payload} is refused", lambda: len(refused("lamp")) > before)
+            assert why in refused("lamp")[0], (payload, refused("lamp"))
+        other.publish("pigtail/relay/gate/set", "PULSE")
+        assert "allow: [mqtt]" in wait_for("the gate is refused", lambda: refused("gate"))[0]
+        other.publish("pigtail/relay/nothing/set", "ON")
+        wait_for("no such relay", lambda: refused("nothing"))
+        assert h.get("/api/relays/lamp")["state"] == "off"
+        # nobody else's topics
+        assert {t.split("/")[1] for t, _, _ in other.got} <= {"status", "event", "input", "relay", "camera", "mode"}
+        h.stop()
+        wait_for("offline", lambda: other.last("pigtail/status") == "offline")
+
+
+def test_a_kept_order_is_refused():
+    """It was given while nobody listened: a session is clean, and what the broker retained is old."""
+    with Broker() as broker, Client(broker) as other:
+        other.publish("pigtail/relay/lamp/set", "ON", 1, True)
+        with Hub(site(broker.port)) as h:
+            assert "had kept" in wait_for("refused", lambda: [e["detail"] for e in h.events(source="relay/lamp", topic="command") if e["state"] == "refused"])[0]
+            assert h.get("/api/relays/lamp")["state"] == "off"
+            broker.kill()
+            wait_for("away", lambda: not connected(h))
+            broker.start()
+            wait_for("the other is back", other.c.is_connected, 20, 0.01)
+            other.publish("pigtail/relay/siren/set", "ON", 1)  # before it is back, or after: never twice, and never late
+            wait_for("back", lambda: connected(h), 40)
+            time.sleep(0.5)
+            orders = [e for e in h.events(source="relay/siren", topic="command") if e["state"] == "on"]
+            assert len(orders) <= 1
+
+
+def test_nothing_is_lost_while_the_broker_or_the_hub_dies():
+    """Every event of the log is at a subscriber that never forgets, in its order, at least once."""
+    with Broker() as broker, Client(broker, "pigtail/event/#", persistent="keeper") as keeper:
+        with Hub(site(broker.port)) as h, h.board() as board:
+            wait_for("connected", lambda: connected(h))
+            closed = False
+
+            def edges(n):
+                nonlocal closed
+                for _ in range(n):
+                    closed = not closed
+                    board.send(b"input 1 closed" if closed else b"input 1 open")
+                    time.sleep(0.005)
+            edges(50)
+            broker.kill()
+            edges(100)
+            wait_for("away", lambda: not connected(h))
+            edges(50)
+            assert wait_for("they wait", lambda: (lambda n: n if n >= 100 else None)(h.get("/api/state")["daemon"]["mqtt"]["waiting"]))
+            h.kill()
+            h.start()
+            broker.start()
+            wait_for("back", lambda: connected(h), 60)
+            wait_for("the keeper is back", keeper.c.is_connected, 30)
+            wait_for("nothing waits", lambda: h.get("/api/state")["daemon"]["mqtt"]["waiting"] == 0, 30)
+            logged = [e["id"] for e in reversed(h.events(source="input/door", limit=10000))]
+            def came():
+                return [json.loads(p)["id"] for t, p, _ in keeper.got if t == "pigtail/event/input/input/door"]
+            first = came()[0]
+            expected = logged[logged.index(first):]
+            assert len(expected) >= 200
+            wait_for("all of them", lambda: set(expected) <= set(came()), 20)
+            once = list(dict.fromkeys(came()))
+            assert once == sorted(once) and once == expected, (len(once), len(expected))
+            assert h.get("/api/state")["daemon"]["mqtt"]["dropped"] == 0
+
+
+def test_login_and_tls(tmp_path):
+    def openssl(*words):
+        subprocess.run(["openssl", *map(str, words)], check=True, capture_output=True)
+    openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", 2, "-subj", "/CN=our CA", "-keyout", tmp_path / "ca.key", "-out", tmp_path / "ca.pem")
+    openssl("req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj", "/CN=localhost", "-keyout", tmp_path / "key.pem", "-out", tmp_path / "csr.pem")
+    (tmp_path / "ext").write_text("subjectAltName=DNS:localhost,IP:127.0.0.1\n")
+    openssl("x509", "-req", "-in", tmp_path / "csr.pem", "-CA", tmp_path / "ca.pem", "-CAkey", tmp_path / "ca.key", "-days", 2, "-extfile", tmp_path / "ext", "-out", tmp_path / "cert.pem")
+    subprocess.run(["mosquitto_passwd", "-c", "-b", tmp_path / "pw", "pigtail", "hunter2 hunter2"], check=True, capture_output=True)
+    more = f"allow_anonymous false\npassword_file {tmp_path}/pw\ncertfile {tmp_path}/cert.pem\nkeyfile {tmp_path}/key.pem\n"
+
+    def start(port, keys, password):
+        h = Hub(site(port, keys).replace("mqtt://127", "mqtts://127"), start=False)
+        (h.dir / "secrets.yaml").write_text(f"logins:\n  broker: {{ user: pigtail, password: {password} }}\n")
+        (h.dir / "secrets.yaml").chmod(0o600)
+        h.start()
+        return h
+
+    def error(h):
+        return wait_for("why not", lambda: h.get("/api/state")["daemon"]["mqtt"].get("error"), 20)
+    with Broker(more) as broker:
+        with start(broker.port, f", ca: {tmp_path}/ca.pem, login: broker", "hunter2 hunter2") as h:
+            wait_for("connected", lambda: connected(h))
+            assert h.get("/api/state")["daemon"]["mqtt"]["version"] == "5" and "hunter2" not in h.stderr() + json.dumps(h.get("/api/state"))
+            assert "broker" in h.cli("state").stdout
+        with start(broker.port, f", ca: {tmp_path}/ca.pem, login: broker", "wrong") as h:
+            assert "not authori" in error(h).lower(), error(h)
+        with start(broker.port, ", login: broker", "hunter2 hunter2") as h:  # the system knows no such CA
+            assert error(h) and not connected(h)
+        with start(broker.port, f", ca: {tmp_path}/ca.pem, login: broker, version: 3.1.1", "hunter2 hunter2") as h:
+            wait_for("connected", lambda: connected(h))
+            assert h.get("/api/state")["daemon"]["mqtt"]["version"] == "3.1.1"
+
+
+def test_home_assistant():
+    """Things appear by themselves, with what Home Assistant's pages ask for, and go when they leave the site file."""
+    with Broker() as broker, Client(broker, "homeassistant/#", "pigtail/#") as other, Farm() as farm:
+        stale = "homeassistant/switch/pigtail/relay_gone/config"
+        other.publish(stale, '{"name": "gone"}', 1, True)
+        text = site(broker.port) + f"cameras:\n  yard: {{ source: '{farm.url()}', motion: true }}\n"
+        with Hub(text) as h, h.board() as board:
+            def configs():
+                return {t: json.loads(p) for t, p, _ in other.got if t.startswith("homeassistant/") and p and t != stale}
+            wait_for("all is announced", lambda: len(configs()) >= 9)
+            wait_for("what is no more is taken back", lambda: other.last(stale) == "")
+            found = configs()
+            assert set(found) == {f"homeassistant/{c}/config" for c in (
+                "binary_sensor/pigtail/input_door", "binary_sensor/pigtail/input_pir", "light/pigtail/relay_lamp", "switch/pigtail/relay_siren",
+                "binary_sensor/pigtail/relay_gate", "button/pigtail/relay_barrier", "binary_sensor/pigtail/relay_barrier",
+                "binary_sensor/pigtail/camera_yard", "binary_sensor/pigtail/motion_yard")}
+            ids = [c["unique_id"] + t.split("/")[1] for t, c in found.items()]
+            assert len(set(ids)) == len(ids)
+            for topic, c in found.items():
+                assert c["device"]["identifiers"] and c["origin"]["name"] == "Pigtail" and c["availability"][0] == {"topic": "pigtail/status"}
+                component = topic.split("/")[1]
+                needed = {"binary_sensor": {"state_topic", "payload_on", "payload_off"}, "switch": {"state_topic", "command_topic"},
+                          "light": {"state_topic", "command_topic"}, "button": {"command_topic"}}[component]
+                assert needed <= set(c), (topic, c)
+                if "state_topic" in c and "motion" not in topic:
+                    wait_for(f"{c['state_topic']} is told", lambda: other.last(c["state_topic"]) is not None)
+            assert found["homeassistant/binary_sensor/pigtail/input_door/config"]["device_class"] == "door"
+            # pressed as Home Assistant would
+            lamp = found["homeassistant/light/pigtail/relay_lamp/config"]
+            other.publish(lamp["command_topic"], lamp["payload_on"])
+            wait_for("lit", lambda: other.last(lamp["state_topic"]) == "on")
+            press = found["homeassistant/button/pigtail/relay_barrier/config"]
+            other.publish(press["command_topic"], press["payload_press"])
+            wait_for("raised", lambda: other.last("pigtail/relay/barrier/state") == "on")
+            # away with the site file
+            h.write_site(text.replace("  pir: { driver: virtual, channel: 2, kind: pir, debounce: 0ms }\n", "").replace("rules:\n", "").replace("  follow: { when: pir active, do: [{ relay: { siren: on, for: 1s } }] }\n", ""))
+            h.process.send_signal(signal.SIGHUP)
+            wait_for("it is gone", lambda: other.last("homeassistant/binary_sensor/pigtail/input_pir/config") == "" and other.last("pigtail/input/pir/state") == "")
+
+
+def test_the_documented_topics_are_those():
+    """Each topic that was seen fits a line of the guide's table, and each line was seen."""
+    lines = re.findall(r"^\| `(pigtail/[^`]+)` \|", GUIDE.read_text(), re.M)
+    assert len(lines) >= 7
+    patterns = {line: re.compile("^" + re.sub(r"[A-Z]+", "[^/]+", line) + "$") for line in lines}
+    with Broker() as broker, Client(broker, "pigtail/#") as other, Farm() as farm:
+        with Hub(site(broker.port) + f"cameras:\n  yard: {{ source: '{farm.url()}', motion: true }}\n", start=False) as h:
+            h.site.write_text(h.site.read_text().replace("  follow: {", "  arm: { when: pir inactive, do: { mode: away } }\n  follow: {"))
+            h.start()
+            with h.board() as board:
+                wait_for("connected", lambda: connected(h))
+                board.send(b"input 2 closed")
+                board.send(b"input 2 open")
+                other.publish("pigtail/relay/lamp/set", "ON")
+                wait_for("a mode", lambda: other.last("pigtail/mode/state") == "away")
+                wait_for("a camera", lambda: other.last("pigtail/camera/yard/state") == "live")
+                wait_for("motion or none", lambda: other.last("pigtail/camera/yard/motion"), 30)
+                time.sleep(2)
+            h.kill()
+            h.start()  # what it had open is recovered, which is an event of the archive, whose name is one word
+            wait_for("the archive's event", lambda: [t for t, _, _ in other.got if t == "pigtail/event/archive/archive"])
+    seen = {t for t, _, _ in other.got}
+    for topic in seen:
+        assert any(p.match(topic) for p in patterns.values()), f"{topic} is not in {GUIDE.name}"
+    for line, p in patterns.items():
+        assert any(p.match(t) for t in seen), f"{line} was not seen"
