@@ -68,7 +68,7 @@ class Client:
         time.sleep(0.1)
 
     def _message(self, client, user, m):
-        self.got.append((m.topic, m.payload.decode(), bool(m.retain)))
+        self.got.append((m.topic, m.payload.decode(errors="replace"), bool(m.retain)))
 
     def last(self, topic):
         return next((p for t, p, _ in reversed(self.got) if t == topic), None)

@@ -84,8 +84,8 @@ def test_a_kept_order_is_refused():
             broker.kill()
             wait_for("away", lambda: not connected(h))
             broker.start()
-            wait_for("the other is back", other.c.is_connected, 20, 0.01)
-            other.publish("pigtail/relay/siren/set", "ON", 1)  # before it is back, or after: never twice, and never late
+            with Client(broker) as one:
+                one.publish("pigtail/relay/siren/set", "ON", 1)  # before it is back, or after: never twice, and never late
             wait_for("back", lambda: connected(h), 40)
             time.sleep(0.5)
             orders = [e for e in h.events(source="relay/siren", topic="command") if e["state"] == "on"]
