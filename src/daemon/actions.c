@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/actions.h"
+#include "mqtt/client.h"
 #include "onvif/client/control.h"
 
 struct PtActions {
@@ -165,6 +166,10 @@ void pt_actions_act(void *user, const PtAction *action, const PtActContext *c) {
 		break;
 	case PT_DO_ALARM:
 		do_alarm(a, action, c);
+		break;
+	case PT_DO_MQTT:
+		if (!pt_mqtt_publish(pt_mqtt_get(), action->target, action->text, action->retain))
+			failed(a, c->actor, "mqtt %s: the broker is not connected", action->target);
 		break;
 	case PT_DO_WAIT: /* the evaluator's own */
 		break;

@@ -142,6 +142,24 @@ static bool parse_do_light(const Parser *p, const PtNode *node, PtAction *a) {
 	return true;
 }
 
+/* { topic, payload, retain } */
+static bool parse_do_mqtt(const Parser *p, const PtNode *node, PtAction *a) {
+	static const char *const known[] = {"topic", "payload", "retain", NULL};
+	if (!pt_node_check_keys(node, known, p->problems))
+		return false;
+	const PtNode *topic = pt_node_get(node, "topic"), *payload = pt_node_get(node, "payload");
+	if (!p->names->broker)
+		pt_problem(p->problems, node, "needs a broker: write mqtt: { broker: mqtts://… } beside rules");
+	if (!topic || !payload)
+		pt_problem(p->problems, node, "needs both: write { topic: a/b, payload: text }");
+	pt_node_read_switch(pt_node_get(node, "retain"), &a->retain, p->problems);
+	if (!pt_node_read_text(topic, &a->target, p->problems) || !pt_node_read_text(payload, &a->text, p->problems))
+		return false;
+	if (!*a->target || strlen(a->target) > 1000 || strpbrk(a->target, "+#"))
+		pt_problem(p->problems, topic, "is no topic to publish to: 1 to 1000 bytes, without + and #");
+	return true;
+}
+
 static bool parse_do_wait(const Parser *p, const PtNode *node, PtAction *a) {
 	return pt_node_read_duration(node, PT_NS_PER_MS, PT_RULE_SPAN_MAX, &a->for_ns, p->problems);
 }
@@ -156,7 +174,7 @@ static const struct {
     {"notify", PT_DO_NOTIFY, parse_do_notify}, {"log", PT_DO_LOG, parse_do_log},
     {"mode", PT_DO_MODE, parse_do_mode},       {"alarm", PT_DO_ALARM, parse_do_alarm},
     {"show", PT_DO_SHOW, parse_do_camera},     {"light", PT_DO_LIGHT, parse_do_light},
-    {"wait", PT_DO_WAIT, parse_do_wait},
+    {"mqtt", PT_DO_MQTT, parse_do_mqtt},       {"wait", PT_DO_WAIT, parse_do_wait},
 };
 
 static void parse_action(const Parser *p, const PtNode *node, PtRule *rule) {

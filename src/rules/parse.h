@@ -9,6 +9,7 @@ typedef struct {
 	const char *const *inputs, *const *relays, *const *cameras, *const *targets, *const *modes;
 	const char *const *zones; /* of the alarm centre; rules raise alarms of their own names */
 	PtHolidays *holidays;     /* NULL: the site has no such file */
+	bool broker;              /* the site has one */
 	bool located;             /* the site has a location: sunrise and sunset are known */
 } PtRuleNames;
 

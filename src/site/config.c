@@ -367,6 +367,7 @@ static void read_all(PtSite *site, PtNode *root, GPtrArray *problems) {
 	                     .targets = targets,
 	                     .modes = (const char *const *)site->modes,
 	                     .holidays = site->holidays,
+	                     .broker = site->mqtt != NULL,
 	                     .located = site->located};
 	site->rules = pt_rules_parse(pt_node_get(root, "rules"), &names, problems);
 	pt_site_read_path(site, pt_node_get(root, "users"), &site->users_path, problems);

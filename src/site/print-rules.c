@@ -151,6 +151,12 @@ static void print_action(GString *out, const PtAction *a) {
 		pt_print_text(out, "camera", a->target);
 		pt_print_text(out, a->text ? "lamp" : "ir", a->text ? a->text : orders[a->order]);
 		break;
+	case PT_DO_MQTT:
+		g_string_append(out, "mqtt: {");
+		pt_print_text(out, "topic", a->target);
+		pt_print_text(out, "payload", a->text);
+		pt_print_text(out, "retain", a->retain ? "on" : NULL);
+		break;
 	case PT_DO_LOG:
 		g_string_append_printf(out, "log: %s\n", text);
 		return;

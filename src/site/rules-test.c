@@ -8,7 +8,8 @@
 	"site: { timezone: UTC, location: [52.5, 13.4], holidays: days.txt }\n"                                             \
 	"cameras: { gate: { source: test:clock } }\n"                                                                       \
 	"inputs: { door: { driver: virtual, channel: 1 }, storage: { driver: virtual, channel: 2 } }\n"                     \
-	"relays: { flood: { driver: virtual, channel: 1 } }\nnotify: { desk: { ntfy: https://ntfy.example/t } }\n"          \
+	"relays: { flood: { driver: virtual, channel: 1 } }\nnotify: { desk: { ntfy: https://ntfy.example/t } }\nmqtt: { "  \
+	"broker: mqtt://localhost }\n"                                                                                      \
 	"rules:\n  night watch: { when: start, do: { alarm: x } }\n"
 #define DO ", do: { log: x } }\n"
 #define RULE "  r: "
@@ -68,6 +69,9 @@ static const struct {
     {"{ when: start, do: { wait: 1 } }\n", "the unit is missing"},
     {"{ when: start, do: { wait: 1s }, repeat: { every: 5min } }\n", "needs both"},
     {"{ when: start, do: { wait: 1s }, running: twice }\n", "'twice' is not one of ignore, restart"},
+    {"{ when: start, do: { mqtt: { topic: a/b, payload: \"{}\", retain: on } } }\n", NULL},
+    {"{ when: start, do: { mqtt: { topic: a/+, payload: x } } }\n", "is no topic to publish to"},
+    {"{ when: start, do: { mqtt: { topic: a } } }\n", "needs both"},
     {"{ when: acknowledged" DO, "'acknowledged' is not understood"},
 };
 

@@ -46,6 +46,7 @@ static bool may_see_action(PtHost *host, PtRequest *r, const PtAction *a) {
 		return pt_request_may_see(r, a->target);
 	case PT_DO_ALARM:
 	case PT_DO_MODE:
+	case PT_DO_MQTT:
 		return false;
 	default:
 		return true;

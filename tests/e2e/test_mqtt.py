@@ -22,7 +22,7 @@ relays:
   gate: {{ driver: virtual, channel: 3, kind: gate, mode: monostable, pulse: 1s, egress: hardwired, hub-timed: accepted }}
   barrier: {{ driver: virtual, channel: 4, kind: gate, mode: monostable, pulse: 500ms, egress: hardwired, hub-timed: accepted, allow: [mqtt] }}
 rules:
-  follow: {{ when: pir active, do: [{{ relay: {{ siren: on, for: 1s }} }}] }}
+  follow: {{ when: pir active, do: [{{ relay: {{ siren: on, for: 1s }} }}, {{ mqtt: {{ topic: house/horn, payload: toot }} }}] }}
 """
 
 
@@ -35,7 +35,7 @@ def connected(h):
 
 
 def test_events_states_and_orders():
-    with Broker() as broker, Client(broker, "pigtail/#") as other, Hub(site(broker.port)) as h, h.board() as board:
+    with Broker() as broker, Client(broker, "pigtail/#", "house/#") as other, Hub(site(broker.port)) as h, h.board() as board:
         wait_for("online", lambda: other.last("pigtail/status") == "online")
         wait_for("states", lambda: other.last("pigtail/input/door/state") == "inactive" and other.last("pigtail/relay/lamp/state") == "off")
         board.send(b"input 1 closed")
@@ -68,8 +68,10 @@ def test_events_states_and_orders():
         other.publish("pigtail/relay/nothing/set", "ON")
         wait_for("no such relay", lambda: refused("nothing"))
         assert h.get("/api/relays/lamp")["state"] == "off"
+        board.send(b"input 2 closed")
+        wait_for("what a rule publishes", lambda: other.last("house/horn") == "toot")
         # nobody else's topics
-        assert {t.split("/")[1] for t, _, _ in other.got} <= {"status", "event", "input", "relay", "camera", "mode"}
+        assert {t.split("/")[1] for t, _, _ in other.got if t.startswith("pigtail/")} <= {"status", "event", "input", "relay", "camera", "mode"}
         h.stop()
         wait_for("offline", lambda: other.last("pigtail/status") == "offline")
 
@@ -197,7 +199,7 @@ def test_home_assistant():
             other.publish(press["command_topic"], press["payload_press"])
             wait_for("raised", lambda: other.last("pigtail/relay/barrier/state") == "on")
             # away with the site file
-            h.write_site(text.replace("  pir: { driver: virtual, channel: 2, kind: pir, debounce: 0ms }\n", "").replace("rules:\n", "").replace("  follow: { when: pir active, do: [{ relay: { siren: on, for: 1s } }] }\n", ""))
+            h.write_site(text.replace("  pir: { driver: virtual, channel: 2, kind: pir, debounce: 0ms }\n", "").replace("rules:\n", "").replace("  follow: { when: pir active, do: [{ relay: { siren: on, for: 1s } }, { mqtt: { topic: house/horn, payload: toot } }] }\n", ""))
             h.process.send_signal(signal.SIGHUP)
             wait_for("it is gone", lambda: other.last("homeassistant/binary_sensor/pigtail/input_pir/config") == "" and other.last("pigtail/input/pir/state") == "")
 
