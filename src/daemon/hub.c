@@ -14,6 +14,7 @@
 #include "daemon/onvif-announce.h"
 #include "daemon/onvif.h"
 #include "daemon/plugs.h"
+#include "daemon/relay-cycles.h"
 #include "daemon/serve.h"
 #include "daemon/unset-clock.h"
 #include "onvif/client/camera.h"
@@ -49,6 +50,7 @@ typedef struct {
 	char *archive_error;
 	PtKeeper *keeper;
 	PtCardHealth *health;
+	PtRelayCycles *cycles;
 	PtPlugs *plugs;
 	PtVirtualHand *hand;
 	PtActions *actions;
@@ -100,6 +102,9 @@ static gboolean journal(void *user, PtEvent *intent, GError **error) {
 static gboolean note_off(void *user, const char *relay, int64_t due_mono_ns, GError **error) {
 	return pt_eventlog_note_off(((Hub *)user)->log, relay, due_mono_ns, error);
 }
+
+static int64_t relay_cycles(void *user, const char *relay) { return pt_relay_cycles_get(((Hub *)user)->cycles, relay); }
+static void note_cycles(void *user, const char *relay, int64_t n) { pt_relay_cycles_note(((Hub *)user)->cycles, relay, n); }
 
 static int64_t off_due(void *user, const char *relay) { return pt_eventlog_off_due(((Hub *)user)->log, relay); }
 
@@ -449,7 +454,15 @@ static bool start(Hub *h, GError **error) {
 	h->unset_clock = pt_unset_clock_new(h->clock, h->bus, h->archive, last_ns);
 	h->keeper = pt_keeper_new(h->archive);
 	h->health = pt_card_health_new(h->archive, h->clock, h->bus);
-	PtPlugEnv env = {.clock = h->clock, .bus = h->bus, .journal = journal, .note_off = note_off, .user = h};
+	g_autofree char *cycles = g_build_filename(h->site->archive_state, "relay-cycles", NULL);
+	h->cycles = pt_relay_cycles_new(cycles);
+	PtPlugEnv env = {.clock = h->clock,
+	                 .bus = h->bus,
+	                 .journal = journal,
+	                 .note_off = note_off,
+	                 .cycles = relay_cycles,
+	                 .note_cycles = note_cycles,
+	                 .user = h};
 	h->plugs = pt_plugs_new(&env, off_due, h);
 	h->actions = pt_actions_new(&(PtActionsEnv){h->clock, h->bus, h->plugs, h->keeper, journal, h});
 	h->rules = pt_rules_engine_new(h->clock, h->bus, NULL, pt_actions_act, h->actions);
@@ -499,6 +512,7 @@ static void stop(Hub *h) {
 	pt_actions_free(h->actions);
 	pt_virtual_hand_free(h->hand);
 	pt_plugs_free(h->plugs);
+	pt_relay_cycles_free(h->cycles);
 	pt_onvif_cameras_finish_orders(NULL);
 	pt_backfill_free(h->backfill);
 	pt_catch_up_free(h->catch_up);

@@ -39,6 +39,7 @@ static void place_clear(Place *p) {
 #define PLUGS                                                                                                               \
 	"inputs: { door: { driver: virtual, channel: 1 } }\n"                                                               \
 	"relays: { flood: { driver: virtual, channel: 1 } }\n"
+#define PAIR(a, b) "relays: { a: { driver: virtual, channel: 1, " a " }, b: { driver: virtual, channel: 2, " b " } }\n"
 #define RELAY(x) "relays: { r: { driver: virtual, channel: 1, " x " } }\n"
 
 static const struct {
@@ -129,6 +130,24 @@ static const struct {
      "is the same wire as a in line 1"},
     {"inputs: { door: { driver: onvif, camera: gaet, token: T } }\n" CAMERA, "no camera named 'gaet' (did you mean gate?)"},
     {"inputs: { b: { driver: gpio, chip: gpiochip0, line: 17, kind: button } }\n", NULL},
+    {"inputs: { b: { driver: gpio, chip: pinctrl-bcm2711, line: GPIO17, bias: pull-up, active: low, debounce: 5ms } }\n",
+     NULL},
+    {"inputs: { b: { driver: gpio, chip: 0, line: 1024 } }\n", "inputs.b.line: '1024' is not a whole number from 0 to 1023"},
+    {"inputs: { b: { driver: gpio, chip: gpiochip0 } }\n", "driver gpio needs line"},
+    {"inputs: { b: { driver: gpio, line: 4 } }\n", "driver gpio needs chip"},
+    {"inputs: { b: { driver: gpio, chip: 0, line: 4, bias: pull_up } }\n", "(did you mean pull-up?)"},
+    {"inputs: { b: { driver: gpio, chip: 0, line: door }, c: { driver: gpio, chip: 0, line: door } }\n",
+     "is the same wire as b in line 1"},
+    {"inputs: { b: { driver: virtual, channel: 1, bias: pull-up } }\n", "inputs.b.bias: is not a known key"},
+    {PAIR("interlock: motor", "interlock: motor"), NULL},
+    {PAIR("interlock: motor", ""), "relays.a.interlock: no other relay has interlock: motor"},
+    {PAIR("interlock: motor", "interlock: motor, safe: keep"), "interlock needs safe: off"},
+    {PAIR("interlock: m, kind: door, egress: hardwired, hub-timed: accepted", "interlock: m"),
+     "a door must not be held back"},
+    {RELAY("kind: fire, via: panel, min-pause: 1s"), "a fire must not be held back"},
+    {RELAY("min-pause: 30s, rated-cycles: 100000"), NULL},
+    {RELAY("min-pause: 30s, safe: on"), "contradict each other"},
+    {RELAY("rated-cycles: 5"), "from 1000 to"},
     {RELAY("kind: light, safe: on"), NULL},
     {RELAY("kind: light, safe: yes"), NULL},
     {RELAY("kind: gate, hub-timed: accepted"), "needs egress"},

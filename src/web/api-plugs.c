@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/error.h"
 #include "base/units.h"
+#include "plugs/guard.h"
 #include "plugs/virtual/virtual.h"
 #include "web/host.h"
 #include <string.h>
@@ -51,16 +52,20 @@ static void put_relay(PtHost *host, JsonBuilder *b, PtRelay *relay) {
 	if (v.off_due_ns >= 0)
 		pt_json_number(b, "off_in_s", (double)MAX(v.off_due_ns - pt_mono_ns(host->clock), 0) / PT_NS_PER_S);
 	pt_json_text(b, "error", v.error);
+	pt_json_text(b, "warning", v.warning);
+	pt_json_int(b, "cycles", v.cycles);
+	if (s->rated_cycles)
+		pt_json_int(b, "rated_cycles", s->rated_cycles);
+	g_autofree char *wear = pt_guard_wear(s->rated_cycles, v.cycles);
+	pt_json_text(b, "wear", wear);
+	pt_json_text(b, "interlock", s->interlock);
 	if (s->channel > 0)
 		pt_json_int(b, "channel", s->channel);
 	json_builder_end_object(b);
 }
 
-static void get_plugs(PtRequest *r, void *data) {
-	PtHost *host = data;
-	g_autoptr(JsonBuilder) b = json_builder_new();
+void pt_api_put_plugs(PtHost *host, PtRequest *r, JsonBuilder *b) {
 	GPtrArray *inputs = host->inputs(host->user), *relays = host->relays(host->user);
-	pt_json_object(b, NULL);
 	pt_json_array(b, "inputs");
 	for (guint i = 0; i < inputs->len; i++)
 		if (pt_api_may_see_plug(r, pt_input_settings(g_ptr_array_index(inputs, i))))
@@ -71,6 +76,12 @@ static void get_plugs(PtRequest *r, void *data) {
 		if (pt_api_may_see_plug(r, pt_relay_settings(g_ptr_array_index(relays, i))))
 			put_relay(host, b, g_ptr_array_index(relays, i));
 	json_builder_end_array(b);
+}
+
+static void get_plugs(PtRequest *r, void *data) {
+	g_autoptr(JsonBuilder) b = json_builder_new();
+	pt_json_object(b, NULL);
+	pt_api_put_plugs(data, r, b);
 	json_builder_end_object(b);
 	pt_api_reply(r, b);
 }

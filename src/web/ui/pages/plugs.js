@@ -55,8 +55,8 @@ const orders = {off: "Off", on: "On", pulse: "Pulse"};
 function relayCard(relay, refresh) {
 	const c = card(relay.name, `${relay.kind} · ${relay.mode}${relay.moves_metal ? mayOperate() ? " · moves metal: press and hold" : " · moves metal" : ""}`);
 	c.element.dataset.relay = relay.name;
-	const told = h("p"), toldAt = h("time"), ends = h("p.ends");
-	fill(c.more, told, ends);
+	const told = h("p"), toldAt = h("time"), ends = h("p.ends"), life = h("p"), warning = h("p.warning");
+	fill(c.more, told, ends, life, warning);
 	const send = order => async () => {
 		fill(c.error);
 		try {
@@ -81,6 +81,8 @@ function relayCard(relay, refresh) {
 		else
 			fill(told, "no order yet");
 		say(ends, r.off_in_s !== undefined ? `goes off by itself in ${format.duration(Math.max(r.off_in_s, 0) * 1000)}` : "");
+		say(life, r.rated_cycles ? `switched ${r.cycles} times, rated for ${r.rated_cycles}` : "");
+		say(warning, [r.warning, r.wear].filter(Boolean).map(text => "⚠ " + text).join(" · "));
 		r.error ? fill(c.error, problem({message: r.error})) : r.mismatch ? fill(c.error, problem({message: "the contact does not follow: look at the wiring and at the device"})) : fill(c.error);
 	};
 	return c;
