@@ -90,8 +90,10 @@ static void publish(Hub *h, const char *source, const char *topic, const char *s
 
 static void log_event(PtEvent *event, void *data) {
 	Hub *h = data;
-	/* intents of relays are there already: they were written before the act (P6) */
-	if (strcmp(event->topic, PT_TOPIC_COMMAND))
+	/* intents are there already: they were written before the act (P6); what became of some is not */
+	bool intent =
+	    !strcmp(event->topic, PT_TOPIC_COMMAND) && strcmp(event->state, "refused") && strcmp(event->state, "failed");
+	if (!intent)
 		pt_eventlog_append(h->log, event, false, NULL);
 }
 
