@@ -265,7 +265,7 @@ def test_a_program_that_is_killed(bench):
     assert bench.chip.value(LAMP) == 1
     bench.start()
     warning = bench.wait(lamp="off")["lamp"]["warning"]
-    assert "stands at on while nobody drives it" in warning, warning
+    assert "stood at on before this program took it" in warning, warning
     assert bench.chip.value(LAMP) == 0
     assert any(e.get("detail") == warning for e in bench.events("relay/lamp"))
     bench.chip.pull(LAMP, "down")

@@ -222,16 +222,12 @@ static void check_released(const PtRelayPort *port) {
 	const PtGpioLine *line = port->way.line;
 	if (s->safe == PT_SAFE_KEEP || line->was_active == (s->safe == PT_SAFE_ON))
 		return;
-	static const char *const words[] = {"off", "on"};
-	g_autofree char *text = line->was_driven
-	                            ? g_strdup_printf("%s was found driven to %s, which is not its safe state: this chip "
-	                                              "leaves a line as it is when a program "
-	                                              "dies, and the relay stays so until the next start",
-	                                              line->where, words[line->was_active])
-	                            : g_strdup_printf("%s stands at %s while nobody drives it, and that is not its safe "
-	                                              "state: at boot and after a crash the relay "
-	                                              "is %s. Give it a resistor to the other level, or a bias",
-	                                              line->where, words[line->was_active], words[line->was_active]);
+	const char *found = line->was_active ? "on" : "off";
+	g_autofree char *text = g_strdup_printf(
+	    "%s stood at %s before this program took it, and that is not its safe state: at boot, or after a crash until "
+	    "the next start, the relay is %s. Give the line a resistor or a bias to the other level; should the "
+	    "chip go on driving a line that nobody holds, see doc/guide/gpio.md",
+	    line->where, found, found);
 	port->host.warn(port->host.user, text);
 }
 

@@ -92,7 +92,6 @@ static gboolean open_on(PtGpioLine *line, int chip, const struct gpiochip_info *
 		return FALSE;
 	g_autofree char *name = info.name[0] ? g_strdup_printf(" (%s)", info.name) : NULL;
 	line->where = g_strdup_printf("line %u%s of %s (%s)", info.offset, name ? name : "", about->name, about->label);
-	line->was_driven = info.flags & GPIO_V2_LINE_FLAG_OUTPUT;
 	if (info.flags & GPIO_V2_LINE_FLAG_USED) {
 		pt_error_set(error, BUSY, "%s is in use by '%s': end that, or name another line", line->where,
 		             info.consumer[0] ? info.consumer : "somebody without a name");

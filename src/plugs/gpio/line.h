@@ -8,7 +8,6 @@ typedef struct {
 	int fd;          /* readable when there are edges */
 	char *where;     /* "line 17 (GPIO17) of gpiochip0 (pinctrl-bcm2835)", for words */
 	bool debounced;  /* an input's edges come when the contact has settled: the chip or the kernel waits */
-	bool was_driven; /* an output's line was one before: somebody left it so */
 	bool was_active; /* what an output stood at, before it was taken, and stands at until it is set */
 	/* private */
 	int64_t settle_ns; /* by which its stamps are late; 0: not */
