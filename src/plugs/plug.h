@@ -49,7 +49,7 @@ typedef struct {
 	int line; /* of the site file */
 
 	/* the address; which of these count is the driver's affair */
-	char *camera, *token; /* onvif */
+	char *camera, *token; /* onvif; http: token is a name in the secrets file */
 	char *chip;           /* gpio: gpiochip0, or its number or label */
 	int line_offset;      /* gpio; -1: absent, or given by name */
 	char *line_name;      /* gpio; NULL: given by offset */
@@ -57,6 +57,9 @@ typedef struct {
 	PtActive active;      /* gpio: the line's level at which the contact is closed, or the coil has current */
 	char *board;          /* virtual: name of the board; default "board" */
 	int channel;          /* virtual: 1.. ; -1: absent */
+
+	char *url, *method, *body, *read_url, *shows; /* http */
+	char *login, *user, *secret;                  /* http: login is a name; what it, or token, stands for */
 
 	PtContact contact;
 
@@ -151,10 +154,10 @@ typedef struct {
 } PtRelayDriver;
 
 struct PtPlugDriver {
-	const char *name;  /* "virtual" */
-	const char *about; /* "a simulated board" */
-	const char *const
-	    *keys; /* its address in the site file, of: camera token chip line bias active board channel; NULL-terminated */
+	const char *name;        /* "virtual" */
+	const char *about;       /* "a simulated board" */
+	const char *const *keys; /* its address in the site file, of: camera token chip line bias active board channel url
+	                            method body read shows login; NULL-terminated */
 	/* Says what is wrong with an address (a missing token); settings are otherwise filled in. NULL: nothing can be. */
 	void (*check)(const PtPlugSettings *settings, const PtNode *node, GPtrArray *problems);
 	const PtInputDriver *input; /* NULL: it has no inputs */

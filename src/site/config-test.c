@@ -39,6 +39,8 @@ static void place_clear(Place *p) {
 #define PLUGS                                                                                                               \
 	"inputs: { door: { driver: virtual, channel: 1 } }\n"                                                               \
 	"relays: { flood: { driver: virtual, channel: 1 } }\n"
+#define HTTP(x)                                                                                                             \
+	"relays: { r: { driver: http, url: 'http://192.0.2.1/{on|off}', read: 'http://192.0.2.1/', shows: on" x " } }\n"
 #define PAIR(a, b) "relays: { a: { driver: virtual, channel: 1, " a " }, b: { driver: virtual, channel: 2, " b " } }\n"
 #define RELAY(x) "relays: { r: { driver: virtual, channel: 1, " x " } }\n"
 
@@ -119,7 +121,7 @@ static const struct {
     {CAMERA PLUGS "rules: { r: { when: gate moton, do: { log: x } } }\n",
      "'moton' is no state of camera gate; these are lost, live, motion, still (did you mean motion?)"},
     {"inputs: { door: { driver: vitrual, channel: 1 } }\n",
-     "'vitrual' is not one of virtual, onvif, gpio (did you mean virtual?)"},
+     "'vitrual' is not one of virtual, onvif, gpio, http (did you mean virtual?)"},
     {"inputs: { door: { driver: virtual, token: x } }\n", "inputs.door.token: is not a known key"},
     {"inputs: { door: { driver: virtual } }\n", "driver virtual needs channel"},
     {"inputs: { door: { driver: virtual, channel: 1, contact: normaly-closed } }\n",
@@ -139,6 +141,14 @@ static const struct {
     {"inputs: { b: { driver: gpio, chip: 0, line: door }, c: { driver: gpio, chip: 0, line: door } }\n",
      "is the same wire as b in line 1"},
     {"inputs: { b: { driver: virtual, channel: 1, bias: pull-up } }\n", "inputs.b.bias: is not a known key"},
+    {"inputs: { b: { driver: http, token: nobody } }\n", "inputs.b.token: there is no token named 'nobody'"},
+    {"inputs: { b: { driver: http } }\n", "driver http needs token"},
+    {HTTP(""), NULL},
+    {HTTP(", method: PUT, body: '{on|off}'"), NULL},
+    {HTTP(", method: DELETE"), "'DELETE' is not one of GET, PUT, POST"},
+    {HTTP(", login: nobody"), "relays.r.login: there is no login named 'nobody'"},
+    {"relays: { r: { driver: http, url: 'http://u:p@192.0.2.1/' } }\n", "carries a login"},
+    {"relays: { r: { driver: http, url: 'http://192.0.2.1/{1|0}' } }\n", "driver http needs url (what switches it), read"},
     {PAIR("interlock: motor", "interlock: motor"), NULL},
     {PAIR("interlock: motor", ""), "relays.a.interlock: no other relay has interlock: motor"},
     {PAIR("interlock: motor", "interlock: motor, safe: keep"), "interlock needs safe: off"},

@@ -10,7 +10,8 @@ static const char *const input_keys[] = {"driver", "kind", "contact", "debounce"
 static const char *const relay_keys[] = {"driver",    "kind",      "contact",      "mode",      "pulse",
                                          "safe",      "max-on",    "egress",       "hub-timed", "via",
                                          "interlock", "min-pause", "rated-cycles", NULL};
-static const char *const address_keys[] = {"camera", "token", "chip", "line", "bias", "active", "board", "channel", NULL};
+static const char *const address_keys[] = {"camera", "token",  "chip", "line", "bias",  "active", "board", "channel",
+                                           "url",    "method", "body", "read", "shows", "login",  NULL};
 
 static bool read_driver(const PtNode *node, PtPlugSettings *s, GPtrArray *problems) {
 	g_autofree const char **names = pt_plug_driver_names();
@@ -56,6 +57,37 @@ static void read_line(const PtNode *node, PtPlugSettings *s, GPtrArray *problems
 		pt_node_read_text(node, &s->line_name, problems);
 }
 
+/* What a device is spoken to with over HTTP, and what for. */
+static void read_http(const PtSite *site, const PtNode *node, PtPlugSettings *s, GPtrArray *problems) {
+	static const char *const schemes[] = {"http", "https", NULL};
+	static const char *const methods[] = {"GET", "PUT", "POST", NULL};
+	const PtNode *url = pt_node_get(node, "url"), *read = pt_node_get(node, "read"), *named = pt_node_get(node, "login");
+	g_autofree char *login = NULL;
+	if (pt_node_read_text(url, &s->url, problems))
+		pt_site_check_url(url, s->url, schemes, problems);
+	if (pt_node_read_text(read, &s->read_url, problems))
+		pt_site_check_url(read, s->read_url, schemes, problems);
+	s->method = g_strdup(methods[choice(node, "method", methods, 0, problems)]);
+	pt_node_read_text(pt_node_get(node, "body"), &s->body, problems);
+	pt_node_read_text(pt_node_get(node, "shows"), &s->shows, problems);
+	if (s->token && !(s->secret = pt_site_token(site, s->token)))
+		pt_problem(problems, pt_node_get(node, "token"),
+		           "there is no token named '%.60s': write 'tokens: { %.60s: … }' in secrets.yaml", s->token,
+		           s->token);
+	if (!pt_node_read_text(named, &login, problems))
+		return;
+	const PtSiteLogin *found = pt_site_login(site, login);
+	if (!found || !found->user)
+		pt_problem(
+		    problems, named,
+		    "there is no login named '%.60s': write 'logins: { %.60s: { user: …, password: … } }' in secrets.yaml",
+		    login, login);
+	s->user = g_strdup(found ? found->user : NULL);
+	s->login = g_strdup(login);
+	g_free(s->secret);
+	s->secret = g_strdup(found ? found->password : NULL);
+}
+
 static void read_address(const PtSite *site, const PtNode *node, PtPlugSettings *s, GPtrArray *problems) {
 	int64_t n;
 	pt_node_read_text(pt_node_get(node, "token"), &s->token, problems);
@@ -99,6 +131,8 @@ static PtPlugSettings *read_common(PtSite *site, const PtNode *node, PtPlugKind 
 	read_driver(node, s, problems);
 	check_keys(node, plug == PT_PLUG_INPUT ? input_keys : relay_keys, s->driver, problems);
 	read_address(site, node, s, problems);
+	if (s->driver && !strcmp(s->driver->name, "http"))
+		read_http(site, node, s, problems);
 	if (s->driver && s->driver->check && problems->len == before)
 		s->driver->check(s, node, problems);
 	s->contact = (PtContact)choice(node, "contact", pt_contact_words, PT_CONTACT_OPEN_NORMALLY, problems);

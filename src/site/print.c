@@ -122,6 +122,12 @@ static void print_plug(GString *out, const PtPlugSettings *s) {
 	pt_print_text(out, "bias", s->bias ? pt_bias_words[s->bias] : NULL);
 	pt_print_text(out, "active", s->active == PT_ACTIVE_USUAL ? NULL : pt_active_words[s->active]);
 	pt_print_text(out, "board", s->board);
+	pt_print_text(out, "url", s->url);
+	pt_print_text(out, "method", s->url ? s->method : NULL);
+	pt_print_text(out, "body", s->body);
+	pt_print_text(out, "read", s->read_url);
+	pt_print_text(out, "shows", s->shows);
+	pt_print_text(out, "login", s->login);
 	if (s->channel >= 0)
 		pt_print_number(out, "channel", s->channel);
 	pt_print_text(out, "contact", pt_contact_words[s->contact]);

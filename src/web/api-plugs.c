@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "base/units.h"
 #include "plugs/guard.h"
+#include "plugs/http/http.h"
 #include "plugs/virtual/virtual.h"
 #include "web/host.h"
 #include <string.h>
@@ -170,6 +171,35 @@ static void get_input(PtRequest *r, void *data) {
 	pt_api_fail_unknown(r, "input", name, names);
 }
 
+/* ---- webhooks: whoever has the input's token need not be logged in ---- */
+
+static void post_hook(PtRequest *r, void *data) {
+	static const char *const words[] = {"inactive", "active", NULL};
+	const char *header = pt_request_header(r, "Authorization");
+	g_autoptr(GBytes) bytes = pt_request_body(r);
+	g_autoptr(JsonParser) parser = NULL;
+	PtHook what = PT_HOOK_TOUCH;
+	if (g_bytes_get_size(bytes)) {
+		JsonObject *body = pt_api_body(r, &parser);
+		if (!body)
+			return;
+		const char *state = pt_api_text(body, "state");
+		if (!state || !g_strv_contains(words, state)) {
+			pt_request_fail(r, 400,
+			                "state: '%s' is not one of active, inactive (no body at all: active for a second)",
+			                state ? state : "");
+			return;
+		}
+		what = strcmp(state, words[0]) ? PT_HOOK_ACTIVE : PT_HOOK_INACTIVE;
+	}
+	bool bearer = header && !g_ascii_strncasecmp(header, "Bearer ", 7);
+	if (!bearer || !pt_http_hook(pt_request_segment(r, 0), header + 7, what)) {
+		pt_request_fail(r, 401, "no input is set by this address with this token");
+		return;
+	}
+	pt_request_reply_text(r, 200, "application/json", "{\"ok\":true}");
+}
+
 /* ---- the board ---- */
 
 static void put_channel(void *user, bool relay, int channel, bool closed) {
@@ -241,6 +271,7 @@ void pt_api_add_plugs(PtHost *host) {
 	pt_server_route(host->server, "GET", "/api/inputs/*", PT_ROLE_VIEWER, get_input, host);
 	pt_server_route(host->server, "GET", "/api/relays/*", PT_ROLE_VIEWER, get_relay, host);
 	pt_server_route(host->server, "POST", "/api/relays/*", PT_ROLE_OPERATOR, post_relay, host);
+	pt_server_route(host->server, "POST", "/api/hooks/*", PT_ROLE_NONE, post_hook, host);
 	pt_server_route(host->server, "GET", "/api/board/*", PT_ROLE_VIEWER, get_board, host);
 	pt_server_route(host->server, "POST", "/api/board/*/inputs/*", PT_ROLE_OPERATOR, post_board_input, host);
 }
