@@ -175,7 +175,7 @@ static void on_level(void *user, PtLevel level, int64_t mono_ns) {
 		const char *actor = relay->seen == relay->commanded ? relay->actor : NULL;
 		g_autofree char *kept = g_strdup(actor);
 		publish(relay, PT_TOPIC_RELAY, pt_relay_state_word(relay->seen), kept,
-		        reachable(relay) ? NULL : relay->error, before == PT_RELAY_UNKNOWN);
+		        reachable(relay) ? NULL : relay->error, !was_reachable && reachable(relay));
 		if (before == PT_RELAY_OFF && relay->seen == PT_RELAY_ON)
 			count_cycle(relay);
 	}

@@ -334,7 +334,8 @@ static void test_reload(void) {
 static void load_ok(const char *text, const char *what) {
 	Place p = place_new(text);
 	place_write(&p, "secrets.yaml",
-	            "logins: { gate: { user: a, password: b } }\ntokens: { phone: x }\napp-passwords: { vlc: { user: a, "
+	            "logins: { gate: { user: a, password: b }, lamp: { user: a, password: b } }\ntokens: { phone: x, bell: "
+	            "0123456789abcdef }\napp-passwords: { vlc: { user: a, "
 	            "password: b } }\n",
 	            0600);
 	place_write(&p, "holidays.txt", "12-25\n", 0644);
@@ -374,6 +375,8 @@ static void test_documents(void) {
 	load_ok(text, "site.example.yaml");
 	g_assert_cmpint(load_blocks(root, "site-file.md"), >=, 5);
 	g_assert_cmpint(load_blocks(root, "rules.md"), >=, 2);
+	g_assert_cmpint(load_blocks(root, "gpio.md"), ==, 2);
+	g_assert_cmpint(load_blocks(root, "http.md"), ==, 2);
 }
 
 static void test_shown_url(void) {

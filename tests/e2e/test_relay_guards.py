@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What keeps a relay from being switched on, and what is left of its contact's life, from the command line and by a rule."""
+import pathlib
+
+import pytest
+
 from hub import Hub, wait_for
 
 SITE = """inputs:
@@ -66,3 +70,33 @@ def test_cycles_are_kept_and_wear_is_told():
         assert "relay off, 900 of 1000 cycles" in shown and "warning: its contact has switched 900 times" in shown
         h.stop()
         assert "lamp 900\n" in (h.archive / "relay-cycles").read_text()
+
+
+def test_the_page_says_what_held_an_order_back_and_what_is_worn():
+    pytest.importorskip("selenium")
+    import pages_hub as hubs
+    from test_pages import call, find, log_in, open_page, text, wait
+    if not pathlib.Path("/usr/bin/chromedriver").exists():
+        pytest.skip("needs chromium and chromedriver")
+    top = "site: {{ name: Guards }}\nweb: {{ listen: 127.0.0.1:{port} }}\narchive: {{ path: archive }}\nusers: users.yaml\n"
+    hub = hubs.Hub(site=top + SITE.replace("{ ", "{{ ").replace(" }", " }}").replace("kind: gate, egress: mechanical, hub-timed: accepted", "kind: light"))
+    browser = None
+    try:
+        wait(lambda: call(hub.url + "/api/me")[0] == 200)
+        hub.stop()
+        (hub.dir / "archive/relay-cycles").write_text("lamp 949\n")
+        hub.start()
+        wait(lambda: call(hub.url + "/api/me")[0] == 200)
+        browser = hubs.chromium()
+        log_in(browser, hub, "otto")
+        open_page(browser, hub, "plugs")
+        for name in ("up", "down", "lamp"):
+            find(browser, f"[data-relay={name}] .act[data-label=On]").click()
+            wait(lambda: "on by user/otto" in text(browser, f".card[data-relay={name}]") or "refused" in text(browser, f".card[data-relay={name}]"), what=name)
+        assert "up is on, and the two are never on together" in text(browser, ".card[data-relay=down]")
+        shown = text(browser, ".card[data-relay=lamp]")
+        assert "switched 950 times, rated for 1000" in shown and "replace it soon" in shown
+    finally:
+        if browser:
+            hubs.close_chromium(browser)
+        hub.close()
