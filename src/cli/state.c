@@ -110,6 +110,22 @@ static void print_broker(JsonObject *daemon) {
 	putchar('\n');
 }
 
+static void print_plugs(JsonObject *plugs, const char *list) {
+	JsonArray *all = json_object_get_array_member(plugs, list);
+	for (guint i = 0; i < json_array_get_length(all); i++) {
+		JsonObject *p = json_array_get_object_element(all, i);
+		printf("%-14s %-5s %s", pt_cli_member(p, "name"), strcmp(list, "relays") ? "input" : "relay",
+		       pt_cli_member(p, "state"));
+		if (number(p, "rated_cycles") > 0)
+			printf(", %.0f of %.0f cycles", number(p, "cycles"), number(p, "rated_cycles"));
+		putchar('\n');
+		static const char *const notes[] = {"error", "warning", "wear"};
+		for (size_t k = 0; k < G_N_ELEMENTS(notes); k++)
+			if (pt_cli_member(p, notes[k])[0])
+				printf("%-14s       %s%s\n", "", k ? "warning: " : "", pt_cli_member(p, notes[k]));
+	}
+}
+
 int pt_cli_state(int argc, char **argv) {
 	bool json = pt_cli_flag(&argc, argv, "--json");
 	if (!pt_cli_connect(&argc, argv))
@@ -142,6 +158,8 @@ int pt_cli_state(int argc, char **argv) {
 		if (json_object_has_member(c, "onvif"))
 			print_onvif(json_object_get_object_member(c, "onvif"));
 	}
+	print_plugs(json_object_get_object_member(o, "plugs"), "inputs");
+	print_plugs(json_object_get_object_member(o, "plugs"), "relays");
 	JsonObject *archive = json_object_get_object_member(o, "archive"),
 	           *daemon = json_object_get_object_member(o, "daemon");
 	g_autofree char *size = pt_units_about_size((uint64_t)number(archive, "bytes"));

@@ -15,9 +15,11 @@
 #include "daemon/onvif-announce.h"
 #include "daemon/onvif.h"
 #include "daemon/plugs.h"
+#include "daemon/relay-cycles.h"
 #include "daemon/serve.h"
 #include "daemon/unset-clock.h"
 #include "onvif/client/camera.h"
+#include "plugs/http/http.h"
 #include "plugs/virtual/virtual.h"
 #include "web/host.h"
 #include <glib-unix.h>
@@ -50,6 +52,7 @@ typedef struct {
 	char *archive_error;
 	PtKeeper *keeper;
 	PtCardHealth *health;
+	PtRelayCycles *cycles;
 	PtPlugs *plugs;
 	PtVirtualHand *hand;
 	PtActions *actions;
@@ -104,6 +107,9 @@ static gboolean journal(void *user, PtEvent *intent, GError **error) {
 static gboolean note_off(void *user, const char *relay, int64_t due_mono_ns, GError **error) {
 	return pt_eventlog_note_off(((Hub *)user)->log, relay, due_mono_ns, error);
 }
+
+static int64_t relay_cycles(void *user, const char *relay) { return pt_relay_cycles_get(((Hub *)user)->cycles, relay); }
+static void note_cycles(void *user, const char *relay, int64_t n) { pt_relay_cycles_note(((Hub *)user)->cycles, relay, n); }
 
 static int64_t off_due(void *user, const char *relay) { return pt_eventlog_off_due(((Hub *)user)->log, relay); }
 
@@ -456,7 +462,15 @@ static bool start(Hub *h, GError **error) {
 	h->unset_clock = pt_unset_clock_new(h->clock, h->bus, h->archive, last_ns);
 	h->keeper = pt_keeper_new(h->archive);
 	h->health = pt_card_health_new(h->archive, h->clock, h->bus);
-	PtPlugEnv env = {.clock = h->clock, .bus = h->bus, .journal = journal, .note_off = note_off, .user = h};
+	g_autofree char *cycles = g_build_filename(h->site->archive_state, "relay-cycles", NULL);
+	h->cycles = pt_relay_cycles_new(cycles);
+	PtPlugEnv env = {.clock = h->clock,
+	                 .bus = h->bus,
+	                 .journal = journal,
+	                 .note_off = note_off,
+	                 .cycles = relay_cycles,
+	                 .note_cycles = note_cycles,
+	                 .user = h};
 	h->plugs = pt_plugs_new(&env, off_due, h);
 	if (h->site->mqtt) {
 		h->mqtt = pt_mqtt_site_new(&(PtMqttSiteEnv){h->clock, h->bus, h->log, h->plugs}, h->site, error);
@@ -513,7 +527,9 @@ static void stop(Hub *h) {
 	pt_virtual_hand_free(h->hand);
 	pt_plugs_free(h->plugs);
 	pt_mqtt_site_free(h->mqtt);
+	pt_relay_cycles_free(h->cycles);
 	pt_onvif_cameras_finish_orders(NULL);
+	pt_http_finish_orders();
 	pt_backfill_free(h->backfill);
 	pt_catch_up_free(h->catch_up);
 	pt_cameras_free(h->cameras, "pigtail was stopped");

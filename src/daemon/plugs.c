@@ -19,6 +19,7 @@ PtPlugs *pt_plugs_new(const PtPlugEnv *env, int64_t (*off_due)(void *user, const
 	p->inputs = g_ptr_array_new_with_free_func((GDestroyNotify)pt_input_free);
 	p->set = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, (GDestroyNotify)pt_plug_settings_free);
 	p->relays = g_ptr_array_new_with_free_func((GDestroyNotify)pt_relay_free);
+	p->env.relays = p->relays;
 	return p;
 }
 

@@ -116,10 +116,19 @@ static void test_input(void) {
 	g_assert_cmpstr(heard->str, ==, "input/door active initial\ninput/door inactive\n");
 	pt_input_free(input);
 
-	settings->driver = pt_plug_driver_find("gpio");
+	/* a driver without inputs, and a chip that is not there */
+	static const PtPlugDriver none = {.name = "none"};
+	settings->driver = &none;
 	input = pt_input_new(settings, &env);
 	g_assert_cmpint(pt_input_state(input), ==, PT_INPUT_UNKNOWN);
 	g_assert_nonnull(pt_input_error(input));
+	pt_input_free(input);
+	settings->driver = pt_plug_driver_find("gpio");
+	settings->chip = g_strdup("gpiochip999");
+	settings->line_offset = 1;
+	input = pt_input_new(settings, &env);
+	g_assert_cmpint(pt_input_state(input), ==, PT_INPUT_FAULT);
+	g_assert_nonnull(strstr(pt_input_error(input), "there is no chip gpiochip999"));
 	pt_input_free(input);
 	pt_plug_settings_free(settings);
 	pt_bus_unsubscribe(s);

@@ -90,6 +90,7 @@ static void publish(PtInput *input, PtLevel level, int64_t edge_ns, bool initial
 	                .source = source,
 	                .topic = PT_TOPIC_INPUT,
 	                .state = pt_input_state_word(state),
+	                .detail = known ? NULL : input->error,
 	                .late = age > PT_INPUT_LATE_NS,
 	                .initial = known && (initial || from_unknown) && returning};
 	g_autoptr(PtEvent) event = pt_event_new(&what);
@@ -105,6 +106,24 @@ static void on_level(void *user, PtLevel level, int64_t mono_ns, bool initial) {
 	if (pt_debounce_feed(&input->debounce, level, mono_ns, &accepted, &edge_ns))
 		publish(input, accepted, edge_ns, initial);
 	arm(input);
+}
+
+static void on_debounced(void *user, bool debounced) {
+	PtInput *input = user;
+	input->debounce.hold_ns = debounced ? 0 : input->settings->debounce_ns;
+}
+
+static void on_trouble(void *user, const char *why) {
+	PtInput *input = user;
+	g_free(input->error);
+	input->error = g_strdup(why);
+}
+
+static void on_warn(void *user, const char *what) {
+	PtInput *input = user;
+	g_autofree char *source = g_strconcat("input/", input->settings->name, NULL);
+	g_autoptr(PtEvent) event = pt_event_now(input->env.clock, source, PT_TOPIC_SYSTEM, "warning", NULL, what);
+	pt_bus_publish(input->env.bus, event);
 }
 
 void pt_input_tick(PtInput *input) {
@@ -129,7 +148,8 @@ PtInput *pt_input_new(const PtPlugSettings *settings, const PtPlugEnv *env) {
 		return input;
 	}
 	g_autoptr(GError) error = NULL;
-	input->port = driver->open(input->settings, env->context, (PtInputHost){on_level, input}, &error);
+	input->port = driver->open(input->settings, env->context,
+	                           (PtInputHost){on_level, on_debounced, on_trouble, on_warn, input}, &error);
 	if (!input->port)
 		input->error = g_strdup(error->message);
 	return input;

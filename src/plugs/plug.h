@@ -29,11 +29,15 @@ typedef enum { PT_RELAY_LIGHT, PT_RELAY_SIREN, PT_RELAY_DOOR, PT_RELAY_GATE, PT_
 typedef enum { PT_MODE_BISTABLE, PT_MODE_MONOSTABLE } PtRelayMode;
 typedef enum { PT_SAFE_OFF, PT_SAFE_ON, PT_SAFE_KEEP } PtRelaySafe;
 typedef enum { PT_EGRESS_NONE, PT_EGRESS_HARDWIRED, PT_EGRESS_MECHANICAL } PtEgress;
+typedef enum { PT_BIAS_AS_IS, PT_BIAS_PULL_UP, PT_BIAS_PULL_DOWN, PT_BIAS_DISABLED } PtBias;
+typedef enum { PT_ACTIVE_LOW, PT_ACTIVE_HIGH, PT_ACTIVE_USUAL } PtActive; /* usual: what the driver takes for it */
 
 /* NULL-terminated words of the site file, in the order of the enums above. */
 extern const char *const pt_contact_words[],
-    *const pt_input_kind_words[], *const pt_relay_kind_words[], *const pt_relay_mode_words[], *const pt_relay_safe_words[],
-                                                                                                  *const pt_egress_words[];
+    *const pt_input_kind_words[], *const pt_relay_kind_words[], *const pt_relay_mode_words[],
+                                                                    *const pt_relay_safe_words[],
+                                                                        *const pt_egress_words[],
+                                                                            *const pt_bias_words[], *const pt_active_words[];
 
 typedef struct PtPlugDriver PtPlugDriver;
 
@@ -45,11 +49,17 @@ typedef struct {
 	int line; /* of the site file */
 
 	/* the address; which of these count is the driver's affair */
-	char *camera, *token; /* onvif */
-	char *chip;           /* gpio: gpiochip0 */
-	int line_offset;      /* gpio; -1: absent */
+	char *camera, *token; /* onvif; http: token is a name in the secrets file */
+	char *chip;           /* gpio: gpiochip0, or its number or label */
+	int line_offset;      /* gpio; -1: absent, or given by name */
+	char *line_name;      /* gpio; NULL: given by offset */
+	PtBias bias;          /* gpio */
+	PtActive active;      /* gpio: the line's level at which the contact is closed, or the coil has current */
 	char *board;          /* virtual: name of the board; default "board" */
 	int channel;          /* virtual: 1.. ; -1: absent */
+
+	char *url, *method, *body, *read_url, *shows; /* http */
+	char *login, *user, *secret;                  /* http: login is a name; what it, or token, stands for */
 
 	PtContact contact;
 
@@ -65,6 +75,9 @@ typedef struct {
 	bool hub_timed; /* accepted that only the hub ends a timed action */
 	bool via_panel;
 	bool allow_mqtt, allow_http; /* of a door, a gate and a fire signal: orders that come that way are taken */
+	char *interlock;      /* no two relays with the same word are on together; NULL: none */
+	int64_t min_pause_ns; /* between going off and the next on; 0: none */
+	int64_t rated_cycles; /* of its contact, by its maker; 0: not known */
 } PtPlugSettings;
 
 PtPlugSettings *pt_plug_settings_new(PtPlugKind plug);
@@ -88,7 +101,12 @@ typedef struct {
 	gboolean (*journal)(void *user, PtEvent *intent, GError **error);
 	/* P5: the same for the end of a timed action: relay goes off at due_mono_ns; < 0: no longer. */
 	gboolean (*note_off)(void *user, const char *relay, int64_t due_mono_ns, GError **error);
+	/* How often the contact of a relay was seen to switch on, over all starts: as it was kept, and to be kept; NULL: is
+	 * not. */
+	int64_t (*cycles)(void *user, const char *relay);
+	void (*note_cycles)(void *user, const char *relay, int64_t cycles);
 	void *user;
+	const GPtrArray *relays; /* of PtRelay *: all that run, this one among them or not; NULL: no interlocks */
 } PtPlugEnv;
 
 /* ---- inputs ---- */
@@ -100,6 +118,13 @@ typedef struct {
 	/* The wire is (initial: was found to be) at level since mono_ns: CLOCK_MONOTONIC when the edge happened, by the
 	 * device's or the kernel's stamp where there is one. The same level twice is harmless. */
 	void (*level)(void *user, PtLevel level, int64_t mono_ns, bool initial);
+	/* The levels of this port come debounced already, or not (at first: not). Before the first level that it counts for.
+	 */
+	void (*debounced)(void *user, bool debounced);
+	/* What is wrong with the wire or the way to it, in words, before the level that says so; NULL: nothing any more. */
+	void (*trouble)(void *user, const char *why);
+	/* Something that somebody should see to, and that does not keep it from working. */
+	void (*warn)(void *user, const char *what);
 	void *user;
 } PtInputHost;
 
@@ -119,6 +144,8 @@ typedef struct {
 	/* The contact is seen to be (read back, or reported by the device) open or closed; unknown: the device is away.
 	 * Called after each order that was carried out, and whenever it changes by itself. */
 	void (*level)(void *user, PtLevel level, int64_t mono_ns);
+	void (*trouble)(void *user, const char *why); /* as of inputs */
+	void (*warn)(void *user, const char *what);
 	void *user;
 } PtRelayHost;
 
@@ -132,10 +159,10 @@ typedef struct {
 } PtRelayDriver;
 
 struct PtPlugDriver {
-	const char *name;  /* "virtual" */
-	const char *about; /* "a simulated board" */
-	const char *const
-	    *keys; /* its address in the site file, of: camera token chip line board channel; NULL-terminated */
+	const char *name;        /* "virtual" */
+	const char *about;       /* "a simulated board" */
+	const char *const *keys; /* its address in the site file, of: camera token chip line bias active board channel url
+	                            method body read shows login; NULL-terminated */
 	/* Says what is wrong with an address (a missing token); settings are otherwise filled in. NULL: nothing can be. */
 	void (*check)(const PtPlugSettings *settings, const PtNode *node, GPtrArray *problems);
 	const PtInputDriver *input; /* NULL: it has no inputs */

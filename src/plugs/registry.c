@@ -1,6 +1,8 @@
 /* The one list of drivers, and the words and settings all of them share. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "plugs/plug.h"
+#include "plugs/gpio/gpio.h"
+#include "plugs/http/http.h"
 #include "plugs/onvif/onvif.h"
 #include "plugs/virtual/virtual.h"
 #include <string.h>
@@ -11,21 +13,10 @@ const char *const pt_relay_kind_words[] = {"light", "siren", "door", "gate", "fi
 const char *const pt_relay_mode_words[] = {"bistable", "monostable", NULL};
 const char *const pt_relay_safe_words[] = {"off", "on", "keep", NULL};
 const char *const pt_egress_words[] = {"none", "hardwired", "mechanical", NULL};
+const char *const pt_bias_words[] = {"as-is", "pull-up", "pull-down", "disabled", NULL};
+const char *const pt_active_words[] = {"low", "high", NULL};
 
-/* Drivers of the contract whose protocol is not part of this build: their settings are checked like any other's, so
- * that a site file written for the whole program is judged whole; the plug itself shows as unknown, with the reason. */
-static void check_gpio(const PtPlugSettings *s, const PtNode *node, GPtrArray *problems) {
-	if (!s->chip)
-		pt_problem(problems, node, "driver gpio needs chip, such as gpiochip0");
-	if (s->line_offset < 0)
-		pt_problem(problems, node, "driver gpio needs line: the number of the line on its chip");
-}
-
-static const char *const gpio_keys[] = {"chip", "line", NULL};
-static const PtPlugDriver gpio_absent = {
-    .name = "gpio", .about = "lines of the machine itself", .keys = gpio_keys, .check = check_gpio};
-
-static const PtPlugDriver *const drivers[] = {&pt_virtual_driver, &pt_onvif_driver, &gpio_absent};
+static const PtPlugDriver *const drivers[] = {&pt_virtual_driver, &pt_onvif_driver, &pt_gpio_driver, &pt_http_driver};
 
 const PtPlugDriver *pt_plug_driver_find(const char *name) {
 	for (size_t i = 0; i < G_N_ELEMENTS(drivers); i++)
@@ -49,38 +40,44 @@ PtPlugSettings *pt_plug_settings_new(PtPlugKind plug) {
 	s->line_offset = s->channel = -1;
 	s->input_kind = PT_INPUT_OTHER;
 	s->relay_kind = PT_RELAY_OTHER;
+	s->active = PT_ACTIVE_USUAL;
 	return s;
 }
 
+/* All texts of the settings: copied, freed and compared alike. */
+static const size_t texts[] = {
+#define TEXT(member) G_STRUCT_OFFSET(PtPlugSettings, member)
+    TEXT(name),   TEXT(camera),   TEXT(token), TEXT(chip), TEXT(line_name), TEXT(board), TEXT(interlock), TEXT(url),
+    TEXT(method), TEXT(read_url), TEXT(shows), TEXT(body), TEXT(secret),    TEXT(user),  TEXT(login),
+#undef TEXT
+};
+
+static char **text_of(const PtPlugSettings *s, size_t i) { return (char **)((char *)s + texts[i]); }
+
 PtPlugSettings *pt_plug_settings_copy(const PtPlugSettings *settings) {
 	PtPlugSettings *s = g_memdup2(settings, sizeof *settings);
-	s->name = g_strdup(settings->name);
-	s->camera = g_strdup(settings->camera);
-	s->token = g_strdup(settings->token);
-	s->chip = g_strdup(settings->chip);
-	s->board = g_strdup(settings->board);
+	for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
+		*text_of(s, i) = g_strdup(*text_of(settings, i));
 	return s;
 }
 
 void pt_plug_settings_free(PtPlugSettings *s) {
-	if (!s)
-		return;
-	g_free(s->name);
-	g_free(s->camera);
-	g_free(s->token);
-	g_free(s->chip);
-	g_free(s->board);
+	for (size_t i = 0; s && i < G_N_ELEMENTS(texts); i++)
+		g_free(*text_of(s, i));
 	g_free(s);
 }
 
 bool pt_plug_settings_equal(const PtPlugSettings *a, const PtPlugSettings *b) {
-	return a->plug == b->plug && !g_strcmp0(a->name, b->name) && a->driver == b->driver &&
-	       !g_strcmp0(a->camera, b->camera) && !g_strcmp0(a->token, b->token) && !g_strcmp0(a->chip, b->chip) &&
-	       a->line_offset == b->line_offset && !g_strcmp0(a->board, b->board) && a->channel == b->channel &&
-	       a->contact == b->contact && a->input_kind == b->input_kind && a->debounce_ns == b->debounce_ns &&
-	       a->relay_kind == b->relay_kind && a->mode == b->mode && a->pulse_ns == b->pulse_ns && a->safe == b->safe &&
-	       a->max_on_ns == b->max_on_ns && a->egress == b->egress && a->hub_timed == b->hub_timed &&
-	       a->via_panel == b->via_panel && a->allow_mqtt == b->allow_mqtt && a->allow_http == b->allow_http;
+	for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
+		if (g_strcmp0(*text_of(a, i), *text_of(b, i)))
+			return false;
+	return a->plug == b->plug && a->driver == b->driver && a->line_offset == b->line_offset && a->bias == b->bias &&
+	       a->active == b->active && a->channel == b->channel && a->contact == b->contact &&
+	       a->input_kind == b->input_kind && a->debounce_ns == b->debounce_ns && a->relay_kind == b->relay_kind &&
+	       a->mode == b->mode && a->pulse_ns == b->pulse_ns && a->safe == b->safe && a->max_on_ns == b->max_on_ns &&
+	       a->egress == b->egress && a->hub_timed == b->hub_timed && a->via_panel == b->via_panel &&
+	       a->min_pause_ns == b->min_pause_ns && a->rated_cycles == b->rated_cycles && a->allow_mqtt == b->allow_mqtt &&
+	       a->allow_http == b->allow_http;
 }
 
 static bool is_guarded(const PtPlugSettings *s) {

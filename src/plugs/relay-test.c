@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "plugs/relay.h"
 #include "base/error.h"
+#include "plugs/guard.h"
 #include "plugs/virtual/virtual.h"
 #include <string.h>
 
@@ -283,6 +284,142 @@ static void test_configured(void) {
 	}
 }
 
+/* Two relays of one motor: whoever is not surely off holds the other back, an off is never held back. */
+static void test_interlock(void) {
+	Bench b;
+	bench_init(&b, PT_CONTACT_OPEN_NORMALLY);
+	g_autoptr(GPtrArray) all = g_ptr_array_new();
+	b.env.relays = all;
+	b.settings->interlock = g_strdup("motor");
+	g_autoptr(PtPlugSettings) down_settings = pt_plug_settings_copy(b.settings);
+	g_free(down_settings->name);
+	down_settings->name = g_strdup("down");
+	down_settings->channel = 2;
+	PtRelay *up = pt_relay_new(b.settings, &b.env, -1), *down = pt_relay_new(down_settings, &b.env, -1);
+	g_ptr_array_add(all, up);
+	g_ptr_array_add(all, down);
+	g_assert_true(order(&b, up, PT_ORDER_ON, 0, NULL));
+	g_assert_true(order(&b, up, PT_ORDER_ON, 0, NULL)); /* itself holds nothing back */
+	static const PtRelayOrder orders[] = {PT_ORDER_ON, PT_ORDER_PULSE};
+	for (size_t i = 0; i < G_N_ELEMENTS(orders); i++) {
+		g_autoptr(GError) error = NULL;
+		g_assert_false(order(&b, down, orders[i], 0, &error));
+		g_assert_error(error, PT_ERROR, PT_ERROR_DENIED);
+		g_assert_nonnull(strstr(error->message, "interlock motor: flood is on, and the two are never on together"));
+	}
+	g_assert_false(pt_virtual_board_relay(b.board, 2));
+	g_assert_true(order(&b, down, PT_ORDER_OFF, 0, NULL));
+	/* ordered off, and stuck: what is seen counts */
+	pt_virtual_board_set_stuck(b.board, 1, true);
+	g_assert_true(order(&b, up, PT_ORDER_OFF, 0, NULL));
+	g_assert_false(order(&b, down, PT_ORDER_ON, 0, NULL));
+	pt_virtual_board_set_stuck(b.board, 1, false);
+	g_assert_true(order(&b, up, PT_ORDER_OFF, 0, NULL));
+	/* a time that ends frees the other */
+	g_assert_true(order(&b, up, PT_ORDER_ON, PT_NS_PER_S, NULL));
+	g_assert_false(order(&b, down, PT_ORDER_ON, 0, NULL));
+	pass(&b, up, 1000);
+	g_assert_true(order(&b, down, PT_ORDER_ON, 0, NULL));
+	g_assert_true(order(&b, down, PT_ORDER_OFF, 0, NULL));
+	pt_relay_free(up);
+	/* one that is not there is not known to be off */
+	g_ptr_array_remove(all, up);
+	g_free(b.settings->board);
+	b.settings->board = g_strdup("away");
+	PtVirtualBoard *away = pt_virtual_board_get("away");
+	pt_virtual_board_set_reachable(away, false, false);
+	up = pt_relay_new(b.settings, &b.env, -1);
+	g_ptr_array_add(all, up);
+	g_autoptr(GError) error = NULL;
+	g_assert_false(order(&b, down, PT_ORDER_ON, 0, &error));
+	g_assert_nonnull(strstr(error->message, "flood is unknown"));
+	pt_virtual_board_set_reachable(away, true, false);
+	g_assert_true(order(&b, down, PT_ORDER_ON, 0, NULL));
+	pt_relay_free(up);
+	pt_relay_free(down);
+	pt_virtual_board_unref(away);
+	bench_clear(&b);
+}
+
+static void test_min_pause(void) {
+	Bench b;
+	g_autoptr(GError) error = NULL;
+	bench_init(&b, PT_CONTACT_OPEN_NORMALLY);
+	b.settings->min_pause_ns = 30 * PT_NS_PER_S;
+	PtRelay *relay = pt_relay_new(b.settings, &b.env, -1);
+	g_assert_false(order(&b, relay, PT_ORDER_ON, 0, NULL)); /* the start counts as having gone off */
+	pass(&b, relay, 30000);
+	g_assert_true(order(&b, relay, PT_ORDER_ON, 0, NULL));
+	g_assert_true(order(&b, relay, PT_ORDER_ON, 10 * PT_NS_PER_S, NULL)); /* is on already */
+	pass(&b, relay, 10000);
+	g_assert_false(pt_virtual_board_relay(b.board, 1));
+	pass(&b, relay, 17500);
+	g_assert_false(order(&b, relay, PT_ORDER_ON, 0, &error));
+	g_assert_cmpstr(
+	    error->message, ==,
+	    "relay flood: on refused: min-pause 30s: it went off less than that ago; give the order again in 13s");
+	g_assert_true(order(&b, relay, PT_ORDER_OFF, 0, NULL)); /* does not begin it anew */
+	pass(&b, relay, 12500);
+	g_assert_true(order(&b, relay, PT_ORDER_ON, 0, NULL));
+	pt_relay_free(relay);
+	bench_clear(&b);
+}
+
+static int64_t kept_cycles;
+static int64_t cycles(void *user, const char *relay) { return kept_cycles; }
+static void note_cycles(void *user, const char *relay, int64_t count) { kept_cycles = count; }
+
+static void test_cycles(void) {
+	Bench b;
+	PtRelayView view;
+	bench_init(&b, PT_CONTACT_CLOSED_NORMALLY);
+	kept_cycles = 888;
+	b.env.cycles = cycles;
+	b.env.note_cycles = note_cycles;
+	b.settings->rated_cycles = 1000;
+	PtRelay *relay = pt_relay_new(b.settings, &b.env, -1);
+	for (int i = 0; i < 10; i++) {
+		g_assert_true(order(&b, relay, PT_ORDER_ON, 0, NULL));
+		g_assert_true(order(&b, relay, PT_ORDER_ON, 0, NULL));
+		g_assert_true(order(&b, relay, PT_ORDER_OFF, 0, NULL));
+	}
+	g_assert_cmpint(kept_cycles, ==, 898);
+	pt_relay_free(relay);
+	relay = pt_relay_new(b.settings, &b.env, -1); /* the next start */
+	g_assert_null(strstr(b.heard->str, "worn"));
+	for (int i = 0; i < 2; i++) {
+		g_assert_true(order(&b, relay, PT_ORDER_PULSE, 0, NULL));
+		pass(&b, relay, 1000);
+	}
+	pt_relay_view(relay, &view);
+	g_assert_cmpint(view.cycles, ==, 900);
+	const char *said = strstr(
+	    b.heard->str, "B system worn - (its contact has switched 900 times, and is rated for 1000: replace it soon");
+	g_assert_nonnull(said);
+	g_assert_null(strstr(said + strlen("B system worn"), "worn"));
+	/* a contact that nobody sees move is not counted, nor is one that an absent device has moved */
+	pt_virtual_board_set_stuck(b.board, 1, true);
+	g_assert_true(order(&b, relay, PT_ORDER_ON, 0, NULL));
+	pt_virtual_board_set_stuck(b.board, 1, false);
+	pt_virtual_board_set_reachable(b.board, false, true);
+	pt_virtual_board_set_reachable(b.board, true, false);
+	g_assert_cmpint(kept_cycles, ==, 900);
+	pt_relay_free(relay);
+	bench_clear(&b);
+	static const struct {
+		int64_t cycles;
+		bool said;
+		const char *text;
+	} cases[] = {{899, false, NULL},          {900, true, "replace it soon"}, {901, false, "replace it soon"},
+	             {1000, true, "replace it,"}, {1001, false, "replace it,"},   {1100, true, "replace it,"}};
+	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+		g_autofree char *text = pt_guard_wear(1000, cases[i].cycles);
+		g_assert_cmpint(pt_guard_wear_said_at(1000, cases[i].cycles), ==, cases[i].said);
+		g_assert_true(!cases[i].text ? !text : !!strstr(text, cases[i].text));
+		g_assert_false(pt_guard_wear_said_at(0, cases[i].cycles));
+	}
+}
+
 int main(int argc, char **argv) {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/relay/orders", test_orders);
@@ -292,5 +429,8 @@ int main(int argc, char **argv) {
 	g_test_add_func("/relay/after-crash", test_after_crash);
 	g_test_add_func("/relay/stuck", test_stuck);
 	g_test_add_func("/relay/configured", test_configured);
+	g_test_add_func("/relay/interlock", test_interlock);
+	g_test_add_func("/relay/min-pause", test_min_pause);
+	g_test_add_func("/relay/cycles", test_cycles);
 	return g_test_run();
 }

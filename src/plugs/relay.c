@@ -2,6 +2,7 @@
 #include "plugs/relay.h"
 #include "base/error.h"
 #include "base/units.h"
+#include "plugs/guard.h"
 #include "plugs/wake.h"
 #include <string.h>
 
@@ -16,7 +17,9 @@ struct PtRelay {
 
 	PtRelayState seen, commanded;
 	int64_t seen_wall_ns, commanded_wall_ns;
-	char *actor, *error;
+	int64_t off_since_ns; /* monotonic; of the contact that is seen off */
+	int64_t cycles;
+	char *actor, *error, *warning;
 
 	int64_t off_due_ns, verify_due_ns, retry_due_ns; /* monotonic; -1: not */
 	bool noted;                                      /* note_off holds an entry */
@@ -127,6 +130,8 @@ static void enforce(PtRelay *relay, bool on, const char *actor, const char *deta
 	arm(relay);
 }
 
+static bool reachable(const PtRelay *relay) { return relay->seen == PT_RELAY_OFF || relay->seen == PT_RELAY_ON; }
+
 /* A device that is there (again): P5. */
 static void make_safe(PtRelay *relay, const char *actor) {
 	bool overdue = relay->off_due_ns >= 0 && relay->off_due_ns <= now_of(relay);
@@ -136,9 +141,22 @@ static void make_safe(PtRelay *relay, const char *actor) {
 		enforce(relay, relay->retry_due_ns >= 0 && relay->commanded == PT_RELAY_ON, "timer", "overdue");
 }
 
+/* The contact has moved: what its maker promised of it is used up by one. */
+static void count_cycle(PtRelay *relay) {
+	const PtPlugSettings *s = relay->settings;
+	relay->cycles++;
+	if (relay->env.note_cycles)
+		relay->env.note_cycles(relay->env.user, s->name, relay->cycles);
+	if (!pt_guard_wear_said_at(s->rated_cycles, relay->cycles))
+		return;
+	g_autofree char *text = pt_guard_wear(s->rated_cycles, relay->cycles);
+	publish(relay, PT_TOPIC_SYSTEM, "worn", NULL, text, false);
+}
+
 static void on_level(void *user, PtLevel level, int64_t mono_ns) {
 	PtRelay *relay = user;
 	PtRelayState before = relay->seen;
+	bool was_reachable = reachable(relay);
 	if (level == PT_LEVEL_UNKNOWN)
 		relay->seen = PT_RELAY_UNKNOWN;
 	else if (level == PT_LEVEL_FAULT)
@@ -150,15 +168,33 @@ static void on_level(void *user, PtLevel level, int64_t mono_ns) {
 	if (relay->seen == relay->commanded)
 		relay->verify_due_ns = -1;
 	if (relay->seen != before) {
+		if (relay->seen == PT_RELAY_OFF)
+			relay->off_since_ns = now_of(relay);
 		relay->fault_said = false;
 		relay->seen_wall_ns = pt_wall_ns(relay->env.clock);
 		const char *actor = relay->seen == relay->commanded ? relay->actor : NULL;
 		g_autofree char *kept = g_strdup(actor);
-		publish(relay, PT_TOPIC_RELAY, pt_relay_state_word(relay->seen), kept, NULL, before == PT_RELAY_UNKNOWN);
+		publish(relay, PT_TOPIC_RELAY, pt_relay_state_word(relay->seen), kept,
+		        reachable(relay) ? NULL : relay->error, !was_reachable && reachable(relay));
+		if (before == PT_RELAY_OFF && relay->seen == PT_RELAY_ON)
+			count_cycle(relay);
 	}
-	if (before == PT_RELAY_UNKNOWN && relay->seen != PT_RELAY_UNKNOWN && relay->port && !relay->closing)
+	if (!was_reachable && reachable(relay) && relay->port && !relay->closing)
 		make_safe(relay, "return");
 	arm(relay);
+}
+
+static void on_trouble(void *user, const char *why) {
+	PtRelay *relay = user;
+	g_free(relay->error);
+	relay->error = g_strdup(why);
+}
+
+static void on_warn(void *user, const char *what) {
+	PtRelay *relay = user;
+	g_free(relay->warning);
+	relay->warning = g_strdup(what);
+	publish(relay, PT_TOPIC_SYSTEM, "warning", NULL, what, false);
 }
 
 void pt_relay_tick(PtRelay *relay) {
@@ -189,6 +225,8 @@ PtRelay *pt_relay_new(const PtPlugSettings *settings, const PtPlugEnv *env, int6
 	relay->source = g_strconcat("relay/", settings->name, NULL);
 	relay->off_due_ns = off_due_ns;
 	relay->noted = off_due_ns >= 0;
+	relay->cycles = env->cycles ? env->cycles(env->user, settings->name) : 0;
+	relay->off_since_ns = now_of(relay);
 	relay->verify_due_ns = relay->retry_due_ns = -1;
 	relay->wake = pt_wake_new(env->context, on_wake, relay);
 	const PtRelayDriver *driver = settings->driver->relay;
@@ -198,10 +236,11 @@ PtRelay *pt_relay_new(const PtPlugSettings *settings, const PtPlugEnv *env, int6
 		return relay;
 	}
 	g_autoptr(GError) error = NULL;
-	relay->port = driver->open(relay->settings, env->context, (PtRelayHost){on_level, relay}, &error);
+	relay->port =
+	    driver->open(relay->settings, env->context, (PtRelayHost){on_level, on_trouble, on_warn, relay}, &error);
 	if (!relay->port)
 		relay->error = g_strdup(error->message);
-	else if (relay->seen != PT_RELAY_UNKNOWN)
+	else if (reachable(relay))
 		make_safe(relay, "start");
 	arm(relay);
 	return relay;
@@ -212,7 +251,7 @@ void pt_relay_free(PtRelay *relay) {
 		return;
 	relay->closing = true;
 	if (relay->port) {
-		if (relay->settings->safe != PT_SAFE_KEEP && relay->seen != PT_RELAY_UNKNOWN)
+		if (relay->settings->safe != PT_SAFE_KEEP && reachable(relay))
 			enforce(relay, relay->settings->safe == PT_SAFE_ON, "stop", "safe state");
 		relay->settings->driver->relay->close(relay->port);
 	}
@@ -221,6 +260,7 @@ void pt_relay_free(PtRelay *relay) {
 	g_free(relay->source);
 	g_free(relay->actor);
 	g_free(relay->error);
+	g_free(relay->warning);
 	g_free(relay);
 }
 
@@ -229,6 +269,24 @@ static gboolean refuse(PtRelay *relay, const PtRelayCommand *c, GError **error, 
 	publish(relay, PT_TOPIC_COMMAND, "refused", c->actor, detail, false);
 	g_set_error(error, PT_ERROR, code, "relay %s: %s", relay->settings->name, detail);
 	return FALSE;
+}
+
+static PtGuardRelay guarded(const PtRelay *relay) {
+	bool off = relay->seen == PT_RELAY_OFF && relay->commanded != PT_RELAY_ON;
+	PtRelayState state = relay->seen == PT_RELAY_OFF ? relay->commanded : relay->seen;
+	return (PtGuardRelay){relay->settings, off, pt_relay_state_word(state), relay->off_since_ns};
+}
+
+/* Why it may not be switched on now, NULL: it may. Caller frees. */
+static char *held_back(const PtRelay *relay) {
+	const GPtrArray *all = relay->env.relays;
+	PtGuardRelay self = guarded(relay);
+	char *why = pt_guard_pause(&self, now_of(relay));
+	for (guint i = 0; all && !why && i < all->len; i++) {
+		PtGuardRelay other = guarded(g_ptr_array_index(all, i));
+		why = pt_guard_interlock(&self, &other);
+	}
+	return why;
 }
 
 /* How long the order lasts, 0: until the next one. */
@@ -256,6 +314,9 @@ gboolean pt_relay_command(PtRelay *relay, const PtRelayCommand *c, GError **erro
 	if (!relay->port)
 		return refuse(relay, c, error, PT_ERROR_FAILED, relay->error ? relay->error : "not open");
 	bool on = c->order != PT_ORDER_OFF, by_device = ns && own_timer(relay);
+	g_autofree char *held = on ? held_back(relay) : NULL;
+	if (held)
+		return refuse(relay, c, error, PT_ERROR_DENIED, held);
 	g_autofree char *span = ns ? pt_units_format_duration(ns) : NULL;
 	g_autofree char *detail = span ? g_strdup_printf("for %s", span) : NULL;
 	/* P5: its end is written down first, and after that (P6) the order; only then anything moves */
@@ -311,7 +372,6 @@ gboolean pt_relay_configure(PtRelay *relay, PtRelayMode mode, int64_t pulse_ns, 
 }
 
 void pt_relay_view(const PtRelay *relay, PtRelayView *ret) {
-	bool reachable = relay->seen == PT_RELAY_ON || relay->seen == PT_RELAY_OFF;
 	*ret = (PtRelayView){
 	    .seen = relay->seen,
 	    .seen_wall_ns = relay->seen_wall_ns,
@@ -319,8 +379,10 @@ void pt_relay_view(const PtRelay *relay, PtRelayView *ret) {
 	    .actor = relay->actor,
 	    .commanded_wall_ns = relay->commanded_wall_ns,
 	    .off_due_ns = relay->off_due_ns,
-	    .mismatch = reachable && relay->commanded != PT_RELAY_UNKNOWN && relay->commanded != relay->seen,
+	    .mismatch = reachable(relay) && relay->commanded != PT_RELAY_UNKNOWN && relay->commanded != relay->seen,
 	    .error = relay->error,
+	    .warning = relay->warning,
+	    .cycles = relay->cycles,
 	};
 }
 

@@ -35,7 +35,8 @@ PtRelay *pt_relay_new(const PtPlugSettings *settings, const PtPlugEnv *env, int6
 /* Drives it to its safe state and closes the port; takes NULL. */
 void pt_relay_free(PtRelay *relay);
 
-/* TRUE: carried out by the device, as far as it says. The last order counts: one without `for` ends an earlier time. */
+/* TRUE: carried out by the device, as far as it says. FALSE: it was not, or guard.h holds it back. The last order counts:
+ * one without `for` ends an earlier time. */
 gboolean pt_relay_command(PtRelay *relay, const PtRelayCommand *command, GError **error);
 
 typedef struct {
@@ -44,9 +45,11 @@ typedef struct {
 	PtRelayState commanded; /* on, off, or unknown: nothing was ordered yet */
 	const char *actor;      /* of the last order, NULL: none; valid until the next one */
 	int64_t commanded_wall_ns;
-	int64_t off_due_ns; /* monotonic time at which it goes off by itself; -1: does not */
-	bool mismatch;      /* reachable, and not as ordered */
-	const char *error;  /* what went wrong last, NULL: nothing; valid until the next call */
+	int64_t off_due_ns;  /* monotonic time at which it goes off by itself; -1: does not */
+	bool mismatch;       /* reachable, and not as ordered */
+	const char *error;   /* what went wrong last, NULL: nothing; valid until the next call */
+	const char *warning; /* what the driver warned of last, NULL: nothing; as long as error */
+	int64_t cycles;      /* how often its contact was seen to switch on */
 } PtRelayView;
 void pt_relay_view(const PtRelay *relay, PtRelayView *ret);
 const PtPlugSettings *pt_relay_settings(const PtRelay *relay);

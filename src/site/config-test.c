@@ -39,6 +39,9 @@ static void place_clear(Place *p) {
 #define PLUGS                                                                                                               \
 	"inputs: { door: { driver: virtual, channel: 1 } }\n"                                                               \
 	"relays: { flood: { driver: virtual, channel: 1 } }\n"
+#define HTTP(x)                                                                                                             \
+	"relays: { r: { driver: http, url: 'http://192.0.2.1/{on|off}', read: 'http://192.0.2.1/', shows: on" x " } }\n"
+#define PAIR(a, b) "relays: { a: { driver: virtual, channel: 1, " a " }, b: { driver: virtual, channel: 2, " b " } }\n"
 #define RELAY(x) "relays: { r: { driver: virtual, channel: 1, " x " } }\n"
 
 static const struct {
@@ -118,7 +121,7 @@ static const struct {
     {CAMERA PLUGS "rules: { r: { when: gate moton, do: { log: x } } }\n",
      "'moton' is no state of camera gate; these are lost, live, motion, still (did you mean motion?)"},
     {"inputs: { door: { driver: vitrual, channel: 1 } }\n",
-     "'vitrual' is not one of virtual, onvif, gpio (did you mean virtual?)"},
+     "'vitrual' is not one of virtual, onvif, gpio, http (did you mean virtual?)"},
     {"inputs: { door: { driver: virtual, token: x } }\n", "inputs.door.token: is not a known key"},
     {"inputs: { door: { driver: virtual } }\n", "driver virtual needs channel"},
     {"inputs: { door: { driver: virtual, channel: 1, contact: normaly-closed } }\n",
@@ -129,6 +132,32 @@ static const struct {
      "is the same wire as a in line 1"},
     {"inputs: { door: { driver: onvif, camera: gaet, token: T } }\n" CAMERA, "no camera named 'gaet' (did you mean gate?)"},
     {"inputs: { b: { driver: gpio, chip: gpiochip0, line: 17, kind: button } }\n", NULL},
+    {"inputs: { b: { driver: gpio, chip: pinctrl-bcm2711, line: GPIO17, bias: pull-up, active: low, debounce: 5ms } }\n",
+     NULL},
+    {"inputs: { b: { driver: gpio, chip: 0, line: 1024 } }\n", "inputs.b.line: '1024' is not a whole number from 0 to 1023"},
+    {"inputs: { b: { driver: gpio, chip: gpiochip0 } }\n", "driver gpio needs line"},
+    {"inputs: { b: { driver: gpio, line: 4 } }\n", "driver gpio needs chip"},
+    {"inputs: { b: { driver: gpio, chip: 0, line: 4, bias: pull_up } }\n", "(did you mean pull-up?)"},
+    {"inputs: { b: { driver: gpio, chip: 0, line: door }, c: { driver: gpio, chip: 0, line: door } }\n",
+     "is the same wire as b in line 1"},
+    {"inputs: { b: { driver: virtual, channel: 1, bias: pull-up } }\n", "inputs.b.bias: is not a known key"},
+    {"inputs: { b: { driver: http, token: nobody } }\n", "inputs.b.token: there is no token named 'nobody'"},
+    {"inputs: { b: { driver: http } }\n", "driver http needs token"},
+    {HTTP(""), NULL},
+    {HTTP(", method: PUT, body: '{on|off}'"), NULL},
+    {HTTP(", method: DELETE"), "'DELETE' is not one of GET, PUT, POST"},
+    {HTTP(", login: nobody"), "relays.r.login: there is no login named 'nobody'"},
+    {"relays: { r: { driver: http, url: 'http://u:p@192.0.2.1/' } }\n", "carries a login"},
+    {"relays: { r: { driver: http, url: 'http://192.0.2.1/{1|0}' } }\n", "driver http needs url (what switches it), read"},
+    {PAIR("interlock: motor", "interlock: motor"), NULL},
+    {PAIR("interlock: motor", ""), "relays.a.interlock: no other relay has interlock: motor"},
+    {PAIR("interlock: motor", "interlock: motor, safe: keep"), "interlock needs safe: off"},
+    {PAIR("interlock: m, kind: door, egress: hardwired, hub-timed: accepted", "interlock: m"),
+     "a door must not be held back"},
+    {RELAY("kind: fire, via: panel, min-pause: 1s"), "a fire must not be held back"},
+    {RELAY("min-pause: 30s, rated-cycles: 100000"), NULL},
+    {RELAY("min-pause: 30s, safe: on"), "contradict each other"},
+    {RELAY("rated-cycles: 5"), "from 1000 to"},
     {RELAY("kind: light, safe: on"), NULL},
     {RELAY("kind: light, safe: yes"), NULL},
     {RELAY("kind: gate, hub-timed: accepted"), "needs egress"},
@@ -315,11 +344,12 @@ static void test_reload(void) {
 /* The example file and each block marked yaml in the guide load without a problem. */
 static void load_ok(const char *text, const char *what) {
 	Place p = place_new(text);
-	place_write(&p, "secrets.yaml",
-	            "logins: { gate: { user: a, password: b }, broker: { user: a, password: b } }\ntokens: { phone: x "
-	            "}\napp-passwords: { vlc: { user: a, "
-	            "password: b } }\n",
-	            0600);
+	place_write(
+	    &p, "secrets.yaml",
+	    "logins: { gate: { user: a, password: b }, broker: { user: a, password: b }, lamp: { user: a, password: b } "
+	    "}\ntokens: { phone: x, bell: 0123456789abcdef }\napp-passwords: { vlc: { user: a, "
+	    "password: b } }\n",
+	    0600);
 	place_write(&p, "holidays.txt", "12-25\n", 0644);
 	PtSite *site = NULL;
 	g_autoptr(GPtrArray) problems = pt_problems_new();
@@ -358,6 +388,8 @@ static void test_documents(void) {
 	g_assert_cmpint(load_blocks(root, "site-file.md"), >=, 5);
 	g_assert_cmpint(load_blocks(root, "rules.md"), >=, 2);
 	g_assert_cmpint(load_blocks(root, "mqtt.md"), >=, 1);
+	g_assert_cmpint(load_blocks(root, "gpio.md"), ==, 2);
+	g_assert_cmpint(load_blocks(root, "http.md"), ==, 2);
 }
 
 static void test_shown_url(void) {

@@ -7,9 +7,11 @@
 #define DAY_NS (86400 * PT_NS_PER_S)
 
 static const char *const input_keys[] = {"driver", "kind", "contact", "debounce", NULL};
-static const char *const relay_keys[] = {"driver", "kind",   "contact",   "mode", "pulse", "safe",
-                                         "max-on", "egress", "hub-timed", "via",  "allow", NULL};
-static const char *const address_keys[] = {"camera", "token", "chip", "line", "board", "channel", NULL};
+static const char *const relay_keys[] = {"driver",    "kind",      "contact",      "mode",      "pulse",
+                                         "safe",      "max-on",    "egress",       "hub-timed", "via",
+                                         "interlock", "min-pause", "rated-cycles", "allow",     NULL};
+static const char *const address_keys[] = {"camera", "token",  "chip", "line", "bias",  "active", "board", "channel",
+                                           "url",    "method", "body", "read", "shows", "login",  NULL};
 
 static bool read_driver(const PtNode *node, PtPlugSettings *s, GPtrArray *problems) {
 	g_autofree const char **names = pt_plug_driver_names();
@@ -40,12 +42,59 @@ static void check_keys(const PtNode *node, const char *const *common, const PtPl
 	pt_node_check_keys(node, (const char *const *)known->pdata, problems);
 }
 
+static int choice(const PtNode *node, const char *key, const char *const *words, int otherwise, GPtrArray *problems) {
+	pt_node_read_choice(pt_node_get(node, key), words, &otherwise, problems);
+	return otherwise;
+}
+
+/* Of a chip: a number, or the name that its lines have. */
+static void read_line(const PtNode *node, PtPlugSettings *s, GPtrArray *problems) {
+	int64_t n;
+	bool number = node && node->text && g_ascii_isdigit(node->text[0]) && !node->quoted;
+	if (number && pt_node_read_integer(node, 0, 1023, &n, problems))
+		s->line_offset = (int)n;
+	else if (!number)
+		pt_node_read_text(node, &s->line_name, problems);
+}
+
+/* What a device is spoken to with over HTTP, and what for. */
+static void read_http(const PtSite *site, const PtNode *node, PtPlugSettings *s, GPtrArray *problems) {
+	static const char *const schemes[] = {"http", "https", NULL};
+	static const char *const methods[] = {"GET", "PUT", "POST", NULL};
+	const PtNode *url = pt_node_get(node, "url"), *read = pt_node_get(node, "read"), *named = pt_node_get(node, "login");
+	g_autofree char *login = NULL;
+	if (pt_node_read_text(url, &s->url, problems))
+		pt_site_check_url(url, s->url, schemes, problems);
+	if (pt_node_read_text(read, &s->read_url, problems))
+		pt_site_check_url(read, s->read_url, schemes, problems);
+	s->method = g_strdup(methods[choice(node, "method", methods, 0, problems)]);
+	pt_node_read_text(pt_node_get(node, "body"), &s->body, problems);
+	pt_node_read_text(pt_node_get(node, "shows"), &s->shows, problems);
+	if (s->token && !(s->secret = pt_site_token(site, s->token)))
+		pt_problem(problems, pt_node_get(node, "token"),
+		           "there is no token named '%.60s': write 'tokens: { %.60s: … }' in secrets.yaml", s->token,
+		           s->token);
+	if (!pt_node_read_text(named, &login, problems))
+		return;
+	const PtSiteLogin *found = pt_site_login(site, login);
+	if (!found || !found->user)
+		pt_problem(
+		    problems, named,
+		    "there is no login named '%.60s': write 'logins: { %.60s: { user: …, password: … } }' in secrets.yaml",
+		    login, login);
+	s->user = g_strdup(found ? found->user : NULL);
+	s->login = g_strdup(login);
+	g_free(s->secret);
+	s->secret = g_strdup(found ? found->password : NULL);
+}
+
 static void read_address(const PtSite *site, const PtNode *node, PtPlugSettings *s, GPtrArray *problems) {
 	int64_t n;
 	pt_node_read_text(pt_node_get(node, "token"), &s->token, problems);
 	pt_node_read_text(pt_node_get(node, "chip"), &s->chip, problems);
-	if (pt_node_read_integer(pt_node_get(node, "line"), 0, 1023, &n, problems))
-		s->line_offset = (int)n;
+	read_line(pt_node_get(node, "line"), s, problems);
+	s->bias = (PtBias)choice(node, "bias", pt_bias_words, PT_BIAS_AS_IS, problems);
+	s->active = (PtActive)choice(node, "active", pt_active_words, PT_ACTIVE_USUAL, problems);
 	if (pt_node_read_integer(pt_node_get(node, "channel"), 1, 64, &n, problems))
 		s->channel = (int)n;
 	if (pt_node_read_text(pt_node_get(node, "board"), &s->board, problems) && !pt_site_name_valid(s->board))
@@ -64,15 +113,11 @@ static void check_twice(GPtrArray *list, const PtNode *node, const PtPlugSetting
 		const PtPlugSettings *o = list->pdata[i];
 		bool same = o->driver == s->driver && !g_strcmp0(o->camera, s->camera) && !g_strcmp0(o->token, s->token) &&
 		            !g_strcmp0(o->chip, s->chip) && o->line_offset == s->line_offset &&
-		            !g_strcmp0(o->board, s->board) && o->channel == s->channel;
-		if (same && (s->token || s->line_offset >= 0 || s->channel >= 0))
+		            !g_strcmp0(o->line_name, s->line_name) && !g_strcmp0(o->board, s->board) &&
+		            o->channel == s->channel;
+		if (same && (s->token || s->line_offset >= 0 || s->line_name || s->channel >= 0))
 			pt_problem(problems, node, "is the same wire as %s in line %d", o->name, o->line);
 	}
-}
-
-static int choice(const PtNode *node, const char *key, const char *const *words, int otherwise, GPtrArray *problems) {
-	pt_node_read_choice(pt_node_get(node, key), words, &otherwise, problems);
-	return otherwise;
 }
 
 static PtPlugSettings *read_common(PtSite *site, const PtNode *node, PtPlugKind plug, GPtrArray *problems) {
@@ -86,6 +131,8 @@ static PtPlugSettings *read_common(PtSite *site, const PtNode *node, PtPlugKind 
 	read_driver(node, s, problems);
 	check_keys(node, plug == PT_PLUG_INPUT ? input_keys : relay_keys, s->driver, problems);
 	read_address(site, node, s, problems);
+	if (s->driver && !strcmp(s->driver->name, "http"))
+		read_http(site, node, s, problems);
 	if (s->driver && s->driver->check && problems->len == before)
 		s->driver->check(s, node, problems);
 	s->contact = (PtContact)choice(node, "contact", pt_contact_words, PT_CONTACT_OPEN_NORMALLY, problems);
@@ -141,6 +188,32 @@ static void read_allow(const PtNode *node, PtPlugSettings *s, GPtrArray *problem
 	}
 }
 
+/* P9: what holds an order back may hold nobody in, and no signal of a fire. */
+static void check_guards(const PtNode *node, const PtPlugSettings *s, GPtrArray *problems) {
+	bool life = s->relay_kind == PT_RELAY_DOOR || s->relay_kind == PT_RELAY_FIRE;
+	if (life && (s->interlock || s->min_pause_ns))
+		pt_problem(problems, node, "a %s must not be held back: leave out interlock and min-pause",
+		           pt_relay_kind_words[s->relay_kind]);
+	if (s->interlock && s->safe != PT_SAFE_OFF)
+		pt_problem(problems, node, "interlock needs safe: off: at the start all of them have to be off");
+	if (s->min_pause_ns && s->safe == PT_SAFE_ON)
+		pt_problem(problems, node, "min-pause and safe: on contradict each other");
+}
+
+/* A word that only one relay has locks nothing. */
+static void check_interlocks(const PtSite *site, const PtNode *relays, GPtrArray *problems) {
+	for (guint i = 0; i < site->relays->len; i++) {
+		const PtPlugSettings *s = site->relays->pdata[i];
+		unsigned with = 0;
+		for (guint k = 0; s->interlock && k < site->relays->len; k++)
+			with += !g_strcmp0(s->interlock, ((const PtPlugSettings *)site->relays->pdata[k])->interlock);
+		if (with == 1)
+			pt_problem(problems, pt_node_get(pt_node_get(relays, s->name), "interlock"),
+			           "no other relay has interlock: %.40s; give it to all that must never be on together",
+			           s->interlock);
+	}
+}
+
 static void read_relay(PtSite *site, const PtNode *node, GPtrArray *problems) {
 	static const char *const accepted[] = {"accepted", NULL};
 	static const char *const panel[] = {"panel", NULL};
@@ -156,6 +229,11 @@ static void read_relay(PtSite *site, const PtNode *node, GPtrArray *problems) {
 	read_allow(pt_node_get(node, "allow"), s, problems);
 	pt_node_read_duration(pt_node_get(node, "pulse"), 50 * PT_NS_PER_MS, 3600 * PT_NS_PER_S, &s->pulse_ns, problems);
 	pt_node_read_duration(pt_node_get(node, "max-on"), PT_NS_PER_S / 10, 7 * DAY_NS, &s->max_on_ns, problems);
+	const PtNode *interlock = pt_node_get(node, "interlock");
+	if (pt_node_read_text(interlock, &s->interlock, problems) && !pt_site_name_valid(s->interlock))
+		pt_problem(problems, interlock, "is no word for a group: use a-z, 0-9, - and _");
+	pt_node_read_duration(pt_node_get(node, "min-pause"), PT_NS_PER_S / 10, DAY_NS, &s->min_pause_ns, problems);
+	pt_node_read_integer(pt_node_get(node, "rated-cycles"), 1000, INT64_C(1000000000), &s->rated_cycles, problems);
 	if (s->mode == PT_MODE_MONOSTABLE && !pt_node_get(node, "pulse"))
 		pt_problem(problems, node, "mode monostable needs pulse: how long, such as 1s");
 	if (s->mode == PT_MODE_MONOSTABLE && s->safe == PT_SAFE_ON)
@@ -163,6 +241,7 @@ static void read_relay(PtSite *site, const PtNode *node, GPtrArray *problems) {
 	if (s->max_on_ns && s->safe == PT_SAFE_ON)
 		pt_problem(problems, node, "max-on and safe: on contradict each other");
 	check_safety(node, s, problems);
+	check_guards(node, s, problems);
 	check_twice(site->relays, node, s, problems);
 	g_ptr_array_add(site->relays, s);
 }
@@ -174,4 +253,5 @@ void pt_site_read_plugs(PtSite *site, const PtNode *inputs, const PtNode *relays
 	if (!pt_node_is_empty(relays) && pt_node_is_kind(relays, PT_NODE_MAP, problems))
 		for (unsigned i = 0; i < pt_node_count(relays); i++)
 			read_relay(site, pt_node_at(relays, i), problems);
+	check_interlocks(site, relays, problems);
 }

@@ -2,6 +2,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/error.h"
 #include "base/units.h"
+#include "plugs/guard.h"
+#include "plugs/http/http.h"
 #include "plugs/virtual/virtual.h"
 #include "web/host.h"
 #include <string.h>
@@ -51,16 +53,20 @@ static void put_relay(PtHost *host, JsonBuilder *b, PtRelay *relay) {
 	if (v.off_due_ns >= 0)
 		pt_json_number(b, "off_in_s", (double)MAX(v.off_due_ns - pt_mono_ns(host->clock), 0) / PT_NS_PER_S);
 	pt_json_text(b, "error", v.error);
+	pt_json_text(b, "warning", v.warning);
+	pt_json_int(b, "cycles", v.cycles);
+	if (s->rated_cycles)
+		pt_json_int(b, "rated_cycles", s->rated_cycles);
+	g_autofree char *wear = pt_guard_wear(s->rated_cycles, v.cycles);
+	pt_json_text(b, "wear", wear);
+	pt_json_text(b, "interlock", s->interlock);
 	if (s->channel > 0)
 		pt_json_int(b, "channel", s->channel);
 	json_builder_end_object(b);
 }
 
-static void get_plugs(PtRequest *r, void *data) {
-	PtHost *host = data;
-	g_autoptr(JsonBuilder) b = json_builder_new();
+void pt_api_put_plugs(PtHost *host, PtRequest *r, JsonBuilder *b) {
 	GPtrArray *inputs = host->inputs(host->user), *relays = host->relays(host->user);
-	pt_json_object(b, NULL);
 	pt_json_array(b, "inputs");
 	for (guint i = 0; i < inputs->len; i++)
 		if (pt_api_may_see_plug(r, pt_input_settings(g_ptr_array_index(inputs, i))))
@@ -71,6 +77,12 @@ static void get_plugs(PtRequest *r, void *data) {
 		if (pt_api_may_see_plug(r, pt_relay_settings(g_ptr_array_index(relays, i))))
 			put_relay(host, b, g_ptr_array_index(relays, i));
 	json_builder_end_array(b);
+}
+
+static void get_plugs(PtRequest *r, void *data) {
+	g_autoptr(JsonBuilder) b = json_builder_new();
+	pt_json_object(b, NULL);
+	pt_api_put_plugs(data, r, b);
 	json_builder_end_object(b);
 	pt_api_reply(r, b);
 }
@@ -159,6 +171,35 @@ static void get_input(PtRequest *r, void *data) {
 	pt_api_fail_unknown(r, "input", name, names);
 }
 
+/* ---- webhooks: whoever has the input's token need not be logged in ---- */
+
+static void post_hook(PtRequest *r, void *data) {
+	static const char *const words[] = {"inactive", "active", NULL};
+	const char *header = pt_request_header(r, "Authorization");
+	g_autoptr(GBytes) bytes = pt_request_body(r);
+	g_autoptr(JsonParser) parser = NULL;
+	PtHook what = PT_HOOK_TOUCH;
+	if (g_bytes_get_size(bytes)) {
+		JsonObject *body = pt_api_body(r, &parser);
+		if (!body)
+			return;
+		const char *state = pt_api_text(body, "state");
+		if (!state || !g_strv_contains(words, state)) {
+			pt_request_fail(r, 400,
+			                "state: '%s' is not one of active, inactive (no body at all: active for a second)",
+			                state ? state : "");
+			return;
+		}
+		what = strcmp(state, words[0]) ? PT_HOOK_ACTIVE : PT_HOOK_INACTIVE;
+	}
+	bool bearer = header && !g_ascii_strncasecmp(header, "Bearer ", 7);
+	if (!bearer || !pt_http_hook(pt_request_segment(r, 0), header + 7, what)) {
+		pt_request_fail(r, 401, "no input is set by this address with this token");
+		return;
+	}
+	pt_request_reply_text(r, 200, "application/json", "{\"ok\":true}");
+}
+
 /* ---- the board ---- */
 
 static void put_channel(void *user, bool relay, int channel, bool closed) {
@@ -230,6 +271,7 @@ void pt_api_add_plugs(PtHost *host) {
 	pt_server_route(host->server, "GET", "/api/inputs/*", PT_ROLE_VIEWER, get_input, host);
 	pt_server_route(host->server, "GET", "/api/relays/*", PT_ROLE_VIEWER, get_relay, host);
 	pt_server_route(host->server, "POST", "/api/relays/*", PT_ROLE_OPERATOR, post_relay, host);
+	pt_server_route(host->server, "POST", "/api/hooks/*", PT_ROLE_NONE, post_hook, host);
 	pt_server_route(host->server, "GET", "/api/board/*", PT_ROLE_VIEWER, get_board, host);
 	pt_server_route(host->server, "POST", "/api/board/*/inputs/*", PT_ROLE_OPERATOR, post_board_input, host);
 }

@@ -176,6 +176,9 @@ static void get_state(PtRequest *r, void *data) {
 	pt_json_object(b, NULL);
 	put_site(host, b);
 	put_cameras(host, r, b);
+	pt_json_object(b, "plugs");
+	pt_api_put_plugs(host, r, b);
+	json_builder_end_object(b);
 	put_archive(host, b);
 	put_daemon(host, b);
 	json_builder_end_object(b);

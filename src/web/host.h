@@ -84,6 +84,8 @@ void pt_pages_add_routes(PtHost *host);
 
 /* Answers with what the builder holds. */
 void pt_api_reply(PtRequest *request, JsonBuilder *builder);
+/* Members "inputs" and "relays": those that the caller may see. */
+void pt_api_put_plugs(PtHost *host, PtRequest *request, JsonBuilder *builder);
 /* The body as a JSON object, or NULL and the request has been answered. Unref the parser when done. */
 JsonObject *pt_api_body(PtRequest *request, JsonParser **ret_parser);
 /* Text of a member, or NULL when it is absent or no text. */

@@ -48,20 +48,23 @@ def make_card(path):
 
 
 class Machine:
-    def __init__(self, folder, card):
+    """card: the file that is the card in its slot; None: it has no slot."""
+
+    def __init__(self, folder, card=None):
         self.share = pathlib.Path(folder)
         self.card = card
         self.jobs = 0
         for name in ("ready", "now", "console", *(p.name for p in self.share.glob("*-[0-9]*"))):
             (self.share / name).unlink(missing_ok=True)
         self.monitor = self.share / "monitor"
+        slot = ["-device", "sdhci-pci", "-drive", f"file={card},if=none,id=sd0,format=raw", "-device", "sd-card,drive=sd0"] if card else []
         self.process = subprocess.Popen(
-            [*board.command(self.share, SCRIPT), "-device", "sdhci-pci", "-drive", f"file={card},if=none,id=sd0,format=raw", "-device",
-             "sd-card,drive=sd0", "-monitor", f"unix:{self.monitor},server=on,wait=off"],
+            [*board.command(self.share, SCRIPT), *slot, "-monitor", f"unix:{self.monitor},server=on,wait=off"],
             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
         try:
             self.wait("the board", lambda: (self.share / "ready").exists(), 120)
-            self.wait("the card", lambda: self.run("grep ' /sd ' /proc/mounts", check=False)[0] == 0, 30)
+            if card:
+                self.wait("the card", lambda: self.run("grep ' /sd ' /proc/mounts", check=False)[0] == 0, 30)
         except Exception:
             self.cut()
             raise

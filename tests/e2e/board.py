@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 
 FOLDER = pathlib.Path("/var/tmp/pigtail-board")  # the kernel, fetched and unpacked once
-MODULES = ["virtio_pci", "9pnet_virtio", "9p", "overlay", "vivid", "vhci_hcd", "uvcvideo", "snd_aloop", "sdhci_pci", "mmc_block", "crc32c_generic", "ext4"]
+MODULES = ["virtio_pci", "9pnet_virtio", "9p", "overlay", "vivid", "vhci_hcd", "uvcvideo", "snd_aloop", "sdhci_pci", "mmc_block", "crc32c_generic", "ext4", "configfs"]
 INIT = r"""#!/bin/busybox sh
 B=/bin/busybox
 $B mount -t proc p /proc; $B mount -t sysfs s /sys; $B mount -t devtmpfs d /dev
@@ -20,7 +20,7 @@ $B mount -t overlay o -o lowerdir=/ro,upperdir=/rw/u,workdir=/rw/w /root
 $B mkdir -p /root/board
 $B mount -t 9p -o $O share /root/board
 $B modprobe vivid n_devs=1 node_types=0x1 input_types=0x0
-for m in uvcvideo vhci_hcd snd_aloop sdhci_pci mmc_block crc32c_generic ext4; do $B modprobe $m; done
+for m in uvcvideo vhci_hcd snd_aloop sdhci_pci mmc_block crc32c_generic ext4 configfs; do $B modprobe $m; done
 for d in proc sys dev; do $B mount --move /$d /root/$d; done
 $B mount -t tmpfs t /root/tmp; $B mount -t tmpfs t /root/run; $B mkdir /root/dev/shm; $B mount -t tmpfs t /root/dev/shm
 $B ip link set lo up

@@ -55,14 +55,16 @@ const orders = {off: "Off", on: "On", pulse: "Pulse"};
 function relayCard(relay, refresh) {
 	const c = card(relay.name, `${relay.kind} · ${relay.mode}${relay.moves_metal ? mayOperate() ? " · moves metal: press and hold" : " · moves metal" : ""}`);
 	c.element.dataset.relay = relay.name;
-	const told = h("p"), toldAt = h("time"), ends = h("p.ends");
-	fill(c.more, told, ends);
+	const told = h("p"), toldAt = h("time"), ends = h("p.ends"), life = h("p"), warning = h("p.warning");
+	fill(c.more, told, ends, life, warning);
+	let refused = null; // why the last order was: stays until the next
 	const send = order => async () => {
+		refused = null;
 		fill(c.error);
 		try {
 			c.update(await post(`/api/relays/${encodeURIComponent(relay.name)}`, {state: order}));
 		} catch (error) {
-			fill(c.error, problem(error));
+			refused = error;
 			refresh();
 		}
 	};
@@ -81,7 +83,10 @@ function relayCard(relay, refresh) {
 		else
 			fill(told, "no order yet");
 		say(ends, r.off_in_s !== undefined ? `goes off by itself in ${format.duration(Math.max(r.off_in_s, 0) * 1000)}` : "");
-		r.error ? fill(c.error, problem({message: r.error})) : r.mismatch ? fill(c.error, problem({message: "the contact does not follow: look at the wiring and at the device"})) : fill(c.error);
+		say(life, r.rated_cycles ? `switched ${r.cycles} times, rated for ${r.rated_cycles}` : "");
+		say(warning, [r.warning, r.wear].filter(Boolean).map(text => "⚠ " + text).join(" · "));
+		const wrong = refused ?? (r.error ? {message: r.error} : r.mismatch ? {message: "the contact does not follow: look at the wiring and at the device"} : null);
+		wrong ? fill(c.error, problem(wrong)) : fill(c.error);
 	};
 	return c;
 }
