@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "mqtt/client.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "mqtt/queue.h"
 #include <errno.h>
@@ -33,6 +34,7 @@ typedef struct {
 typedef struct {
 	char *topic, *payload; /* topic NULL: the connection's state has changed, payload says why */
 	size_t size;
+	int64_t mono_ns;
 	bool retained, connected;
 } In;
 
@@ -128,7 +130,8 @@ static gboolean deliver(gpointer data) {
 			if (!in->topic && l.state)
 				l.state(l.user, in->connected, in->payload);
 			else if (in->topic && l.message && pt_mqtt_matches(l.pattern, in->topic))
-				l.message(l.user, &(PtMqttMessage){in->topic, in->payload, in->size, in->retained});
+				l.message(l.user,
+				          &(PtMqttMessage){in->topic, in->payload, in->size, in->mono_ns, in->retained});
 		}
 		in_free(in);
 	}
@@ -199,6 +202,7 @@ static void on_message(struct mosquitto *m, void *user, const struct mosquitto_m
 	if (in->size)
 		memcpy(in->payload, message->payload, in->size);
 	in->payload[in->size] = 0;
+	in->mono_ns = pt_mono_ns(pt_clock_system());
 	in->retained = message->retain;
 	hand_over(c, in);
 }

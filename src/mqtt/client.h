@@ -39,7 +39,8 @@ PtMqtt *pt_mqtt_get(void);
 typedef struct {
 	const char *topic, *payload; /* payload ends with a zero behind size */
 	size_t size;
-	bool retained; /* the broker had it: it is old, nobody knows how old */
+	int64_t mono_ns; /* CLOCK_MONOTONIC when it arrived */
+	bool retained;   /* the broker had it: it is old, nobody knows how old */
 } PtMqttMessage;
 typedef void (*PtMqttMessageFn)(void *user, const PtMqttMessage *message);
 typedef void (*PtMqttStateFn)(void *user, bool connected, const char *why); /* why: of a loss, in words */

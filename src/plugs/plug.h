@@ -61,6 +61,9 @@ typedef struct {
 	char *url, *method, *body, *read_url, *shows; /* http */
 	char *login, *user, *secret;                  /* http: login is a name; what it, or token, stands for */
 
+	char *topic, *state_topic, *available_topic, *ask_topic, *ask_payload; /* mqtt */
+	char *field, *payload_on, *payload_off;                                /* mqtt: of its messages */
+
 	PtContact contact;
 
 	PtInputKind input_kind;
@@ -75,9 +78,9 @@ typedef struct {
 	bool hub_timed; /* accepted that only the hub ends a timed action */
 	bool via_panel;
 	bool allow_mqtt, allow_http; /* of a door, a gate and a fire signal: orders that come that way are taken */
-	char *interlock;      /* no two relays with the same word are on together; NULL: none */
-	int64_t min_pause_ns; /* between going off and the next on; 0: none */
-	int64_t rated_cycles; /* of its contact, by its maker; 0: not known */
+	char *interlock;             /* no two relays with the same word are on together; NULL: none */
+	int64_t min_pause_ns;        /* between going off and the next on; 0: none */
+	int64_t rated_cycles;        /* of its contact, by its maker; 0: not known */
 } PtPlugSettings;
 
 PtPlugSettings *pt_plug_settings_new(PtPlugKind plug);

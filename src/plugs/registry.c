@@ -3,6 +3,7 @@
 #include "plugs/plug.h"
 #include "plugs/gpio/gpio.h"
 #include "plugs/http/http.h"
+#include "plugs/mqtt/mqtt.h"
 #include "plugs/onvif/onvif.h"
 #include "plugs/virtual/virtual.h"
 #include <string.h>
@@ -16,7 +17,8 @@ const char *const pt_egress_words[] = {"none", "hardwired", "mechanical", NULL};
 const char *const pt_bias_words[] = {"as-is", "pull-up", "pull-down", "disabled", NULL};
 const char *const pt_active_words[] = {"low", "high", NULL};
 
-static const PtPlugDriver *const drivers[] = {&pt_virtual_driver, &pt_onvif_driver, &pt_gpio_driver, &pt_http_driver};
+static const PtPlugDriver *const drivers[] = {&pt_virtual_driver, &pt_onvif_driver, &pt_gpio_driver, &pt_http_driver,
+                                              &pt_mqtt_driver};
 
 const PtPlugDriver *pt_plug_driver_find(const char *name) {
 	for (size_t i = 0; i < G_N_ELEMENTS(drivers); i++)
@@ -47,8 +49,10 @@ PtPlugSettings *pt_plug_settings_new(PtPlugKind plug) {
 /* All texts of the settings: copied, freed and compared alike. */
 static const size_t texts[] = {
 #define TEXT(member) G_STRUCT_OFFSET(PtPlugSettings, member)
-    TEXT(name),   TEXT(camera),   TEXT(token), TEXT(chip), TEXT(line_name), TEXT(board), TEXT(interlock), TEXT(url),
-    TEXT(method), TEXT(read_url), TEXT(shows), TEXT(body), TEXT(secret),    TEXT(user),  TEXT(login),
+    TEXT(name),      TEXT(camera),      TEXT(token),  TEXT(chip),       TEXT(line_name),   TEXT(board),
+    TEXT(interlock), TEXT(url),         TEXT(method), TEXT(read_url),   TEXT(shows),       TEXT(body),
+    TEXT(secret),    TEXT(user),        TEXT(login),  TEXT(topic),      TEXT(state_topic), TEXT(available_topic),
+    TEXT(ask_topic), TEXT(ask_payload), TEXT(field),  TEXT(payload_on), TEXT(payload_off),
 #undef TEXT
 };
 

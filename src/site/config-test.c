@@ -121,7 +121,7 @@ static const struct {
     {CAMERA PLUGS "rules: { r: { when: gate moton, do: { log: x } } }\n",
      "'moton' is no state of camera gate; these are lost, live, motion, still (did you mean motion?)"},
     {"inputs: { door: { driver: vitrual, channel: 1 } }\n",
-     "'vitrual' is not one of virtual, onvif, gpio, http (did you mean virtual?)"},
+     "'vitrual' is not one of virtual, onvif, gpio, http, mqtt (did you mean virtual?)"},
     {"inputs: { door: { driver: virtual, token: x } }\n", "inputs.door.token: is not a known key"},
     {"inputs: { door: { driver: virtual } }\n", "driver virtual needs channel"},
     {"inputs: { door: { driver: virtual, channel: 1, contact: normaly-closed } }\n",
@@ -387,7 +387,7 @@ static void test_documents(void) {
 	load_ok(text, "site.example.yaml");
 	g_assert_cmpint(load_blocks(root, "site-file.md"), >=, 5);
 	g_assert_cmpint(load_blocks(root, "rules.md"), >=, 2);
-	g_assert_cmpint(load_blocks(root, "mqtt.md"), >=, 1);
+	g_assert_cmpint(load_blocks(root, "mqtt.md"), ==, 2);
 	g_assert_cmpint(load_blocks(root, "gpio.md"), ==, 2);
 	g_assert_cmpint(load_blocks(root, "http.md"), ==, 2);
 }

@@ -10,8 +10,10 @@ static const char *const input_keys[] = {"driver", "kind", "contact", "debounce"
 static const char *const relay_keys[] = {"driver",    "kind",      "contact",      "mode",      "pulse",
                                          "safe",      "max-on",    "egress",       "hub-timed", "via",
                                          "interlock", "min-pause", "rated-cycles", "allow",     NULL};
-static const char *const address_keys[] = {"camera", "token",  "chip", "line", "bias",  "active", "board", "channel",
-                                           "url",    "method", "body", "read", "shows", "login",  NULL};
+static const char *const address_keys[] = {"camera",      "token",   "chip",       "line",        "bias",      "active",
+                                           "board",       "channel", "url",        "method",      "body",      "read",
+                                           "shows",       "login",   "topic",      "state",       "available", "ask",
+                                           "ask-payload", "value",   "payload-on", "payload-off", NULL};
 
 static bool read_driver(const PtNode *node, PtPlugSettings *s, GPtrArray *problems) {
 	g_autofree const char **names = pt_plug_driver_names();
@@ -88,6 +90,20 @@ static void read_http(const PtSite *site, const PtNode *node, PtPlugSettings *s,
 	s->secret = g_strdup(found ? found->password : NULL);
 }
 
+/* The topics and words of a device at the broker. */
+static void read_mqtt(const PtSite *site, const PtNode *node, PtPlugSettings *s, GPtrArray *problems) {
+	const struct {
+		const char *key;
+		char **text;
+	} table[] = {{"topic", &s->topic},           {"state", &s->state_topic},       {"available", &s->available_topic},
+	             {"ask", &s->ask_topic},         {"ask-payload", &s->ask_payload}, {"value", &s->field},
+	             {"payload-on", &s->payload_on}, {"payload-off", &s->payload_off}};
+	for (size_t i = 0; i < G_N_ELEMENTS(table); i++)
+		pt_node_read_text(pt_node_get(node, table[i].key), table[i].text, problems);
+	if (!site->mqtt)
+		pt_problem(problems, node, "driver mqtt needs a broker: write mqtt: { broker: mqtts://… } in the site file");
+}
+
 static void read_address(const PtSite *site, const PtNode *node, PtPlugSettings *s, GPtrArray *problems) {
 	int64_t n;
 	pt_node_read_text(pt_node_get(node, "token"), &s->token, problems);
@@ -113,9 +129,9 @@ static void check_twice(GPtrArray *list, const PtNode *node, const PtPlugSetting
 		const PtPlugSettings *o = list->pdata[i];
 		bool same = o->driver == s->driver && !g_strcmp0(o->camera, s->camera) && !g_strcmp0(o->token, s->token) &&
 		            !g_strcmp0(o->chip, s->chip) && o->line_offset == s->line_offset &&
-		            !g_strcmp0(o->line_name, s->line_name) && !g_strcmp0(o->board, s->board) &&
-		            o->channel == s->channel;
-		if (same && (s->token || s->line_offset >= 0 || s->line_name || s->channel >= 0))
+		            !g_strcmp0(o->line_name, s->line_name) && !g_strcmp0(o->topic, s->topic) &&
+		            !g_strcmp0(o->field, s->field) && !g_strcmp0(o->board, s->board) && o->channel == s->channel;
+		if (same && (s->token || s->line_offset >= 0 || s->line_name || s->topic || s->channel >= 0))
 			pt_problem(problems, node, "is the same wire as %s in line %d", o->name, o->line);
 	}
 }
@@ -133,6 +149,8 @@ static PtPlugSettings *read_common(PtSite *site, const PtNode *node, PtPlugKind 
 	read_address(site, node, s, problems);
 	if (s->driver && !strcmp(s->driver->name, "http"))
 		read_http(site, node, s, problems);
+	if (s->driver && !strcmp(s->driver->name, "mqtt"))
+		read_mqtt(site, node, s, problems);
 	if (s->driver && s->driver->check && problems->len == before)
 		s->driver->check(s, node, problems);
 	s->contact = (PtContact)choice(node, "contact", pt_contact_words, PT_CONTACT_OPEN_NORMALLY, problems);

@@ -126,6 +126,14 @@ static void print_plug(GString *out, const PtPlugSettings *s) {
 	pt_print_text(out, "method", s->url ? s->method : NULL);
 	pt_print_text(out, "body", s->body);
 	pt_print_text(out, "read", s->read_url);
+	pt_print_text(out, "topic", s->topic);
+	pt_print_text(out, "state", s->state_topic);
+	pt_print_text(out, "available", s->available_topic);
+	pt_print_text(out, "ask", s->ask_topic);
+	pt_print_text(out, "ask-payload", s->ask_payload);
+	pt_print_text(out, "value", s->field);
+	pt_print_text(out, "payload-on", s->payload_on);
+	pt_print_text(out, "payload-off", s->payload_off);
 	pt_print_text(out, "shows", s->shows);
 	pt_print_text(out, "login", s->login);
 	if (s->channel >= 0)

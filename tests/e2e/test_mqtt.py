@@ -230,3 +230,69 @@ def test_the_documented_topics_are_those():
         assert any(p.match(topic) for p in patterns.values()), f"{topic} is not in {GUIDE.name}"
     for line, p in patterns.items():
         assert any(p.match(t) for t in seen), f"{line} was not seen"
+
+
+DEVICES = """mqtt: {{ broker: 'mqtt://127.0.0.1:{port}', home-assistant: off }}
+inputs:
+  window: {{ driver: mqtt, kind: door, topic: zigbee2mqtt/window, value: contact, payload-on: "false", available: zigbee2mqtt/window/availability }}
+  bell: {{ driver: mqtt, kind: button, topic: shellies/bell/input/0 }}
+relays:
+  plug: {{ driver: mqtt, kind: light, topic: cmnd/plug/POWER, state: stat/plug/RESULT, value: POWER, available: tele/plug/LWT, ask: cmnd/plug/STATE }}
+  heater: {{ driver: mqtt, topic: zigbee2mqtt/heater/set/state, state: zigbee2mqtt/heater, value: state, contact: normally-closed }}
+rules:
+  light: {{ when: window active, do: {{ relay: {{ plug: on, for: 1s }} }} }}
+"""
+
+
+def test_devices_at_the_broker():
+    """A Zigbee2MQTT window contact and a Tasmota plug as a site has them: here played by a client that follows their conventions."""
+    with Broker() as broker, Client(broker, "cmnd/#", "zigbee2mqtt/+/set/#") as house:
+        house.publish("zigbee2mqtt/window/availability", '{"state":"online"}', 1, True)
+        house.publish("zigbee2mqtt/window", '{"contact":true,"battery":97}', 1, True)
+        house.publish("tele/plug/LWT", "Online", 1, True)
+        with Hub(DEVICES.format(port=broker.port)) as h:
+            def window():
+                return h.get("/api/inputs/window")["state"]
+
+            def plug():
+                return h.get("/api/relays/plug")
+            wait_for("the window is shut", lambda: window() == "inactive")
+            assert h.events(source="input/window")[-1].get("initial")
+            wait_for("the plug is asked", lambda: house.last("cmnd/plug/STATE") == "")
+            assert plug()["state"] == "unknown"
+            house.publish("stat/plug/RESULT", '{"POWER":"OFF"}')
+            wait_for("it answers", lambda: plug()["state"] == "off")
+            # an edge, and what the rule does
+            house.publish("zigbee2mqtt/window", '{"contact":false,"battery":97}')
+            wait_for("the order", lambda: house.last("cmnd/plug/POWER") == "ON")
+            assert window() == "active"
+            house.publish("stat/plug/RESULT", '{"POWER":"ON"}')
+            wait_for("lit", lambda: plug()["state"] == "on" and not plug()["mismatch"])
+            wait_for("its second is over", lambda: house.last("cmnd/plug/POWER") == "OFF", 5)
+            wait_for("it does not follow", lambda: plug()["mismatch"], 5)
+            house.publish("stat/plug/RESULT", '{"POWER":"OFF"}')
+            wait_for("it follows", lambda: plug()["state"] == "off" and not plug()["mismatch"])
+            # what is not of it
+            house.publish("zigbee2mqtt/window", '{"battery":96}')
+            house.publish("zigbee2mqtt/window", "\x00{")
+            # a contact that is closed when off
+            house.publish("zigbee2mqtt/heater", '{"state":"ON"}')
+            wait_for("the heater", lambda: h.get("/api/relays/heater")["state"] == "on")
+            wait_for("safe: off, as soon as it is there", lambda: house.last("zigbee2mqtt/heater/set/state") == "OFF")
+            # away: unknown, and no orders
+            house.publish("zigbee2mqtt/window/availability", '{"state":"offline"}', 1, True)
+            wait_for("the window is away", lambda: window() == "unknown")
+            house.publish("tele/plug/LWT", "Offline", 1, True)
+            wait_for("the plug is away", lambda: plug()["state"] == "unknown")
+            status, answer = h.request("POST", "/api/relays/plug", {"state": "on"})
+            assert status == 409 and "away" in answer["error"], answer
+            # the broker away: the same
+            house.publish("shellies/bell/input/0", "1")
+            wait_for("the bell", lambda: h.get("/api/inputs/bell")["state"] == "active")
+            broker.kill()
+            wait_for("the bell is not known any more", lambda: h.get("/api/inputs/bell")["state"] == "unknown")
+            broker.start()
+            with Client(broker) as again:
+                wait_for("back", lambda: connected(h), 40)
+                again.publish("shellies/bell/input/0", "0")
+                wait_for("the bell again", lambda: h.get("/api/inputs/bell")["state"] == "inactive")
