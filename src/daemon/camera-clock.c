@@ -10,7 +10,13 @@ bool pt_camera_clock(PtCameras *cameras, const char *camera, const PtOnvifView *
 		return false;
 	PtStreamStats stats;
 	pt_stream_get_stats(stream, &stats);
-	bool fine = stats.clock_known && (!view->clock_known || ABS(stats.clock_offset_ns - view->offset_ns) < SR_TRUST_NS);
+	bool agree = ABS(stats.clock_offset_ns - view->offset_ns) < SR_TRUST_NS;
+	bool fine = stats.clock_known && (!view->clock_known || agree);
+	if (stats.clock_known && !fine) {
+		PtOnvifCamera *c = pt_onvif_camera_get(camera);
+		pt_onvif_camera_doubt_clock(c);
+		pt_onvif_camera_unref(c);
+	}
 	if (fine)
 		*ret_offset_ns = stats.clock_offset_ns;
 	pt_stream_stats_clear(&stats);

@@ -117,6 +117,8 @@ void pt_stream_set_state(PtStream *stream, PtStreamState state, const char *reas
 			stream->reconnects++;
 		if (stream->state != state)
 			stream->since = wall_ns;
+		if (state != PT_STREAM_LIVE) /* it may be set before it is back */
+			stream->clock_known = false;
 		stream->state = state;
 		g_free(stream->reason);
 		stream->reason = g_strdup(reason);

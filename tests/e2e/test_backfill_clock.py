@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A camera whose clock is wrong by hours: its card is asked by its own clock, and what comes stands at the hub's time."""
+"""A camera whose clock is wrong by hours, or is set: its card is asked by its own clock, and what comes stands at the hub's time."""
 import os
+import sqlite3
 import time
 
 import pytest
 from hub import LONG
 from test_clock import CC, Clock
-from wire import Wire, WiredHub, WiredNode, burnt_in
+from wire import Wire, WiredHub, WiredNode, assert_every_frame, burnt_in
 
 pytestmark = pytest.mark.skipif(CC is None, reason="no C compiler for the shifted clock")
 
@@ -33,3 +34,58 @@ def test_a_camera_whose_clock_is_wrong(shift, tmp_path):
             assert [t for t in ours if begin * 1000 + 500 < t < end * 1000 - 500] == inner
             job = next(j for j in hub.jobs() if j["stream"] == "main" and j["seconds"] > 5)
             assert job["state"] == "filled" and job["seam"] == "content" and abs(job["clock_offset_ms"] + shift * 1000) < 3000, job
+
+
+def shifted(clock):
+    return dict(clock.env(), ASAN_OPTIONS=os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0")
+
+
+@pytest.mark.parametrize("step", [300, -300])
+def test_a_clock_that_is_set_while_the_cable_is_cut(step, tmp_path):
+    """What the card has of before stands by the clock of before; set back, a node's archive goes on by it, later gaps as well. The eye's
+    clock is burnt into the pictures, and is true: a camera of its own, which the node records and serves."""
+    clock = Clock(tmp_path)
+    with Wire() as wire, WiredNode(wire, ports=(8555, 8082)) as eye:
+        with WiredNode(wire, source="rtsp://127.0.0.1:8555/cam/main", login="hub", env=shifted(clock)) as node:
+            node.wait_recording("cam")
+            with WiredHub(wire) as hub:
+                hub.wait_recording("gate")
+                time.sleep(7)  # the clock is measured
+                begin = time.time()
+                wire.cut()
+                time.sleep(7)
+                clock.set(step)
+                time.sleep(7)
+                wire.mend()
+                hub.wait_back(time.time() + 1)
+                hub.wait_filled(begin)
+                wire.cut()
+                time.sleep(10)
+                wire.mend()
+                hub.wait_back(time.time() + 1)
+                hub.wait_filled(begin)
+                assert_every_frame(eye, hub, begin - 2, time.time() - 3, tmp_path)
+                hub.assert_nothing_silent("gate")
+                first, second = sorted((j for j in hub.jobs() if j["seconds"] > 5), key=lambda j: j["start"])
+                assert [(j["state"], j["seam"]) for j in (first, second)] == [("filled", "content")] * 2, (first, second)
+                assert abs(first["clock_offset_ms"]) < 1000, first
+                db = sqlite3.connect(node.archive / "index.db")
+                jumps = [s for (s,) in db.execute("SELECT end_ns - start_ns FROM gap WHERE cause = 6")]  # that the clock was set
+                assert bool(jumps) == (step > 0) and all(abs(j / 1e9 - step) < 10 for j in jumps), "the card does not tell of the step as it should"
+
+
+def test_a_clock_that_is_set_and_a_card_that_does_not_follow(tmp_path):
+    """The times of its footage go on by the clock of before: its frames tell so."""
+    clock = Clock(tmp_path)
+    with Wire() as wire, WiredNode(wire, env=shifted(clock)) as node, WiredHub(wire) as hub:
+        hub.wait_recording("gate")
+        time.sleep(7)
+        begin = time.time()
+        clock.set(300)
+        time.sleep(7)
+        wire.cut()
+        time.sleep(10)
+        wire.mend()
+        hub.wait_back(time.time() + 1)
+        hub.wait_filled(begin)
+        assert_every_frame(node, hub, begin - 2, time.time() - 3, tmp_path)
