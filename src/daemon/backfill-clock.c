@@ -63,7 +63,7 @@ PtBackfillOffsets pt_backfill_offsets(PtBackfill *b, const PtBackfillSource *s, 
 	PtClockRow begin = pt_store_clock_at(store_of(b), s->name, gap->start_ns),
 	           end = pt_store_clock_at(store_of(b), s->name, gap->end_ns + LATE_NS), before = begin;
 	PtBackfillOffsets o = {.begin_ns = offset_at(&begin, s), .end_ns = offset_at(&end, s)};
-	if (ABS(o.begin_ns - o.end_ns) <= PT_BACKFILL_STEP_NS)
+	if (!begin.since_ns || ABS(o.begin_ns - o.end_ns) <= PT_BACKFILL_STEP_NS)
 		o.begin_ns = o.end_ns;
 	while (before.since_ns && o.n_others < PT_BACKFILL_OFFSETS) {
 		before = pt_store_clock_at(store_of(b), s->name, before.since_ns - 1);

@@ -49,8 +49,9 @@ static PtBackfillSource *source_new(PtBackfill *b, const PtSiteCamera *c) {
 		                            view.found->model ? view.found->model : "?",
 		                            view.found->serial && *view.found->serial ? view.found->serial : "?");
 	s->restarted_ns = view.restarted_ns;
-	s->rough = !pt_camera_clock(b->env.cameras, c->name, &view, &s->offset_ns);
-	s->plan.rough = s->rough;
+	bool fresh;
+	s->rough = !pt_camera_clock(b->env.cameras, c->name, &view, &s->offset_ns, &fresh);
+	s->plan.rough = !fresh;
 	int64_t hold = pt_cameras_hold_ns(b->env.cameras, c->name), since;
 	s->offset_ns -= hold;
 	if (s->plan.ready && (pt_cameras_records(b->env.cameras, c->name, "main", &since) ||

@@ -3,8 +3,10 @@
 
 #define SR_TRUST_NS (3 * PT_NS_PER_S) /* how far the two ways of measuring its clock may be apart */
 
-bool pt_camera_clock(PtCameras *cameras, const char *camera, const PtOnvifView *view, int64_t *ret_offset_ns) {
+bool pt_camera_clock(PtCameras *cameras, const char *camera, const PtOnvifView *view, int64_t *ret_offset_ns,
+                     bool *ret_fresh) {
 	*ret_offset_ns = view->offset_ns;
+	*ret_fresh = false;
 	PtStream *stream = pt_cameras_stream(cameras, camera, "main");
 	if (!stream)
 		return false;
@@ -19,6 +21,7 @@ bool pt_camera_clock(PtCameras *cameras, const char *camera, const PtOnvifView *
 	}
 	if (fine)
 		*ret_offset_ns = stats.clock_offset_ns;
+	*ret_fresh = fine && stats.clock_fresh;
 	pt_stream_stats_clear(&stats);
 	pt_stream_unref(stream);
 	return fine;
