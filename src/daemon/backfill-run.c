@@ -66,7 +66,7 @@ static void judge(PtBackfillRun *r) {
 		g_snprintf(job->reason, sizeof job->reason,
 		           "the camera's clock was set %s by %" G_GINT64_FORMAT
 		           " s meanwhile, or the hub's the other way: what the card may have of that time cannot be placed",
-		           r->step_ns > 0 ? "forward" : "back", ABS(r->step_ns) / PT_NS_PER_S);
+		           r->step_ns > 0 ? "forward" : "back", (ABS(r->step_ns) + PT_NS_PER_S / 2) / PT_NS_PER_S);
 	job->tries = disk ? MIN(job->tries + 1, DISK_TRIES) : job->tries + 1;
 	if (!left && is_deleted(b, job)) {
 		job->state = PT_JOB_IMPOSSIBLE;

@@ -39,7 +39,8 @@ GHashTable *pt_gap_edge_known(PtArchive *archive, const char *camera, const char
 	if (!gaps || gaps->len)
 		return NULL;
 	g_autoptr(GArray) frames = pt_gap_edge_read(archive, camera, stream, from, to, false, max, NULL);
-	if (!frames || !frames->len || frames->len == max)
+	if (!frames || !frames->len || frames->len == max ||
+	    g_array_index(frames, PtSeamFrame, 0).decode_ns - from > PT_NS_PER_S)
 		return NULL;
 	GHashTable *known = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
 	for (guint i = 0; i < frames->len; i++)
