@@ -1,78 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/gap-fetch.h"
-#include "archive/fill.h"
-#include "base/clock.h"
 #include "base/error.h"
 #include "daemon/gap-edge.h"
+#include "daemon/gap-fetch-internal.h"
 #include <string.h>
 
-#define EDGE_NS (8 * PT_NS_PER_S)         /* live footage looked at on either side: some groups of pictures */
-#define EDGE_FRAMES 250                   /* of it, at most */
-#define MARGIN_NS (3 * PT_NS_PER_S)       /* how far the camera's clock may be off from what was measured */
-#define ROUGH_MARGIN_NS (8 * PT_NS_PER_S) /* where it was measured roughly */
-#define BUFFER_MAX (192u << 20)           /* bytes of footage held until the seam is known */
-#define GUARD_MAX_NS (120 * PT_NS_PER_S)  /* set back by more: nothing is told apart by its content */
-#define GUARD_FRAMES 20000
+#define EDGE_NS (8 * PT_NS_PER_S)    /* live footage looked at on either side: some groups of pictures */
+#define EDGE_FRAMES 250              /* of it, at most */
+#define BUFFER_MAX (192u << 20)      /* bytes of footage held until the seam is known */
 #define STEP_NS (2 * PT_NS_PER_S)    /* the offsets at both ends differ by more: the clock was set in between */
 #define SLACK_NS (300 * PT_NS_PER_S) /* how much more than was asked for a camera may send: a file of its card */
 #define FRAME_NS (4 * PT_NS_PER_MS)  /* no camera makes more than one in this time */
-#define RECENT 256                   /* frames that are not taken again when a camera goes back and repeats them */
-
-struct PtGapFetch {
-	PtGapFetchParams p;
-	char *camera, *stream, *url, *user, *password, *origin;
-
-	/* loop's thread */
-	GArray *before, *after; /* of PtSeamFrame: live footage, by the archive's clock */
-	GArray *seen;           /* likewise: of the camera, by its clock */
-	GHashTable *known;      /* hashes of what is in the archive and not to be taken for what lacks; NULL: nothing */
-	GPtrArray *fetches;     /* of PtFetch, freed by free() */
-	unsigned probed;        /* how many offsets were tried in vain */
-	int64_t probe_offset;   /* the one that is tried */
-	int64_t jump_end;       /* by the camera's clock: the first frame behind the gap, if ours was set; 0: not known */
-	PtFill *fill;
-	GPtrArray *held; /* of PtSample: until the seam is known */
-	size_t held_bytes;
-	bool seamed;                      /* it is */
-	int64_t last_live, first_live;    /* by the camera's clock: decode times of the frames next to the gap */
-	int64_t offset_begin, offset_end; /* the camera's clock less the archive's there */
-	PtSeam seam, seam_end;
-	int64_t last_decode, last_dts, nominal_ns;
-	int64_t half_ns; /* of a frame's time: what is nearer to the gap's begin belongs to it */
-	uint32_t last_scale;
-	int64_t came_ns, came_dts, latest; /* of the fetch that runs: how much it sent, the last and the latest of it */
-	uint64_t recent[RECENT];           /* hashes */
-	unsigned n_recent;
-	bool stepped, ended, reached_live, flagged_end, endless, axis_jumped;
-	GError *error;
-	bool over;
-
-	GMutex lock;
-	/* under lock */
-	int64_t reached; /* on the archive's axis */
-	PtFetch *running;
-};
-
-static int64_t margin(const PtGapFetch *g) { return g->p.offset_rough ? ROUGH_MARGIN_NS : MARGIN_NS; }
-
-static int64_t decode_time(const PtSample *s) { return s->wall_ns - (s->pts - s->dts) * PT_NS_PER_S / s->format->timescale; }
-
-/* ---- what stands next to the gap ---- */
-
-static const PtSeamFrame *frames_of(const GArray *a) { return (const PtSeamFrame *)(void *)a->data; }
-/* Frames that are equal count where their time can be right. */
-static bool is_likely(const PtGapFetch *g, const PtSeamFrame *theirs, const PtSeamFrame *ours, int64_t offset_ns) {
-	int64_t apart = 2 * margin(g);
-	if (g->p.step_ns)
-		apart = MIN(apart, ABS(g->p.step_ns) / 2);
-	return ABS(theirs->decode_ns - ours->decode_ns - offset_ns) <= apart;
-}
-
-static const PtSeamFrame *frame_at(const GArray *a, guint i) { return &g_array_index(a, PtSeamFrame, i); }
 
 /* ---- the end ---- */
 
-static void finish(PtGapFetch *g) {
+void pt_gap_finish(PtGapFetch *g) {
 	PtFillStats stats = {0};
 	if (g->over)
 		return;
@@ -103,8 +45,8 @@ static void fail(PtGapFetch *g, GError *error) {
 	g->error = error;
 }
 
-static void fetch(PtGapFetch *g, int64_t from, int64_t to, bool (*sample)(void *, PtSample *, const PtFetchFlags *),
-                  void (*done)(void *, const GError *)) {
+void pt_gap_fetch_span(PtGapFetch *g, int64_t from, int64_t to, bool (*sample)(void *, PtSample *, const PtFetchFlags *),
+                       void (*done)(void *, const GError *)) {
 	PtFetch *f = pt_fetch_start(&(PtFetchParams){.camera = g->camera,
 	                                             .location = g->url,
 	                                             .user = g->user,
@@ -127,23 +69,23 @@ static void fetch(PtGapFetch *g, int64_t from, int64_t to, bool (*sample)(void *
 /* ---- what a camera may not do ---- */
 
 /* Counted by what it sends and not by the times that it gives, which may stand still or go round. */
-static bool is_too_much(PtGapFetch *g, const PtSample *s) {
+bool pt_gap_is_too_much(PtGapFetch *g, const PtSample *s) {
 	int64_t step = s->dts / s->format->timescale * PT_NS_PER_S +
 	               s->dts % s->format->timescale * PT_NS_PER_S / s->format->timescale - g->came_dts;
 	g->came_dts += step;
 	g->came_ns += CLAMP(step, FRAME_NS, PT_NS_PER_S);
-	return g->came_ns > g->p.to_ns - g->p.from_ns + 2 * margin(g) + SLACK_NS;
+	return g->came_ns > g->p.to_ns - g->p.from_ns + 2 * margin_of(g) + SLACK_NS;
 }
 
 /* One that was sent before: where two files of a card overlap, or the camera begins again. */
-static bool is_repeated(PtGapFetch *g, uint64_t hash, int64_t decode) {
+bool pt_gap_is_repeated(PtGapFetch *g, uint64_t hash, int64_t decode) {
 	bool repeated = false;
 	for (unsigned i = 0;
-	     decode <= g->latest + PT_NS_PER_MS && i < MIN(g->n_recent, RECENT) && g->p.kind == PT_KIND_VIDEO; i++)
+	     decode <= g->latest + PT_NS_PER_MS && i < MIN(g->n_recent, PT_GAP_RECENT) && g->p.kind == PT_KIND_VIDEO; i++)
 		repeated |= hash && g->recent[i] == hash;
 	g->latest = MAX(g->latest, decode);
 	if (!repeated)
-		g->recent[g->n_recent++ % RECENT] = hash;
+		g->recent[g->n_recent++ % PT_GAP_RECENT] = hash;
 	return repeated;
 }
 
@@ -261,7 +203,7 @@ static bool is_before(const PtGapFetch *g, const PtSample *s) {
 /* A camera may begin long before what it was asked for: only what the first frame is decoded from is kept of that. */
 static void hold(PtGapFetch *g, PtSample *s, uint64_t hash) {
 	PtSeamFrame frame = {hash, decode_time(s)};
-	if (s->key && frame.decode_ns < g->p.from_ns + g->offset_begin - margin(g)) {
+	if (s->key && frame.decode_ns < g->p.from_ns + g->offset_begin - margin_of(g)) {
 		g_array_set_size(g->seen, 0);
 		g_ptr_array_set_size(g->held, 0);
 		g->held_bytes = 0;
@@ -310,19 +252,19 @@ static bool on_footage(void *data, PtSample *s, const PtFetchFlags *flags) {
 	bool more = true;
 	if (g->over)
 		return false;
-	if (is_too_much(g, s)) {
+	if (pt_gap_is_too_much(g, s)) {
 		g->endless = true;
 		fail(g, g_error_new(PT_ERROR, PT_ERROR_INVALID, "camera %s sends without end: not what was asked for",
 		                    g->camera));
 		return false;
 	}
-	if (is_repeated(g, hash, decode) || (g->known && g_hash_table_contains(g->known, &hash)))
+	if (pt_gap_is_repeated(g, hash, decode) || (g->known && g_hash_table_contains(g->known, &hash)))
 		return true;
 	if (g->seamed) {
 		more = put(g, s, g->seam == PT_SEAM_CONTENT || !is_before(g, s));
 	} else {
 		hold(g, s, hash);
-		if (decode > g->p.from_ns + g->offset_begin + margin(g) || g->held_bytes > BUFFER_MAX)
+		if (decode > g->p.from_ns + g->offset_begin + margin_of(g) || g->held_bytes > BUFFER_MAX)
 			more = begin_fill(g);
 	}
 	g->flagged_end = flags->end;
@@ -335,104 +277,25 @@ static void on_fetched(void *data, const GError *error) {
 		begin_fill(g);
 	if (error && !g->ended && !g->error)
 		g->error = g_error_copy(error);
-	finish(g);
+	pt_gap_finish(g);
 }
 
-static void fetch_all(PtGapFetch *g) {
+void pt_gap_fetch_all(PtGapFetch *g) {
 	g_array_set_size(g->seen, 0);
 	g->came_ns = g->latest = g->n_recent = 0;
 	/* the clock's error is the same at both ends, but for its drift */
 	g->offset_begin = g->offset_end;
-	fetch(g, g->p.from_ns + g->offset_begin - margin(g), g->first_live + PT_NS_PER_S, on_footage, on_fetched);
+	pt_gap_fetch_span(g, g->p.from_ns + g->offset_begin - margin_of(g), g->first_live + PT_NS_PER_S, on_footage,
+	                  on_fetched);
 }
 
-/* ---- where it ends ---- */
-
-static void probe(PtGapFetch *g);
-
-static bool on_probe(void *data, PtSample *s, const PtFetchFlags *flags) {
-	PtGapFetch *g = data;
-	PtSeamFrame frame = {pt_seam_hash(s), decode_time(s)};
-	if (!is_repeated(g, frame.hash, frame.decode_ns))
-		g_array_append_val(g->seen, frame);
-	return frame.decode_ns < g->p.to_ns + g->probe_offset + margin(g) && !is_too_much(g, s);
-}
-
-/* Where the frame behind the gap stands by the offset that is tried; false: nowhere. */
-static bool find_end(PtGapFetch *g, int64_t *ret_decode_ns) {
-	int i = pt_seam_find(frames_of(g->after), g->after->len, frames_of(g->seen), g->seen->len, false,
-	                     g->p.to_ns + g->probe_offset);
-	if (i < 0 || !is_likely(g, frame_at(g->seen, (guint)i), frame_at(g->after, 0), g->probe_offset))
-		return false;
-	*ret_decode_ns = frame_at(g->seen, (guint)i)->decode_ns;
-	return true;
-}
-
-/* The offsets at which the frames behind the gap are looked for, one after the other; returns how many. */
-static unsigned offsets_to_try(const PtGapFetch *g, int64_t *ret) {
-	const PtGapFetchParams *p = &g->p;
-	unsigned n = 0;
-	ret[n++] = p->offset_ns;
-	if (p->part == PT_GAP_BEFORE_STEP)
-		ret[n++] = p->offset_ns + p->step_ns;
-	for (unsigned i = 0; i < p->n_others && p->part == PT_GAP_WHOLE; i++)
-		ret[n++] = p->others[i];
-	return n;
-}
-
-static void on_probed(void *data, const GError *error) {
-	PtGapFetch *g = data;
-	int64_t offsets[G_N_ELEMENTS(g->p.others) + 1], decode;
-	if (g->over)
-		return;
-	bool found = find_end(g, &decode), more = !found && g->probed + 1 < offsets_to_try(g, offsets);
-	if (error && !more && !g->seen->len && !g_error_matches(error, PT_ERROR, PT_ERROR_NOT_FOUND)) {
-		g->error = g_error_copy(error);
-		finish(g);
-	} else if (more) {
-		g->probed++;
-		probe(g);
-	} else {
-		if (found && g->p.part == PT_GAP_BEFORE_STEP && g->probed) {
-			g->jump_end = decode;
-		} else if (found) {
-			g->seam_end = PT_SEAM_CONTENT;
-			g->first_live = decode;
-			g->offset_end = decode - frame_at(g->after, 0)->decode_ns;
-			g->p.offset_ns = g->probe_offset;
-		}
-		fetch_all(g);
-	}
-}
-
-static void probe(PtGapFetch *g) {
-	int64_t offsets[G_N_ELEMENTS(g->p.others) + 1];
-	offsets_to_try(g, offsets);
-	g_array_set_size(g->seen, 0);
-	g->came_ns = g->latest = g->n_recent = 0;
-	g->probe_offset = offsets[g->probed];
-	int64_t at = g->p.to_ns + g->probe_offset;
-	fetch(g, at - margin(g), at + margin(g), on_probe, on_probed);
-}
-
-/* Set back, the camera has two times that are called alike. What it recorded before is known by its content, where that is
- * in the archive; else only what is later than all of it is beyond doubt. */
-static void guard(PtGapFetch *g) {
-	int64_t back = -g->p.step_ns;
-	if (g->p.part != PT_GAP_BEHIND_STEP || back <= 0)
-		return;
-	if (back <= GUARD_MAX_NS)
-		g->known = pt_gap_edge_known(g->p.archive, g->camera, g->stream, g->p.from_ns - back - margin(g),
-		                             g->p.from_ns, GUARD_FRAMES);
-	if (!g->known)
-		g->p.from_ns = MIN(g->p.from_ns + back + PT_NS_PER_S, g->p.to_ns);
-}
+/* ---- life ---- */
 
 static void start(void *data) {
 	PtGapFetch *g = data;
 	if (g->over)
 		return;
-	guard(g);
+	pt_gap_guard(g);
 	g->before = pt_gap_edge_read(g->p.archive, g->camera, g->stream, g->p.from_ns - EDGE_NS, g->p.from_ns - PT_NS_PER_MS,
 	                             true, EDGE_FRAMES, &g->error);
 	g->after = g->before ? pt_gap_edge_read(g->p.archive, g->camera, g->stream, g->p.to_ns - PT_NS_PER_MS,
@@ -442,11 +305,11 @@ static void start(void *data) {
 	g->seam_end = PT_SEAM_CLOCK;
 	g->first_live = g->p.to_ns + g->p.offset_ns;
 	if (!g->after || g->p.from_ns >= g->p.to_ns)
-		finish(g);
+		pt_gap_finish(g);
 	else if (g->after->len)
-		probe(g);
+		pt_gap_probe(g);
 	else
-		fetch_all(g);
+		pt_gap_fetch_all(g);
 }
 
 PtGapFetch *pt_gap_fetch_start(const PtGapFetchParams *params) {
@@ -480,7 +343,7 @@ static void halt(void *data) {
 	if (g->over)
 		return;
 	fail(g, g_error_new(PT_ERROR, PT_ERROR_CLOSED, "it was stopped"));
-	finish(g);
+	pt_gap_finish(g);
 }
 
 void pt_gap_fetch_stop(PtGapFetch *g) { pt_loop_post(g->p.loop, halt, g); }
