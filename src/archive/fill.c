@@ -5,9 +5,12 @@
 #include "base/error.h"
 #include "media/fmp4/write.h"
 #include <string.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #define LEAD_MAX (64u << 20) /* bytes that may stand before what counts; a group of pictures */
+#define ROOM_MAX (64u << 20) /* bytes that are left for what is recorded meanwhile, at most */
+#define ROOM_SHARE 50        /* and not more than this part of the disk */
 #define COMMENT_HEAD "Fetched from the camera's card: "
 #define COMMENT_FROM "; counts from "
 
@@ -139,9 +142,24 @@ static uint32_t duration_of(const PtFill *f, const PtSample *s, const PtSample *
 	return (uint32_t)CLAMP(next ? next->dts - s->dts : guess, 1, G_MAXINT32);
 }
 
+/* What is fetched can wait, what is recorded cannot. */
+static bool has_room(const PtFill *f, GError **error) {
+	struct statvfs disk;
+	if (statvfs(pt_archive_path(f->archive), &disk))
+		return true; /* what is wrong with it is told by the next write */
+	uint64_t block = disk.f_frsize, all = disk.f_blocks * block, room = all / ROOM_SHARE;
+	if (disk.f_bavail * block >= MIN(room, ROOM_MAX))
+		return true;
+	pt_error_set(error, DISK, "%u MiB are free on the archive's disk, which what is recorded needs: make room there",
+	             (unsigned)(disk.f_bavail * block >> 20));
+	return false;
+}
+
 /* Writes what is pending as a fragment; next: the sample that follows, or NULL. */
 static bool write_pending(PtFill *f, const PtSample *next, GError **error) {
 	guint n = f->pending->len;
+	if (n && !has_room(f, error))
+		return false;
 	if (!n || (!f->segment && !begin_segment(f, error)))
 		return !n;
 	g_autofree uint32_t *durations = g_new(uint32_t, n);

@@ -271,6 +271,13 @@ void pt_recorder_set_refillable(PtRecorder *r, bool refillable) {
 	g_mutex_unlock(&r->lock);
 }
 
+int64_t pt_recorder_hold_ns(PtRecorder *r) {
+	g_mutex_lock(&r->lock);
+	int64_t hold = r->tracks[PT_KIND_VIDEO].axis.hold_ns;
+	g_mutex_unlock(&r->lock);
+	return hold;
+}
+
 static const PtSinkOps recorder_ops = {"archive", on_sample, on_state};
 
 PtRecorder *pt_recorder_start(PtWriter *writer, PtStream *stream, const PtRecorderParams *params, GError **error) {

@@ -24,6 +24,10 @@ void pt_recorder_stop(PtRecorder *recorder, PtGapCause cause, const char *reason
  * default) every frame that came is kept. Any thread. */
 void pt_recorder_set_refillable(PtRecorder *recorder, bool refillable);
 
+/* How far the archive's axis runs ahead of the hub's clock for its pictures, since that was set back; 0: it does not. Any
+ * thread. */
+int64_t pt_recorder_hold_ns(PtRecorder *recorder);
+
 /* Hands over fragments that are old although no sample came to end them. From the writer's tick. */
 void pt_recorder_tick(PtRecorder *recorder);
 

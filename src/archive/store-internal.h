@@ -1,6 +1,6 @@
 /* What the files of the index share: store.c (opening, writing), store-read.c (queries), store-jobs.c (what is fetched from
- * cameras later) and store-shift.c (what was recorded before the clock was set). The only places of the archive that see
- * SQLite. */
+ * cameras later, and their clocks) and store-shift.c (what was recorded before the clock was set). The only places of the
+ * archive that see SQLite. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 #include "archive/store.h"
@@ -21,6 +21,8 @@ enum {
 	PT_PUT_FETCHING,
 	PT_DELETE_FETCHING,
 	PT_DELETE_JOBS,
+	PT_PUT_CLOCK,
+	PT_DELETE_CLOCKS,
 	PT_STORE_N_WRITES
 };
 

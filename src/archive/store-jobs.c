@@ -50,6 +50,27 @@ GArray *pt_store_jobs(PtStore *store, int64_t series, int64_t from_ns, int64_t t
 	    "iiiii", series, from_ns, to_ns, (int64_t)open, (int64_t)PT_JOB_FILLED);
 }
 
+/* ---- cameras' clocks ---- */
+
+static void read_clock(sqlite3_stmt *st, GArray *rows) {
+	PtClockRow r = {sqlite3_column_int64(st, 0), sqlite3_column_int64(st, 1)};
+	g_array_append_val(rows, r);
+}
+
+PtClockRow pt_store_clock_at(PtStore *store, const char *camera, int64_t at_ns) {
+	g_autoptr(GArray) rows = pt_store_select(
+	    store, sizeof(PtClockRow), read_clock, NULL,
+	    "SELECT since_ns,offset_ns FROM clock WHERE camera=?1 AND since_ns<=?2 ORDER BY since_ns DESC LIMIT 1", "si",
+	    camera, at_ns);
+	return rows && rows->len ? g_array_index(rows, PtClockRow, 0) : (PtClockRow){0};
+}
+
+bool pt_store_put_clock(PtStore *store, const char *camera, const PtClockRow *row, int64_t forget_ns, GError **error) {
+	PtClockRow first = pt_store_clock_at(store, camera, forget_ns);
+	return pt_store_run(store, PT_PUT_CLOCK, error, "sii", camera, row->since_ns, row->offset_ns) &&
+	       pt_store_run(store, PT_DELETE_CLOCKS, error, "si", camera, first.since_ns);
+}
+
 /* ---- files that are being fetched ---- */
 
 bool pt_store_note_fetching(PtStore *store, const char *path, GError **error) {

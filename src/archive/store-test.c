@@ -176,6 +176,31 @@ static void test_jobs(void) {
 }
 
 /* What a segment leaves of a gap, wherever it lies in it. */
+static void assert_clock(PtStore *store, int64_t at_s, int64_t since_s, int64_t offset_s) {
+	PtClockRow r = pt_store_clock_at(store, "gate", at_s * S);
+	g_assert_cmpint(r.since_ns, ==, since_s * S);
+	g_assert_cmpint(r.offset_ns, ==, offset_s * S);
+}
+
+static void test_clocks(void) {
+	PtStore *store = open_store("clocks.db");
+	const PtClockRow rows[] = {{100 * S, 1 * S}, {200 * S, -7 * S}, {300 * S, 5 * S}, {300 * S, 6 * S}};
+	for (size_t i = 0; i < G_N_ELEMENTS(rows); i++)
+		g_assert_true(pt_store_put_clock(store, "gate", &rows[i], 0, NULL));
+	g_assert_true(pt_store_put_clock(store, "yard", &(PtClockRow){150 * S, 9 * S}, 0, NULL));
+	assert_clock(store, 99, 0, 0);
+	assert_clock(store, 100, 100, 1);
+	assert_clock(store, 250, 200, -7);
+	assert_clock(store, 9999, 300, 6);
+	/* what counts at the instant of forgetting stays */
+	g_assert_true(pt_store_put_clock(store, "gate", &(PtClockRow){400 * S, 8 * S}, 250 * S, NULL));
+	assert_clock(store, 199, 0, 0);
+	assert_clock(store, 260, 200, -7);
+	assert_clock(store, 400, 400, 8);
+	g_assert_cmpint(pt_store_clock_at(store, "yard", 160 * S).offset_ns, ==, 9 * S);
+	pt_store_free(store);
+}
+
 static void test_fill(void) {
 	static const struct {
 		int64_t start, end;
@@ -246,6 +271,7 @@ int main(int argc, char **argv) {
 	g_test_add_func("/store/ids-and-damage", test_ids_and_damage);
 	g_test_add_func("/store/keeps", test_keeps);
 	g_test_add_func("/store/jobs", test_jobs);
+	g_test_add_func("/store/clocks", test_clocks);
 	g_test_add_func("/store/fill", test_fill);
 	g_test_add_func("/store/proof", test_proof);
 	int r = g_test_run();

@@ -49,6 +49,9 @@ static const char *const steps[] = {
     "CREATE TABLE fetching(path TEXT PRIMARY KEY) WITHOUT ROWID;",
     /* 3: footage of before the clock was set */
     "ALTER TABLE segment ADD COLUMN shift_ns INTEGER NOT NULL DEFAULT 0;",
+    /* 4: how cameras' clocks stood to ours */
+    ("CREATE TABLE clock(camera TEXT NOT NULL, since_ns INTEGER NOT NULL, offset_ns INTEGER NOT NULL,"
+     " PRIMARY KEY(camera, since_ns)) WITHOUT ROWID;"),
 };
 #define SCHEMA_VERSION ((int64_t)G_N_ELEMENTS(steps))
 
@@ -68,6 +71,8 @@ static const char *const write_sql[PT_STORE_N_WRITES] = {
     [PT_PUT_FETCHING] = "INSERT OR REPLACE INTO fetching(path) VALUES(?1)",
     [PT_DELETE_FETCHING] = "DELETE FROM fetching WHERE path=?1",
     [PT_DELETE_JOBS] = "DELETE FROM job WHERE series=?1 AND end_ns<=?2",
+    [PT_PUT_CLOCK] = "INSERT OR REPLACE INTO clock(camera,since_ns,offset_ns) VALUES(?1,?2,?3)",
+    [PT_DELETE_CLOCKS] = "DELETE FROM clock WHERE camera=?1 AND since_ns<?2",
 };
 
 bool pt_store_fail(sqlite3 *db, const char *what, GError **error) {

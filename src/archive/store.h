@@ -178,3 +178,14 @@ bool pt_store_put_job(PtStore *store, const PtJobRow *row, GError **error);
 bool pt_store_delete_jobs_before(PtStore *store, int64_t series, int64_t end_ns, GError **error);
 /* Of one series (0: of all) that touch [from, to), by start; open: only those that have not ended. */
 GArray *pt_store_jobs(PtStore *store, int64_t series, int64_t from_ns, int64_t to_ns, bool open, GError **error);
+
+/* How a camera's clock stood to the archive's axis: its clock less ours, from then until the next row of the camera. */
+typedef struct {
+	int64_t since_ns; /* on the axis; 0: no row */
+	int64_t offset_ns;
+} PtClockRow;
+
+/* One of the same camera and since_ns is replaced; those that ended before forget_ns go. */
+bool pt_store_put_clock(PtStore *store, const char *camera, const PtClockRow *row, int64_t forget_ns, GError **error);
+/* The row that counts at an instant; since_ns 0: it is not known, or the index cannot be read. */
+PtClockRow pt_store_clock_at(PtStore *store, const char *camera, int64_t at_ns);

@@ -2,8 +2,7 @@
 #include "daemon/backfill-internal.h"
 #include <string.h>
 
-#define SCAN_NS (60 * PT_NS_PER_S) /* gaps are looked for so often, and whenever one has ended or a camera is back */
-#define AGE_NS (INT64_C(400) * 86400 * PT_NS_PER_S)
+#define SCAN_NS (60 * PT_NS_PER_S)   /* gaps are looked for so often, and whenever one has ended or a camera is back */
 #define LEAST_NS (15 * PT_NS_PER_MS) /* no frame fits into less */
 
 static int find_job(PtBackfill *b, int64_t id) {
@@ -35,7 +34,7 @@ PtJobRow pt_backfill_job_of(PtBackfill *b, const PtSeriesRow *series, const PtGa
 	                .cause = gap->cause,
 	                .urgent = urgent,
 	                .found_ns = now_of(b),
-	                .due_ns = gap->end_ns + PT_BACKFILL_SETTLE_NS};
+	                .due_ns = MIN(gap->end_ns, now_of(b)) + PT_BACKFILL_SETTLE_NS};
 	g_strlcpy(job.camera, series->camera, sizeof job.camera);
 	g_strlcpy(job.stream, series->stream, sizeof job.stream);
 	return job;
@@ -102,9 +101,9 @@ const PtJobRow *pt_backfill_job_at(const GArray *jobs, guint *at, const PtGapRow
 
 /* What may be filled and has no job yet. */
 static void scan_series(PtBackfill *b, const PtSeriesRow *series) {
-	int64_t now = now_of(b);
-	g_autoptr(GArray) gaps = pt_store_gaps(store_of(b), series->id, now - AGE_NS, now, NULL);
-	g_autoptr(GArray) jobs = pt_store_jobs(store_of(b), series->id, now - AGE_NS, now, false, NULL);
+	int64_t since = now_of(b) - PT_BACKFILL_AGE_NS; /* what is later than now is where the axis is, after a step back */
+	g_autoptr(GArray) gaps = pt_store_gaps(store_of(b), series->id, since, INT64_MAX, NULL);
+	g_autoptr(GArray) jobs = pt_store_jobs(store_of(b), series->id, since, INT64_MAX, false, NULL);
 	for (guint i = 0, k = 0; gaps && jobs && i < gaps->len;) {
 		PtGapRow gap = pt_backfill_joined(gaps, &i);
 		bool has_job = pt_backfill_job_at(jobs, &k, &gap) != NULL;

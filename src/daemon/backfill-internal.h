@@ -1,6 +1,6 @@
 /* What the parts of filling share: backfill.c (life, cameras, whose turn it is, what others ask), backfill-gaps.c (the
- * books: which gaps may be filled, and their jobs) and backfill-run.c (one job, from asking the camera to the verdict).
- * Nobody else includes this. */
+ * books: which gaps may be filled, and their jobs), backfill-clock.c (how cameras' clocks stood when) and backfill-run.c
+ * (one job, from asking the camera to the verdict). Nobody else includes this. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 #include "base/clock.h"
@@ -15,9 +15,10 @@ typedef struct {
 	uint64_t rate;
 	PtBackfillCamera plan; /* name is this one's */
 	bool main, sub, audio; /* recorded */
-	int64_t offset_ns;
-	bool rough;
-	int64_t restarted_ns; /* wall time; 0: not known */
+	int64_t offset_ns;     /* its clock less the archive's axis */
+	bool rough;            /* to a second or two */
+	int64_t live_ns;       /* now, on the axis, while its pictures arrive; else 0 */
+	int64_t restarted_ns;  /* wall time; 0: not known */
 } PtBackfillSource;
 
 /* A job that is being done. It is with the main thread while the camera is asked, else with the books. */
@@ -29,8 +30,10 @@ typedef struct {
 	char *url, *recording;
 	GError *error;
 	/* books' thread */
-	bool asking, stopped;
-	int64_t cursor; /* gaps that begin before it were tried in this run */
+	bool asking, stopped, paused; /* paused: it ends soon, and waits again */
+	int64_t cursor;               /* gaps that begin before it were tried in this run */
+	int64_t behind;               /* those that end by it, with the camera's clock of before it was set */
+	int64_t step_ns;              /* by how much it was set within the gap that was tried last; 0: it was not */
 	/* under the owner's lock */
 	PtGapFetch *fetch;
 	bool answered; /* the fetch is over, and the books will hear of it */
@@ -52,6 +55,7 @@ struct PtBackfill {
 	bool metered, paused, stopping;
 
 	/* books' thread */
+	GHashTable *clocks; /* of cameras, by name: backfill-clock.c */
 	bool loaded;
 	int64_t scanned_at;
 	uint64_t ends_seen;
@@ -76,6 +80,24 @@ const PtJobRow *pt_backfill_job_at(const GArray *jobs, guint *at, const PtGapRow
 void pt_backfill_scan(PtBackfill *b); /* makes jobs of what may be filled, when something has changed */
 void pt_backfill_load(PtBackfill *b); /* at the start */
 
+/* ---- backfill-clock.c, on the books' thread ---- */
+
+#define PT_BACKFILL_AGE_NS (INT64_C(400) * 86400 * PT_NS_PER_S) /* what is older is not filled */
+#define PT_BACKFILL_STEP_NS (2 * PT_NS_PER_S)                   /* what a clock does by itself is less */
+#define PT_BACKFILL_OFFSETS 2
+
+/* Where a camera's clock stood when a gap began, and when it ended. */
+typedef struct {
+	int64_t begin_ns, end_ns;            /* its clock less the axis; equal: it was not set meanwhile */
+	int64_t others[PT_BACKFILL_OFFSETS]; /* where it stood before: a card may go on by the time of then */
+	unsigned n_others;
+} PtBackfillOffsets;
+
+GHashTable *pt_backfill_clocks_new(void);
+void pt_backfill_note_clocks(PtBackfill *b); /* as the cameras were seen last, into the index */
+PtBackfillOffsets pt_backfill_offsets(PtBackfill *b, const PtBackfillSource *source, const PtGapRow *gap);
+
 /* ---- backfill-run.c, on the books' thread ---- */
 void pt_backfill_begin(PtBackfill *b, const PtJobRow *job, PtBackfillSource *source); /* source: taken */
 void pt_backfill_stop_runs(void *backfill);
+void pt_backfill_pause_runs(void *backfill);

@@ -149,10 +149,24 @@ static void test_restart(void) {
 	g_assert_false(pt_backfill_is_restart(&gap, 105 * S));
 }
 
+static void test_rough(void) {
+	PtJobRow job = {.camera = "gate", .state = PT_JOB_FOUND, .found_ns = 100 * S};
+	PtBackfillCamera camera = {.name = "gate", .ready = true, .wanted = true, .from_min = -1, .rough = true};
+	PtBackfillView view = {&job, 1, &camera, 1, .max_running = 1, .now_ns = 105 * S};
+	g_assert_cmpint(pt_backfill_next(&view), ==, -1);
+	g_assert_cmpstr(pt_backfill_waits(&view, &job), ==, "the camera's clock is being measured");
+	view.now_ns = 121 * S; /* then it has to do */
+	g_assert_cmpint(pt_backfill_next(&view), ==, 0);
+	view.now_ns = 105 * S;
+	camera.rough = false;
+	g_assert_cmpint(pt_backfill_next(&view), ==, 0);
+}
+
 int main(int argc, char **argv) {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/backfill-plan/order", test_order);
 	g_test_add_func("/backfill-plan/pauses", test_pauses);
 	g_test_add_func("/backfill-plan/restart", test_restart);
+	g_test_add_func("/backfill-plan/rough", test_rough);
 	return g_test_run();
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #define PAUSE_MAX_NS (1800 * PT_NS_PER_S)
+#define CLOCK_NS (20 * PT_NS_PER_S) /* a camera that reports does so by then */
 
 bool pt_backfill_fillable(PtGapCause cause) { return cause != PT_GAP_POLICY && cause != PT_GAP_CLOCK; }
 
@@ -48,6 +49,8 @@ const char *pt_backfill_waits(const PtBackfillView *v, const PtJobRow *job) {
 		return "outside the hours of backfill";
 	if (job->due_ns > v->now_ns && job->due_ns - v->now_ns <= PAUSE_MAX_NS) /* later: the hub's clock was set back */
 		return job->tries ? "it is tried again in a while" : "live footage behind it is awaited";
+	if (c->rough && v->now_ns >= job->found_ns && v->now_ns - job->found_ns < CLOCK_NS)
+		return "the camera's clock is being measured";
 	if (c->running)
 		return "another gap of the camera is being filled";
 	if (v->running >= v->max_running)

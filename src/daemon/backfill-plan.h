@@ -11,6 +11,7 @@ typedef struct {
 	int from_min, to_min; /* minutes of the local day, to before from: over midnight; from -1: any */
 	bool oldest_first;
 	unsigned running;
+	bool rough; /* its clock was not measured well since it is back; its stream may tell soon */
 } PtBackfillCamera;
 
 typedef struct {

@@ -5,6 +5,7 @@
 #include "onvif/client/recordings.h"
 #include <string.h>
 
+#define DISK_TRIES 4                 /* our own disk counts for no more: it is tried again every 40 s until it has room */
 #define YOUNG_NS (120 * PT_NS_PER_S) /* the camera may not have written yet what is so new */
 
 static void run_free(PtBackfillRun *r) {
@@ -58,9 +59,15 @@ static void judge(PtBackfillRun *r) {
 	PtJobRow *job = &r->job;
 	int64_t left = missing(b, job), now = now_of(b);
 	bool nothing = !r->error || g_error_matches(r->error, PT_ERROR, PT_ERROR_NOT_FOUND);
+	bool disk = g_error_matches(r->error, PT_ERROR, PT_ERROR_DISK);
 	bool hopeless = g_error_matches(r->error, PT_ERROR, PT_ERROR_UNSUPPORTED);
 	g_strlcpy(job->reason, r->error ? r->error->message : "", sizeof job->reason);
-	job->tries++;
+	if (!r->error && r->step_ns) /* of what is left, if anything is */
+		g_snprintf(job->reason, sizeof job->reason,
+		           "the camera's clock was set %s by %" G_GINT64_FORMAT
+		           " s meanwhile, or the hub's the other way: what the card may have of that time cannot be placed",
+		           r->step_ns > 0 ? "forward" : "back", (ABS(r->step_ns) + PT_NS_PER_S / 2) / PT_NS_PER_S);
+	job->tries = disk ? MIN(job->tries + 1, DISK_TRIES) : job->tries + 1;
 	if (!left && is_deleted(b, job)) {
 		job->state = PT_JOB_IMPOSSIBLE;
 		g_strlcpy(job->reason, "what is so old was deleted meanwhile", sizeof job->reason);
@@ -70,12 +77,12 @@ static void judge(PtBackfillRun *r) {
 	} else if (hopeless || job->tries >= PT_BACKFILL_TRIES ||
 	           (nothing && job->tries >= 3 && now - job->end_ns > YOUNG_NS) || (nothing && job->tries >= 8)) {
 		job->state = job->frames ? PT_JOB_PARTLY : PT_JOB_IMPOSSIBLE;
-		if (!r->error)
+		if (!job->reason[0])
 			g_strlcpy(job->reason, "the camera's card has no footage of it", sizeof job->reason);
 	} else {
 		job->state = PT_JOB_FOUND;
 		job->due_ns = now + pt_backfill_pause_ns(job->tries);
-		if (!r->error)
+		if (!job->reason[0])
 			g_strlcpy(job->reason, "the camera's card has no footage of it (yet)", sizeof job->reason);
 	}
 	pt_backfill_note_job(b, job);
@@ -90,9 +97,17 @@ static void judge(PtBackfillRun *r) {
 	tell(b, job, left);
 }
 
+static void put_back(PtBackfillRun *r) {
+	r->job.state = PT_JOB_FOUND;
+	r->job.due_ns = now_of(r->owner);
+	pt_backfill_note_job(r->owner, &r->job);
+}
+
 static void end_run(PtBackfillRun *r) {
 	PtBackfill *b = r->owner;
-	if (!r->stopped)
+	if (r->paused && !r->stopped && missing(b, &r->job))
+		put_back(r);
+	else if (!r->stopped)
 		judge(r);
 	g_mutex_lock(&b->lock);
 	g_ptr_array_remove_fast(b->runs, r);
@@ -101,6 +116,22 @@ static void end_run(PtBackfillRun *r) {
 }
 
 static void next_gap(PtBackfillRun *r);
+
+/* Nothing was recorded in it, and nothing is missing: our own clock was set. */
+static void call_clock(PtBackfill *b, const PtJobRow *job) {
+	if (!pt_store_begin(store_of(b), true, NULL))
+		return;
+	g_autoptr(GArray) gaps = pt_store_gaps(store_of(b), job->series, job->start_ns, job->end_ns, NULL);
+	for (guint i = 0; gaps && i < gaps->len; i++) {
+		PtGapRow *gap = &g_array_index(gaps, PtGapRow, i);
+		if (!pt_backfill_can_fill(gap) || gap->start_ns < job->start_ns || gap->end_ns > job->end_ns)
+			continue;
+		gap->cause = PT_GAP_CLOCK;
+		g_strlcpy(gap->reason, "the hub's clock was set forward: no footage is missing", sizeof gap->reason);
+		pt_store_put_gap(store_of(b), gap, NULL);
+	}
+	pt_store_commit(store_of(b), NULL);
+}
 
 typedef struct {
 	PtBackfillRun *run;
@@ -120,11 +151,14 @@ static void on_fetched(void *data) {
 	r->job.bytes += (int64_t)f->result.bytes;
 	if (f->result.frames || !r->job.seam) {
 		r->job.seam = MIN(f->result.seam, f->result.seam_end);
-		r->job.offset_ns = f->result.offset_ns;
+		if (!r->step_ns || r->cursor < r->behind) /* that of the gap's begin */
+			r->job.offset_ns = f->result.offset_ns;
 	}
+	if (f->result.axis_jumped)
+		call_clock(b, &r->job);
 	g_clear_error(&r->error);
 	r->error = f->error;
-	bool go_on = !r->stopped && (!r->error || g_error_matches(r->error, PT_ERROR, PT_ERROR_NOT_FOUND));
+	bool go_on = !r->stopped && !r->paused && (!r->error || g_error_matches(r->error, PT_ERROR, PT_ERROR_NOT_FOUND));
 	g_free(f);
 	if (go_on)
 		next_gap(r);
@@ -160,7 +194,17 @@ static void next_gap(PtBackfillRun *r) {
 		end_run(r);
 		return;
 	}
-	r->cursor = next.end_ns;
+	PtBackfillOffsets offsets = pt_backfill_offsets(b, r->source, &next);
+	PtGapPart part = PT_GAP_WHOLE;
+	if (next.end_ns <= r->behind)
+		part = PT_GAP_BEHIND_STEP;
+	else if (offsets.begin_ns != offsets.end_ns)
+		part = PT_GAP_BEFORE_STEP;
+	if (part != PT_GAP_BEHIND_STEP)
+		r->step_ns = offsets.end_ns - offsets.begin_ns;
+	if (part == PT_GAP_BEFORE_STEP)
+		r->behind = next.end_ns; /* what is left of it comes next */
+	r->cursor = part == PT_GAP_BEFORE_STEP ? next.start_ns : next.end_ns;
 	r->job.state = PT_JOB_FETCHING;
 	pt_backfill_note_job(b, &r->job);
 	g_autofree char *origin =
@@ -175,13 +219,17 @@ static void next_gap(PtBackfillRun *r) {
 	                      .user = r->source->user,
 	                      .password = r->source->password,
 	                      .trust = r->source->trust,
-	                      .offset_ns = r->source->offset_ns,
+	                      .part = part,
+	                      .offset_ns = part == PT_GAP_BEFORE_STEP ? offsets.begin_ns : offsets.end_ns,
+	                      .step_ns = part == PT_GAP_WHOLE ? 0 : r->step_ns,
+	                      .n_others = offsets.n_others,
 	                      .offset_rough = r->source->rough,
 	                      .rate = r->source->rate,
 	                      .origin = origin,
 	                      .loop = r->loop,
 	                      .user_data = r,
 	                      .done = gap_done};
+	memcpy(p.others, offsets.others, sizeof p.others);
 	g_mutex_lock(&b->lock);
 	r->answered = false;
 	r->fetch = pt_gap_fetch_start(&p);
@@ -234,7 +282,7 @@ static const PtOnvifRecording *choose(const GPtrArray *all, const PtBackfillRun 
 static void begin_fetching(void *data) {
 	PtBackfillRun *r = data;
 	r->asking = false;
-	if (r->error || r->stopped)
+	if (r->error || r->stopped || r->paused)
 		end_run(r);
 	else
 		next_gap(r);
@@ -294,7 +342,7 @@ void pt_backfill_begin(PtBackfill *b, const PtJobRow *job, PtBackfillSource *sou
 	r->owner = b;
 	r->job = *job;
 	r->source = source;
-	r->cursor = INT64_MIN;
+	r->cursor = r->behind = INT64_MIN;
 	r->loop = pt_loop_new("pt-backfill");
 	r->asking = true;
 	g_mutex_lock(&b->lock);
@@ -319,4 +367,17 @@ void pt_backfill_stop_runs(void *data) {
 		if (fetch && !r->answered)
 			end_run(r);
 	}
+}
+
+/* Books' thread. What came is put in; the rest is fetched when it goes on. */
+void pt_backfill_pause_runs(void *data) {
+	PtBackfill *b = data;
+	g_mutex_lock(&b->lock);
+	for (guint i = 0; b->paused && i < b->runs->len; i++) {
+		PtBackfillRun *r = g_ptr_array_index(b->runs, i);
+		r->paused = true;
+		if (r->fetch && !r->answered)
+			pt_gap_fetch_stop(r->fetch);
+	}
+	g_mutex_unlock(&b->lock);
 }

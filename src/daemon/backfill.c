@@ -49,7 +49,14 @@ static PtBackfillSource *source_new(PtBackfill *b, const PtSiteCamera *c) {
 		                            view.found->model ? view.found->model : "?",
 		                            view.found->serial && *view.found->serial ? view.found->serial : "?");
 	s->restarted_ns = view.restarted_ns;
-	s->rough = !pt_camera_clock(b->env.cameras, c->name, &view, &s->offset_ns);
+	bool fresh;
+	s->rough = !pt_camera_clock(b->env.cameras, c->name, &view, &s->offset_ns, &fresh);
+	s->plan.rough = !fresh;
+	int64_t hold = pt_cameras_hold_ns(b->env.cameras, c->name), since;
+	s->offset_ns -= hold;
+	if (s->plan.ready && (pt_cameras_records(b->env.cameras, c->name, "main", &since) ||
+	                      pt_cameras_records(b->env.cameras, c->name, "sub", &since)))
+		s->live_ns = now_of(b) + hold;
 	pt_onvif_camera_unref(camera);
 	return s;
 }
@@ -103,6 +110,7 @@ static void tick(void *data) {
 		pt_backfill_load(b);
 	if (!b->loaded || b->stopping)
 		return;
+	pt_backfill_note_clocks(b);
 	pt_backfill_scan(b);
 	for (;;) {
 		g_autoptr(GArray) cameras = g_array_new(FALSE, FALSE, sizeof(PtBackfillCamera));
@@ -158,6 +166,7 @@ PtBackfill *pt_backfill_new(const PtBackfillEnv *env) {
 	b->runs = g_ptr_array_new();
 	b->jobs = g_array_new(FALSE, FALSE, sizeof(PtJobRow));
 	b->poor = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	b->clocks = pt_backfill_clocks_new();
 	b->books = pt_loop_new("pt-books");
 	b->timer = g_timeout_add_seconds(TICK_S, look, b);
 	return b;
@@ -193,6 +202,7 @@ void pt_backfill_free(PtBackfill *b) {
 	g_ptr_array_unref(b->runs);
 	g_array_unref(b->jobs);
 	g_hash_table_unref(b->poor);
+	g_hash_table_unref(b->clocks);
 	if (b->zone)
 		g_time_zone_unref(b->zone);
 	pt_site_unref(b->site);
@@ -286,6 +296,7 @@ void pt_backfill_pause(PtBackfill *b, bool pause) {
 	g_mutex_lock(&b->lock);
 	b->paused = pause;
 	g_mutex_unlock(&b->lock);
+	pt_loop_post(b->books, pt_backfill_pause_runs, b);
 }
 
 bool pt_backfill_paused(PtBackfill *b) {

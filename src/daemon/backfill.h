@@ -26,7 +26,8 @@ int pt_backfill_ask(PtBackfill *backfill, const char *camera, int64_t from_ns, i
 /* A drill: cuts the camera's streams for so long, and is answered at once; what becomes of the gap is seen as with any
  * other. False, and why, when it could not be filled, or another drill is on. Main thread. */
 bool pt_backfill_drill(PtBackfill *backfill, const char *camera, int64_t length_ns, GError **error);
-/* Stops all filling, or goes on with it, until the program ends. Any thread. */
+/* Stops all filling, what is being fetched as well, or goes on with it, until the program ends. What came is kept. Any
+ * thread. */
 void pt_backfill_pause(PtBackfill *backfill, bool pause);
 bool pt_backfill_paused(PtBackfill *backfill);
 

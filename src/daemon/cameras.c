@@ -484,6 +484,12 @@ void pt_cameras_set_recording(PtCameras *c, const char *name, const char *stream
 	}
 }
 
+int64_t pt_cameras_hold_ns(PtCameras *c, const char *name) {
+	const Camera *camera = find(c, name);
+	const Feed *feed = !camera ? NULL : camera->main && camera->main->recorder ? camera->main : camera->sub;
+	return feed && feed->recorder ? pt_recorder_hold_ns(feed->recorder) : 0;
+}
+
 static gboolean cut_is_over(void *data) {
 	Camera *camera = data;
 	Feed *const feeds[] = {camera->main, camera->sub};

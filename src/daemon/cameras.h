@@ -43,6 +43,9 @@ bool pt_cameras_is_to_record(PtCameras *cameras, const PtSiteCamera *camera, con
 /* Whether it is being recorded; since when its stream is as it is, 0: not known. */
 bool pt_cameras_records(PtCameras *cameras, const char *camera, const char *stream, int64_t *ret_since_ns);
 
+/* How far the axis of a camera's archive runs ahead of the hub's clock: see pt_recorder_hold_ns(). Main thread. */
+int64_t pt_cameras_hold_ns(PtCameras *cameras, const char *camera);
+
 /* Stops a camera's streams for so long, as if its cable were cut; the reason stands in the gap. False: one is cut already,
  * or nothing of it is being recorded. Main thread. */
 bool pt_cameras_cut(PtCameras *cameras, const char *camera, int64_t length_ns, const char *reason);

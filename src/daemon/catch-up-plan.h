@@ -10,6 +10,7 @@ typedef struct {
 	char *detail;              /* NULL: none */
 	int64_t wall_ns;           /* on our clock */
 	bool known;                /* it is in the log */
+	int64_t seen_ns;           /* known: as a state that was found later, so long; 0: when it happened */
 } PtPast;
 
 GArray *pt_past_new(void); /* of PtPast, which it frees */
@@ -20,5 +21,6 @@ typedef struct {
 	int64_t early_ns, late_ns;
 } PtPastSlack;
 
-/* Marks what is known. logged: of PtEvent *, any order. Each of them stands for one thing at most: the nearest. */
+/* Marks what is known. past: by time; logged: of PtEvent *, any order. Each of them stands for one thing at most: the
+ * nearest; or, of a state that lasted until somebody listened again, the one that was told then. */
 void pt_past_mark(GArray *past, const GPtrArray *logged, PtPastSlack slack);

@@ -264,6 +264,17 @@ static unsigned publish(PtCatchUp *u, const GArray *past) {
 	return n;
 }
 
+/* What lasted until somebody listened was told then, as if it had happened then. */
+static void add_seen(GString *detail, const GArray *past) {
+	for (guint i = 0; i < past->len; i++) {
+		const PtPast *p = &g_array_index(past, PtPast, i);
+		g_autofree char *since = p->seen_ns ? pt_time_format(p->wall_ns) : NULL, *seen = pt_time_format(p->seen_ns);
+		if (since)
+			g_string_append_printf(detail, "%s%s was %s since %s, which was seen at %s", detail->len ? "; " : "",
+			                       p->source, p->state, since, seen);
+	}
+}
+
 static bool is_away(const GError *error) {
 	return g_error_matches(error, PT_ERROR, PT_ERROR_CLOSED) || g_error_matches(error, PT_ERROR, PT_ERROR_TIMEOUT);
 }
@@ -279,9 +290,12 @@ static void finish(PtCatchUp *u, Ask *a) {
 	if (!a->error) {
 		unsigned n = publish(u, a->past);
 		g_autofree char *from = pt_time_format(a->from_ns), *to = pt_time_format(a->to_ns);
-		g_autofree char *detail = g_strdup_printf("%u that nobody heard between %s and %s", n, from, to);
+		g_autoptr(GString) detail = g_string_new(NULL);
 		if (n)
-			tell(u, c->name, "events-fetched", detail);
+			g_string_printf(detail, "%u that nobody heard between %s and %s", n, from, to);
+		add_seen(detail, a->past);
+		if (detail->len)
+			tell(u, c->name, "events-fetched", detail->str);
 		set_owed(u, c, c->again ? MAX(a->to_ns - BACK_NS, c->first_ns) : 0);
 	} else if (g_error_matches(a->error, PT_ERROR, PT_ERROR_UNSUPPORTED) ||
 	           (!is_away(a->error) && ++c->tries >= TRIES)) {
@@ -318,7 +332,7 @@ static void answered(void *user, const GPtrArray *said, const GError *error) {
 static void ask(PtCatchUp *u, Camera *c, PtOnvifCamera *camera, const PtOnvifView *view) {
 	int64_t now = pt_mono_ns(u->env.clock), wall = pt_wall_ns(u->env.clock), offset;
 	PtOnvifDevice *device = pt_onvif_camera_device(camera);
-	bool known = pt_camera_clock(u->env.cameras, c->name, view, &offset);
+	bool fresh, known = pt_camera_clock(u->env.cameras, c->name, view, &offset, &fresh);
 	if (c->asking || now < c->due_ns || now - c->since_ns < SETTLE_NS || (!known && now - c->since_ns < CLOCK_NS))
 		return;
 	if (!pt_onvif_device_has(device, PT_ONVIF_SEARCH)) {
@@ -362,7 +376,8 @@ static void look_at(PtCatchUp *u, Camera *c) {
 	pt_onvif_camera_view(camera, &view);
 	bool listening = is_heard(u, c, &view);
 	int64_t offset, wall = pt_wall_ns(u->env.clock);
-	pt_onvif_camera_set_clock(camera, pt_camera_clock(u->env.cameras, c->name, &view, &offset), offset);
+	bool fresh, known = pt_camera_clock(u->env.cameras, c->name, &view, &offset, &fresh);
+	pt_onvif_camera_set_clock(camera, known, offset);
 	if (c->listening && (!listening || view.spell != c->spell))
 		owe(u, c, wall - BACK_NS);
 	if (listening && (!c->listening || view.spell != c->spell)) {

@@ -1,98 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/gap-fetch.h"
-#include "archive/fill.h"
-#include "archive/reader.h"
-#include "archive/seam.h"
-#include "base/clock.h"
 #include "base/error.h"
+#include "daemon/gap-edge.h"
+#include "daemon/gap-fetch-internal.h"
 #include <string.h>
 
-#define EDGE_NS (8 * PT_NS_PER_S)         /* live footage looked at on either side: some groups of pictures */
-#define EDGE_FRAMES 250                   /* of it, at most */
-#define MARGIN_NS (3 * PT_NS_PER_S)       /* how far the camera's clock may be off from what was measured */
-#define ROUGH_MARGIN_NS (8 * PT_NS_PER_S) /* where it was measured roughly */
-#define BUFFER_MAX (192u << 20)           /* bytes of footage held until the seam is known */
-#define STEP_NS (2 * PT_NS_PER_S)         /* the offsets at both ends differ by more: the clock was set in between */
-#define SLACK_NS (300 * PT_NS_PER_S)      /* how much more than was asked for a camera may send: a file of its card */
-#define FRAME_NS (4 * PT_NS_PER_MS)       /* no camera makes more than one in this time */
-#define RECENT 256                        /* frames that are not taken again when a camera goes back and repeats them */
-
-struct PtGapFetch {
-	PtGapFetchParams p;
-	char *camera, *stream, *url, *user, *password, *origin;
-
-	/* loop's thread */
-	GArray *before, *after; /* of PtSeamFrame: live footage, by the archive's clock */
-	GArray *seen;           /* likewise: of the camera, by its clock */
-	PtFetch *probe, *main;  /* freed by free() */
-	PtFill *fill;
-	GPtrArray *held; /* of PtSample: until the seam is known */
-	size_t held_bytes;
-	bool seamed;                      /* it is */
-	int64_t last_live, first_live;    /* by the camera's clock: decode times of the frames next to the gap */
-	int64_t offset_begin, offset_end; /* the camera's clock less the archive's there */
-	PtSeam seam, seam_end;
-	int64_t last_decode, last_dts, nominal_ns;
-	int64_t half_ns; /* of a frame's time: what is nearer to the gap's begin belongs to it */
-	uint32_t last_scale;
-	int64_t came_ns, came_dts, latest; /* of the fetch that runs: how much it sent, the last and the latest of it */
-	uint64_t recent[RECENT];           /* hashes */
-	unsigned n_recent;
-	bool stepped, ended, reached_live, flagged_end, endless;
-	GError *error;
-	bool over;
-
-	GMutex lock;
-	/* under lock */
-	int64_t reached; /* on the archive's axis */
-	PtFetch *running;
-};
-
-static int64_t margin(const PtGapFetch *g) { return g->p.offset_rough ? ROUGH_MARGIN_NS : MARGIN_NS; }
-
-static int64_t decode_time(const PtSample *s) { return s->wall_ns - (s->pts - s->dts) * PT_NS_PER_S / s->format->timescale; }
-
-/* ---- what stands next to the gap ---- */
-
-/* [from, to) by decode time. */
-static GArray *read_edge(PtGapFetch *g, int64_t from, int64_t to, bool newest, GError **error) {
-	GArray *frames = g_array_new(FALSE, FALSE, sizeof(PtSeamFrame));
-	PtStore *store = pt_archive_store(g->p.archive);
-	int64_t series = pt_store_series(store, g->camera, g->stream, error);
-	g_autoptr(PtReader) reader =
-	    series ? pt_reader_new(store, pt_archive_path(g->p.archive), series, from, to + PT_NS_PER_S, error) : NULL;
-	const PtFootage *f;
-	while (reader && (f = pt_reader_next(reader))) {
-		int64_t at = f->wall_ns - (f->pts - f->dts) * PT_NS_PER_S / f->format->timescale;
-		if (at < from || at >= to || !f->plain)
-			continue;
-		PtSample *s = pt_reader_load(reader, NULL);
-		if (!s)
-			continue;
-		PtSeamFrame frame = {pt_seam_hash(s), at};
-		pt_sample_unref(s);
-		if (frames->len == EDGE_FRAMES && !newest)
-			break;
-		if (frames->len == EDGE_FRAMES)
-			g_array_remove_index(frames, 0);
-		g_array_append_val(frames, frame);
-	}
-	if (!reader)
-		g_clear_pointer(&frames, g_array_unref);
-	return frames;
-}
-
-static const PtSeamFrame *frames_of(const GArray *a) { return (const PtSeamFrame *)(void *)a->data; }
-/* Frames that are equal count where their time can be right. */
-static bool is_likely(const PtGapFetch *g, const PtSeamFrame *theirs, const PtSeamFrame *ours) {
-	return ABS(theirs->decode_ns - ours->decode_ns - g->p.offset_ns) <= 2 * margin(g);
-}
-
-static const PtSeamFrame *frame_at(const GArray *a, guint i) { return &g_array_index(a, PtSeamFrame, i); }
+#define EDGE_NS (8 * PT_NS_PER_S)    /* live footage looked at on either side: some groups of pictures */
+#define EDGE_FRAMES 250              /* of it, at most */
+#define BUFFER_MAX (192u << 20)      /* bytes of footage held until the seam is known */
+#define STEP_NS (2 * PT_NS_PER_S)    /* the offsets at both ends differ by more: the clock was set in between */
+#define SLACK_NS (300 * PT_NS_PER_S) /* how much more than was asked for a camera may send: a file of its card */
+#define FRAME_NS (4 * PT_NS_PER_MS)  /* no camera makes more than one in this time */
 
 /* ---- the end ---- */
 
-static void finish(PtGapFetch *g) {
+void pt_gap_finish(PtGapFetch *g) {
 	PtFillStats stats = {0};
 	if (g->over)
 		return;
@@ -105,11 +27,16 @@ static void finish(PtGapFetch *g) {
 		pt_fill_get_stats(g->fill, &stats);
 	g_clear_pointer(&g->fill, pt_fill_free);
 	g_ptr_array_set_size(g->held, 0);
+	if (g->p.part == PT_GAP_BEFORE_STEP && g->seam_end != PT_SEAM_CONTENT)
+		g->seam_end = g->seam; /* where the clock was set is no edge of the gap */
+	if (g->p.part == PT_GAP_BEHIND_STEP)
+		g->seam = g->seam_end;
 	g->p.done(g->p.user_data, &(PtGapFetchResult){.frames = stats.frames,
 	                                              .bytes = stats.bytes,
 	                                              .seam = g->seam,
 	                                              .seam_end = g->seam_end,
 	                                              .offset_ns = g->offset_begin,
+	                                              .axis_jumped = g->axis_jumped,
 	                                              .error = g->error});
 }
 
@@ -118,8 +45,8 @@ static void fail(PtGapFetch *g, GError *error) {
 	g->error = error;
 }
 
-static PtFetch *fetch(PtGapFetch *g, int64_t from, int64_t to, bool (*sample)(void *, PtSample *, const PtFetchFlags *),
-                      void (*done)(void *, const GError *)) {
+void pt_gap_fetch_span(PtGapFetch *g, int64_t from, int64_t to, bool (*sample)(void *, PtSample *, const PtFetchFlags *),
+                       void (*done)(void *, const GError *)) {
 	PtFetch *f = pt_fetch_start(&(PtFetchParams){.camera = g->camera,
 	                                             .location = g->url,
 	                                             .user = g->user,
@@ -136,29 +63,29 @@ static PtFetch *fetch(PtGapFetch *g, int64_t from, int64_t to, bool (*sample)(vo
 	g_mutex_lock(&g->lock);
 	g->running = f;
 	g_mutex_unlock(&g->lock);
-	return f;
+	g_ptr_array_add(g->fetches, f);
 }
 
 /* ---- what a camera may not do ---- */
 
 /* Counted by what it sends and not by the times that it gives, which may stand still or go round. */
-static bool is_too_much(PtGapFetch *g, const PtSample *s) {
+bool pt_gap_is_too_much(PtGapFetch *g, const PtSample *s) {
 	int64_t step = s->dts / s->format->timescale * PT_NS_PER_S +
 	               s->dts % s->format->timescale * PT_NS_PER_S / s->format->timescale - g->came_dts;
 	g->came_dts += step;
 	g->came_ns += CLAMP(step, FRAME_NS, PT_NS_PER_S);
-	return g->came_ns > g->p.to_ns - g->p.from_ns + 2 * margin(g) + SLACK_NS;
+	return g->came_ns > g->p.to_ns - g->p.from_ns + 2 * margin_of(g) + SLACK_NS;
 }
 
 /* One that was sent before: where two files of a card overlap, or the camera begins again. */
-static bool is_repeated(PtGapFetch *g, uint64_t hash, int64_t decode) {
+bool pt_gap_is_repeated(PtGapFetch *g, uint64_t hash, int64_t decode) {
 	bool repeated = false;
 	for (unsigned i = 0;
-	     decode <= g->latest + PT_NS_PER_MS && i < MIN(g->n_recent, RECENT) && g->p.kind == PT_KIND_VIDEO; i++)
+	     decode <= g->latest + PT_NS_PER_MS && i < MIN(g->n_recent, PT_GAP_RECENT) && g->p.kind == PT_KIND_VIDEO; i++)
 		repeated |= hash && g->recent[i] == hash;
 	g->latest = MAX(g->latest, decode);
 	if (!repeated)
-		g->recent[g->n_recent++ % RECENT] = hash;
+		g->recent[g->n_recent++ % PT_GAP_RECENT] = hash;
 	return repeated;
 }
 
@@ -171,6 +98,23 @@ static int64_t place(const PtGapFetch *g, int64_t decode) {
 		return decode - (g->stepped ? g->offset_end : g->offset_begin);
 	double share = span > 0 ? CLAMP((double)(decode - g->last_live) / (double)span, 0, 1) : 0;
 	return decode - g->offset_begin - (int64_t)((double)apart * share);
+}
+
+/* Where the camera's clock was set: its time jumps, by about as much or (when it was off meanwhile) more. Against what its
+ * RTP time says a shorter one shows as well. */
+static bool is_step(const PtGapFetch *g, const PtSample *s, int64_t decode) {
+	if (g->p.part != PT_GAP_BEFORE_STEP)
+		return false;
+	bool first = !g->last_decode || g->last_decode < g->last_live;
+	int64_t step = decode - (first ? g->last_live : g->last_decode);
+	int64_t ticks = first ? step : (s->dts - g->last_dts) * PT_NS_PER_S / s->format->timescale;
+	bool apart = g->last_scale == s->format->timescale && ABS(step - ticks) > PT_NS_PER_S;
+	return apart || step < -PT_NS_PER_S || (g->p.step_ns > 0 && step > g->p.step_ns - PT_NS_PER_S);
+}
+
+/* The frame that follows the gap, where it cannot be: it was our clock that was set. */
+static bool is_jump_end(const PtGapFetch *g, PtSample *s, int64_t decode) {
+	return g->jump_end && ABS(decode - g->jump_end) < PT_NS_PER_MS && pt_seam_hash(s) == frame_at(g->after, 0)->hash;
 }
 
 /* The first frame that is there live again, or what comes behind it. */
@@ -200,6 +144,11 @@ static bool is_hole(PtGapFetch *g, const PtSample *s, int64_t decode) {
 static bool put(PtGapFetch *g, PtSample *s, bool shown) {
 	int64_t decode = decode_time(s);
 	GError *error = NULL;
+	g->axis_jumped = shown && is_jump_end(g, s, decode);
+	if (g->axis_jumped || (shown && is_step(g, s, decode))) {
+		g->ended = true;
+		return false;
+	}
 	if (shown && is_behind(g, s, decode)) {
 		g->ended = true;
 		g->reached_live = g->seam_end == PT_SEAM_CONTENT && !is_hole(g, s, decode);
@@ -229,7 +178,7 @@ static int find_seam(PtGapFetch *g) {
 	int i = g->before->len ? pt_seam_find(frames_of(g->before), g->before->len, frames_of(g->seen), g->seen->len, true,
 	                                      g->p.from_ns + g->offset_begin)
 	                       : -1;
-	if (i >= 0 && !is_likely(g, frame_at(g->seen, (guint)i), frame_at(g->before, g->before->len - 1)))
+	if (i >= 0 && !is_likely(g, frame_at(g->seen, (guint)i), frame_at(g->before, g->before->len - 1), g->p.offset_ns))
 		i = -1;
 	if (i >= 0) {
 		const PtSeamFrame *live = frame_at(g->before, g->before->len - 1);
@@ -254,7 +203,7 @@ static bool is_before(const PtGapFetch *g, const PtSample *s) {
 /* A camera may begin long before what it was asked for: only what the first frame is decoded from is kept of that. */
 static void hold(PtGapFetch *g, PtSample *s, uint64_t hash) {
 	PtSeamFrame frame = {hash, decode_time(s)};
-	if (s->key && frame.decode_ns < g->p.from_ns + g->offset_begin - margin(g)) {
+	if (s->key && frame.decode_ns < g->p.from_ns + g->offset_begin - margin_of(g)) {
 		g_array_set_size(g->seen, 0);
 		g_ptr_array_set_size(g->held, 0);
 		g->held_bytes = 0;
@@ -269,6 +218,10 @@ static bool begin_fill(PtGapFetch *g) {
 	GError *error = NULL;
 	int seam = find_seam(g);
 	g->seamed = true;
+	if (g->p.part == PT_GAP_BEFORE_STEP && g->p.step_ns < 0 && seam < 0 && g->seam_end != PT_SEAM_CONTENT) {
+		g->ended = true; /* by these times there may be two, and nothing tells which it is */
+		return false;
+	}
 	if (g->held->len > 1)
 		g->half_ns = (decode_time(g_ptr_array_index(g->held, 1)) - decode_time(g_ptr_array_index(g->held, 0))) / 2;
 	g->fill = pt_fill_new(g->p.archive,
@@ -297,19 +250,21 @@ static bool on_footage(void *data, PtSample *s, const PtFetchFlags *flags) {
 	int64_t decode = decode_time(s);
 	uint64_t hash = pt_seam_hash(s);
 	bool more = true;
-	if (is_too_much(g, s)) {
+	if (g->over)
+		return false;
+	if (pt_gap_is_too_much(g, s)) {
 		g->endless = true;
 		fail(g, g_error_new(PT_ERROR, PT_ERROR_INVALID, "camera %s sends without end: not what was asked for",
 		                    g->camera));
 		return false;
 	}
-	if (is_repeated(g, hash, decode))
+	if (pt_gap_is_repeated(g, hash, decode) || (g->known && g_hash_table_contains(g->known, &hash)))
 		return true;
 	if (g->seamed) {
 		more = put(g, s, g->seam == PT_SEAM_CONTENT || !is_before(g, s));
 	} else {
 		hold(g, s, hash);
-		if (decode > g->p.from_ns + g->offset_begin + margin(g) || g->held_bytes > BUFFER_MAX)
+		if (decode > g->p.from_ns + g->offset_begin + margin_of(g) || g->held_bytes > BUFFER_MAX)
 			more = begin_fill(g);
 	}
 	g->flagged_end = flags->end;
@@ -318,64 +273,43 @@ static bool on_footage(void *data, PtSample *s, const PtFetchFlags *flags) {
 
 static void on_fetched(void *data, const GError *error) {
 	PtGapFetch *g = data;
-	if (!g->seamed && g->held->len)
+	if (!g->over && !g->seamed && g->held->len)
 		begin_fill(g);
 	if (error && !g->ended && !g->error)
 		g->error = g_error_copy(error);
-	finish(g);
+	pt_gap_finish(g);
 }
 
-static void fetch_all(PtGapFetch *g) {
-	if (g->over)
-		return;
+void pt_gap_fetch_all(PtGapFetch *g) {
 	g_array_set_size(g->seen, 0);
 	g->came_ns = g->latest = g->n_recent = 0;
 	/* the clock's error is the same at both ends, but for its drift */
 	g->offset_begin = g->offset_end;
-	g->main = fetch(g, g->p.from_ns + g->offset_begin - margin(g), g->first_live + PT_NS_PER_S, on_footage, on_fetched);
+	pt_gap_fetch_span(g, g->p.from_ns + g->offset_begin - margin_of(g), g->first_live + PT_NS_PER_S, on_footage,
+	                  on_fetched);
 }
 
-/* ---- where it ends ---- */
-
-static bool on_probe(void *data, PtSample *s, const PtFetchFlags *flags) {
-	PtGapFetch *g = data;
-	PtSeamFrame frame = {pt_seam_hash(s), decode_time(s)};
-	if (!is_repeated(g, frame.hash, frame.decode_ns))
-		g_array_append_val(g->seen, frame);
-	return frame.decode_ns < g->p.to_ns + g->p.offset_ns + margin(g) && !is_too_much(g, s);
-}
-
-static void on_probed(void *data, const GError *error) {
-	PtGapFetch *g = data;
-	bool nothing = g_error_matches(error, PT_ERROR, PT_ERROR_NOT_FOUND);
-	if (error && !nothing && !g->seen->len) {
-		g->error = g_error_copy(error);
-		finish(g);
-		return;
-	}
-	int i = pt_seam_find(frames_of(g->after), g->after->len, frames_of(g->seen), g->seen->len, false,
-	                     g->p.to_ns + g->p.offset_ns);
-	if (i >= 0 && is_likely(g, frame_at(g->seen, (guint)i), frame_at(g->after, 0))) {
-		g->seam_end = PT_SEAM_CONTENT;
-		g->first_live = frame_at(g->seen, (guint)i)->decode_ns;
-		g->offset_end = g->first_live - frame_at(g->after, 0)->decode_ns;
-	}
-	fetch_all(g);
-}
+/* ---- life ---- */
 
 static void start(void *data) {
 	PtGapFetch *g = data;
-	g->before = read_edge(g, g->p.from_ns - EDGE_NS, g->p.from_ns - PT_NS_PER_MS, true, &g->error);
-	g->after = g->before ? read_edge(g, g->p.to_ns - PT_NS_PER_MS, g->p.to_ns + EDGE_NS, false, &g->error) : NULL;
+	if (g->over)
+		return;
+	pt_gap_guard(g);
+	g->before = pt_gap_edge_read(g->p.archive, g->camera, g->stream, g->p.from_ns - EDGE_NS, g->p.from_ns - PT_NS_PER_MS,
+	                             true, EDGE_FRAMES, &g->error);
+	g->after = g->before ? pt_gap_edge_read(g->p.archive, g->camera, g->stream, g->p.to_ns - PT_NS_PER_MS,
+	                                        g->p.to_ns + EDGE_NS, false, EDGE_FRAMES, &g->error)
+	                     : NULL;
 	g->offset_begin = g->offset_end = g->p.offset_ns;
 	g->seam_end = PT_SEAM_CLOCK;
 	g->first_live = g->p.to_ns + g->p.offset_ns;
-	if (!g->after)
-		finish(g);
+	if (!g->after || g->p.from_ns >= g->p.to_ns)
+		pt_gap_finish(g);
 	else if (g->after->len)
-		g->probe = fetch(g, g->first_live - margin(g), g->first_live + margin(g), on_probe, on_probed);
+		pt_gap_probe(g);
 	else
-		fetch_all(g);
+		pt_gap_fetch_all(g);
 }
 
 PtGapFetch *pt_gap_fetch_start(const PtGapFetchParams *params) {
@@ -389,6 +323,7 @@ PtGapFetch *pt_gap_fetch_start(const PtGapFetchParams *params) {
 	g->origin = g_strdup(params->origin);
 	g->seen = g_array_new(FALSE, FALSE, sizeof(PtSeamFrame));
 	g->held = g_ptr_array_new_with_free_func((GDestroyNotify)pt_sample_unref);
+	g->fetches = g_ptr_array_new_with_free_func((GDestroyNotify)pt_fetch_free);
 	g_mutex_init(&g->lock);
 	pt_loop_post(g->p.loop, start, g);
 	return g;
@@ -403,17 +338,27 @@ void pt_gap_fetch_progress(PtGapFetch *g, int64_t *ret_reached_ns, PtFetchStats 
 	g_mutex_unlock(&g->lock);
 }
 
+static void halt(void *data) {
+	PtGapFetch *g = data;
+	if (g->over)
+		return;
+	fail(g, g_error_new(PT_ERROR, PT_ERROR_CLOSED, "it was stopped"));
+	pt_gap_finish(g);
+}
+
+void pt_gap_fetch_stop(PtGapFetch *g) { pt_loop_post(g->p.loop, halt, g); }
+
 static void end(void *data) { ((PtGapFetch *)data)->over = true; }
 
 void pt_gap_fetch_free(PtGapFetch *g) {
 	if (!g)
 		return;
 	pt_loop_call(g->p.loop, end, g); /* no other fetch is begun behind this */
-	pt_fetch_free(g->probe);
-	pt_fetch_free(g->main);
+	g_ptr_array_unref(g->fetches);
 	pt_fill_free(g->fill);
 	g_clear_pointer(&g->before, g_array_unref);
 	g_clear_pointer(&g->after, g_array_unref);
+	g_clear_pointer(&g->known, g_hash_table_unref);
 	g_array_unref(g->seen);
 	g_ptr_array_unref(g->held);
 	g_clear_error(&g->error);

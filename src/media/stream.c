@@ -28,7 +28,7 @@ struct PtStream {
 	char *reason;
 	int64_t since;
 	int64_t clock_offset;
-	bool clock_known;
+	bool clock_known, clock_fresh;
 	unsigned reconnects;
 	uint64_t refused;
 	void (*make_key)(void *data);
@@ -117,6 +117,8 @@ void pt_stream_set_state(PtStream *stream, PtStreamState state, const char *reas
 			stream->reconnects++;
 		if (stream->state != state)
 			stream->since = wall_ns;
+		if (state != PT_STREAM_LIVE) /* it may be set before it is back */
+			stream->clock_fresh = false;
 		stream->state = state;
 		g_free(stream->reason);
 		stream->reason = g_strdup(reason);
@@ -145,7 +147,7 @@ void pt_stream_count_refused(PtStream *stream, uint64_t packets) {
 void pt_stream_set_clock_offset(PtStream *stream, int64_t offset_ns) {
 	g_mutex_lock(&stream->lock);
 	stream->clock_offset = offset_ns;
-	stream->clock_known = true;
+	stream->clock_known = stream->clock_fresh = true;
 	g_mutex_unlock(&stream->lock);
 }
 
@@ -235,6 +237,7 @@ void pt_stream_get_stats(PtStream *stream, PtStreamStats *ret_stats) {
 	    .since_ns = stream->since,
 	    .clock_offset_ns = stream->clock_offset,
 	    .clock_known = stream->clock_known,
+	    .clock_fresh = stream->clock_fresh,
 	    .reconnects = stream->reconnects,
 	    .refused_packets = stream->refused,
 	};

@@ -47,6 +47,7 @@ typedef struct {
 	PtTrackStats tracks[PT_STREAM_TRACKS];
 	int64_t clock_offset_ns; /* camera's clock minus ours, by its sender reports */
 	bool clock_known;
+	bool clock_fresh; /* and since it is live */
 	unsigned reconnects;
 	uint64_t refused_packets; /* what came and was not for it, or broke its format */
 } PtStreamStats;

@@ -34,17 +34,18 @@ def test_cable_cut(site, tmp_path):
 
 def test_rounds(site, tmp_path):
     """Cuts of random length one after the other: some short enough for TCP to survive them, some while gaps are being filled, one with
-    the hub killed meanwhile, one with the hub stopped in order."""
+    the hub killed meanwhile, one with the hub stopped in order. PIGTAIL_ROUNDS and PIGTAIL_LONGEST_CUT (s) say how many and how long."""
     wire, node, hub = site
     seed = int(os.environ.get("PIGTAIL_SEED", time.time()))
     print(f"seed {seed} (PIGTAIL_SEED={seed} repeats it)")
     random.seed(seed)
     begin = time.time() + 1
-    rounds = 100 if LONG else 5
+    rounds = int(os.environ.get("PIGTAIL_ROUNDS", 100 if LONG else 5))
+    longest = float(os.environ.get("PIGTAIL_LONGEST_CUT", 60 if LONG else 16))  # s
     for i in range(rounds):
         time.sleep(random.uniform(2.5, 6))
         wire.cut()
-        length = random.choice((60, 120, 600, 1800)) if LONG and i % 20 == 19 else random.uniform(5, 60) if LONG else random.uniform(5, 16)
+        length = random.choice((60, 120, 600, 1800)) if longest >= 60 and i % 20 == 19 else random.uniform(5, longest)
         trouble = {2: "killed", 3: "stopped"}.get(i % 5)
         print(f"round {i}: cut for {length:.1f} s{', hub ' + trouble if trouble else ''}")
         time.sleep(length / 2)
@@ -55,7 +56,7 @@ def test_rounds(site, tmp_path):
             hub.start()
         wire.mend()
         hub.wait_back(time.time(), seconds=90)
-    hub.wait_filled(begin, 150)
+    hub.wait_filled(begin, 150 + 20 * rounds)
     assert_every_frame(node, hub, begin, time.time() - 3, tmp_path)
     hub.assert_nothing_silent("gate")
     hub.stop()
@@ -70,7 +71,7 @@ def test_index_of_an_older_version(tmp_path):
         db = sqlite3.connect(hub.archive / "index.db")
         before = db.execute("SELECT id, path FROM segment ORDER BY id").fetchall()
         db.executescript("""DROP INDEX segment_fetched; ALTER TABLE segment DROP COLUMN fetched; ALTER TABLE segment DROP COLUMN shift_ns;
-            ALTER TABLE gap DROP COLUMN cause; DROP TABLE job; DROP TABLE fetching; PRAGMA user_version=1;""")
+            ALTER TABLE gap DROP COLUMN cause; DROP TABLE job; DROP TABLE fetching; DROP TABLE clock; PRAGMA user_version=1;""")
         db.close()
         hub.start()
         hub.wait_recording("gate")

@@ -154,3 +154,26 @@ def test_a_camera_that_began_anew(site):
     opened(node)
     wait_for("a live edge", lambda: len(edges(hub, since)) == 4)
     assert [late for *_, late in edges(hub, since)] == [True, True, False, False] and len(orders(hub)) == 2
+
+
+def test_a_door_that_is_still_open(site):
+    """It was opened while nobody listened: that it is open is told once, when it is seen, and since when stands in the log."""
+    wire, node, hub, told = site
+    since = time.time()
+    node.stop()
+    wire.cut()
+    node.start()
+    press(node, True)
+    at = time.time()
+    time.sleep(4)
+    wire.mend()
+    wait_for("it is seen", lambda: state(hub) == "active", 60)
+    fetched = wait_for("since when", lambda: [e for e in hub.events(source="camera/gate") if e["state"] == "events-fetched"], 60)
+    time.sleep(2)
+    found = edges(hub, since)
+    assert [(s, late) for _, s, late in found] == [("active", False)] and len(orders(hub)) == 2, found
+    assert len(fetched) == 1 and "input/front was active since" in fetched[0]["detail"], fetched
+    assert abs(parse_time(fetched[0]["detail"].split(" since ")[1].split(",")[0]) - at) < 0.5, (fetched, at)
+    assert told.read_text().count("the door was opened") == 1
+    press(node, False)
+    wait_for("it is closed", lambda: len(edges(hub, since)) == 2)

@@ -83,16 +83,18 @@ class Wire:
 
 
 class WiredNode(Hub):
-    """A node with a card at the camera's end."""
+    """A node with a card at the camera's end. ports: those of the second one there; only the first is reached by the cable."""
 
-    def __init__(self, wire, source="test:clock?size=640x360&fps=10&gop=2s&bitrate=400k&audio=none", more="record: { main: always }", plugs="", **rest):
+    def __init__(self, wire, source="test:clock?size=640x360&fps=10&gop=2s&bitrate=400k&audio=none", more="record: { main: always }", plugs="", login=None,
+                 ports=None, **rest):
+        address, (rtsp, onvif) = ("127.0.0.1", ports) if ports else (CAMERA, (8554, 8081))
         super().__init__(f"""cameras:
-  cam: {{ source: "{source}", {more} }}
-serve: {{ rtsp: {CAMERA}:8554, onvif: {CAMERA}:8081, plain: lan }}
+  cam: {{ source: "{source}", {f"login: {login}, " if login else ""}{more} }}
+serve: {{ rtsp: {address}:{rtsp}, onvif: {address}:{onvif}, plain: lan }}
 {plugs}""", start=False, prefix=wire.inside(wire.camera), **rest)
         (self.dir / "users.yaml").write_text("boss: { role: admin }\n")
         secrets = self.dir / "secrets.yaml"
-        secrets.write_text("app-passwords:\n  hub: { user: boss, password: of the card }\n")
+        secrets.write_text("app-passwords:\n  hub: { user: boss, password: of the card }\nlogins:\n  hub: { user: boss, password: of the card }\n")
         for name in ("users.yaml", "secrets.yaml"):
             (self.dir / name).chmod(0o600)
         self.start()

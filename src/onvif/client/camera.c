@@ -9,7 +9,8 @@
 #define RETRY_MAX_MS 60000
 #define ORDERS_MS 2000               /* at the end of the program */
 #define DELAYED_NS (2 * PT_NS_PER_S) /* what is older when it comes was held up; some tell whole seconds */
-#define SETTLE_MS 3000               /* a state that was not told by then will not be told */
+#define DOUBT_NS (30 * PT_NS_PER_S)
+#define SETTLE_MS 3000 /* a state that was not told by then will not be told */
 
 struct PtOnvifCamera {
 	int refs;
@@ -30,6 +31,7 @@ struct PtOnvifCamera {
 	uint64_t spells;
 	bool clock_fine;
 	int64_t fine_offset_ns; /* when clock_fine */
+	int64_t clock_asked_ns; /* monotonic: it was asked once more */
 	int64_t said_ns;        /* monotonic: when what is being said happened */
 	int64_t held_up_ns;     /* the same of what was said last, when that was held up; else 0 */
 	int64_t restarted_ns;   /* wall time; 0: not known */
@@ -207,6 +209,14 @@ bool pt_onvif_camera_read_plug(PtOnvifCamera *c, const PtOnvifSaid *said, PtOnvi
 void pt_onvif_camera_set_clock(PtOnvifCamera *c, bool known, int64_t offset_ns) {
 	c->clock_fine = known;
 	c->fine_offset_ns = offset_ns;
+}
+
+void pt_onvif_camera_doubt_clock(PtOnvifCamera *c) {
+	int64_t now = c->device ? pt_mono_ns(c->clock) : 0;
+	if (c->state != PT_ONVIF_READY || (c->clock_asked_ns && now - c->clock_asked_ns < DOUBT_NS))
+		return;
+	c->clock_asked_ns = now;
+	pt_onvif_device_measure_clock(c->device);
 }
 
 /* When it happened. The camera's own time is worth nothing better than its clock, so what has just arrived has just

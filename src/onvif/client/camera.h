@@ -88,6 +88,8 @@ void pt_onvif_camera_start(PtOnvifCamera *camera, PtHttp *http, PtClock *clock, 
 /* Its clock less ours, when somebody knows it better than to the second, as its streams tell it. known false: nobody does.
  */
 void pt_onvif_camera_set_clock(PtOnvifCamera *camera, bool known, int64_t offset_ns);
+/* Its streams tell another time than it did itself: it is asked again, every 30 s at most. */
+void pt_onvif_camera_doubt_clock(PtOnvifCamera *camera);
 /* What it delivered, as its door got it. False: it is no delivery, or none is expected. */
 bool pt_onvif_camera_deliver(PtOnvifCamera *camera, const void *message, size_t size);
 /* A document of the metadata track of its main stream. */

@@ -24,7 +24,7 @@ struct PtOnvifDevice {
 	PtDigestClient *digest;
 	char *services[PT_ONVIF_N_SERVICES];
 	bool clock_known;
-	int64_t offset_ns;
+	int64_t told_ns; /* its clock less our monotonic one, so that it stays true when ours is set; 0: it never told */
 	LoginWay way;
 	GPtrArray *calls; /* under way; borrowed */
 };
@@ -86,7 +86,10 @@ bool pt_onvif_device_has(const PtOnvifDevice *d, PtOnvifService service) { retur
 const char *pt_onvif_device_url_of(const PtOnvifDevice *d, PtOnvifService service) { return d->services[service]; }
 const char *pt_onvif_device_host_url(const PtOnvifDevice *d) { return d->url; }
 const PtHttpPeer *pt_onvif_device_peer(const PtOnvifDevice *d) { return &d->peer; }
-int64_t pt_onvif_device_offset_ns(const PtOnvifDevice *d) { return d->offset_ns; }
+int64_t pt_onvif_device_offset_ns(const PtOnvifDevice *d) {
+	int64_t offset = d->told_ns ? d->told_ns - (pt_wall_ns(d->clock) - pt_mono_ns(d->clock)) : 0;
+	return ABS(offset) <= PT_NS_PER_S ? 0 : offset;
+}
 bool pt_onvif_device_clock_known(const PtOnvifDevice *d) { return d->clock_known; }
 
 /* As makers ship them, or did for years. */
@@ -195,9 +198,10 @@ static GError *refused(const PtOnvifDevice *d, const char *what) {
 	if (!d->user)
 		return g_error_new(PT_ERROR, PT_ERROR_AUTH, "401 it wants a login and the site file names none (login:)");
 	g_autofree char *skew = NULL;
-	if (d->clock_known && ABS(d->offset_ns) > 5 * PT_NS_PER_S)
+	int64_t offset = pt_onvif_device_offset_ns(d);
+	if (d->clock_known && ABS(offset) > 5 * PT_NS_PER_S)
 		skew = g_strdup_printf("; its clock is %" G_GINT64_FORMAT " s %s, which was allowed for",
-		                       ABS(d->offset_ns) / PT_NS_PER_S, d->offset_ns > 0 ? "ahead" : "behind");
+		                       ABS(offset) / PT_NS_PER_S, offset > 0 ? "ahead" : "behind");
 	return g_error_new(PT_ERROR, PT_ERROR_AUTH, "401 wrong login%s%s%s%s", *what ? " (" : "", what, *what ? ")" : "",
 	                   skew ? skew : "");
 }
@@ -239,7 +243,7 @@ static void answered(void *user, unsigned status, const char *body, size_t size,
 
 static void send_it(PtOnvifCall *c) {
 	PtOnvifDevice *d = c->device;
-	PtWsseLogin login = {d->user, d->password, pt_wall_ns(d->clock) + d->offset_ns, d->clear};
+	PtWsseLogin login = {d->user, d->password, pt_wall_ns(d->clock) + pt_onvif_device_offset_ns(d), d->clear};
 	bool token = d->user && !c->anonymous && d->way == LOGIN_BOTH;
 	PtSoapHeader header = {.action = c->action,
 	                       .to = c->to,
@@ -314,10 +318,8 @@ static void clock_answered(void *user, const PtSoap *answer, const GError *error
 	c->step = NULL;
 	/* what counts is what it takes for UTC, right or wrong; to the second, so half of one is the best guess */
 	if (answer && pt_onvif_read_clock(answer, &theirs)) {
-		int64_t took = pt_mono_ns(d->clock) - c->clock_sent_ns;
-		d->offset_ns = theirs + PT_NS_PER_S / 2 - (pt_wall_ns(d->clock) - took / 2);
-		if (ABS(d->offset_ns) <= PT_NS_PER_S)
-			d->offset_ns = 0;
+		int64_t now = pt_mono_ns(d->clock);
+		d->told_ns = theirs + PT_NS_PER_S / 2 - (now - (now - c->clock_sent_ns) / 2);
 		d->clock_known = true;
 	}
 	c->clock_then(c, answer, error);
@@ -329,6 +331,14 @@ static void measure_clock(PtOnvifDevice *d, PtOnvifCall *c, PtOnvifFn then) {
 	c->step = call_new(d, d->services[PT_ONVIF_DEVICE], pt_onvif_request("tds:GetSystemDateAndTime"), clock_answered, c);
 	c->step->anonymous = true;
 	send_it(c->step);
+}
+
+static void clock_measured(void *user, const PtSoap *answer, const GError *error) { end(user, answer, error); }
+
+static void nothing(void *user, const PtSoap *answer, const GError *error) {}
+
+void pt_onvif_device_measure_clock(PtOnvifDevice *d) {
+	measure_clock(d, call_new(d, NULL, NULL, nothing, NULL), clock_measured);
 }
 
 /* ---- its services ---- */

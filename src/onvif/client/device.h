@@ -49,6 +49,8 @@ const char *pt_onvif_device_host_url(const PtOnvifDevice *device);              
 const PtHttpPeer *pt_onvif_device_peer(const PtOnvifDevice *device);                     /* who answered last */
 int64_t pt_onvif_device_offset_ns(const PtOnvifDevice *device);                          /* its clock less ours */
 bool pt_onvif_device_clock_known(const PtOnvifDevice *device);
+/* Once more; what it was stays when there is no answer. */
+void pt_onvif_device_measure_clock(PtOnvifDevice *device);
 
 #define PT_ONVIF_TIMEOUT_S 8
 
