@@ -222,6 +222,7 @@ static void test_proof(void) {
 	g_assert_true(pt_proof_make(store, id, 0, 20 * day * S, 10 * day * S, &p, NULL));
 	g_assert_cmpint(p.span_ns, ==, 10 * day * S);
 	g_assert_cmpint(p.unknown_ns, ==, day * S);
+	g_assert_cmpint(p.since_ns, ==, day * S);
 	g_assert_cmpint(p.fetched_ns, ==, 30 * S);
 	g_assert_cmpint(p.missing_ns[PT_GAP_NETWORK], ==, 30 * S);
 	g_assert_cmpint(p.missing_ns[PT_GAP_POLICY], ==, 60 * S);
@@ -234,6 +235,18 @@ static void test_proof(void) {
 	g_assert_cmpint(p.missing_ns[PT_GAP_NETWORK], ==, 20 * S);
 	g_assert_cmpint(p.fetched_ns, ==, 10 * S);
 	g_assert_cmpint(p.live_ns + p.unknown_ns, ==, 0);
+	pt_proof_clear(&p);
+	/* what a camera that was not there yet did not give is not missing */
+	put_gap(store, id, 600 * 60, 1440 * 60, PT_GAP_NETWORK);
+	g_assert_true(pt_proof_make(store, id, 500 * 60 * S, 1500 * 60 * S, 10 * day * S, &p, NULL));
+	g_assert_cmpuint(p.missing->len, ==, 0);
+	g_assert_cmpint(p.since_ns, ==, day * S);
+	g_assert_cmpint(p.unknown_ns, ==, 940 * 60 * S);
+	g_assert_cmpint(p.live_ns, ==, 60 * 60 * S);
+	pt_proof_clear(&p);
+	g_assert_true(pt_proof_make(store, id, 500 * 60 * S, 700 * 60 * S, 10 * day * S, &p, NULL));
+	g_assert_cmpint(p.since_ns, ==, 700 * 60 * S);
+	g_assert_cmpint(p.unknown_ns, ==, p.span_ns);
 	pt_proof_clear(&p);
 	pt_store_free(store);
 }

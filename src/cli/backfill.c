@@ -151,6 +151,15 @@ int pt_cli_backfill_pause(bool pause) {
 
 /* ---- proof ---- */
 
+static void print_share(JsonObject *series) {
+	double share = number_of(series, "share") * 100; /* 100 only when nothing is missing */
+	printf("%-14s %-9s ", pt_cli_member(series, "camera"), pt_cli_member(series, "stream"));
+	if (json_object_has_member(series, "share"))
+		printf("%8.3f%%", share < 100 ? MIN(share, 99.999) : share);
+	else
+		printf("%9s", "-");
+}
+
 int pt_cli_proof(const char *camera, const char *from, const char *to, bool json) {
 	int code;
 	g_autoptr(JsonNode) answer = ask_for_people("/api/proof", camera, from, to, json, &code);
@@ -166,10 +175,13 @@ int pt_cli_proof(const char *camera, const char *from, const char *to, bool json
 		double live = number_of(s, "live"), fetched = number_of(s, "fetched"),
 		       unknown = number_of(s, "not_recorded");
 		double missing = number_of(s, "seconds") - live - fetched - unknown;
-		double share = number_of(s, "share") * 100; /* 100 only when nothing is missing */
-		printf("%-14s %-9s %8.3f%% %10.1f s %10.1f s %10.1f s %12.1f s\n", pt_cli_member(s, "camera"),
-		       pt_cli_member(s, "stream"), share < 100 ? MIN(share, 99.999) : share, live, fetched,
-		       missing > 0 ? missing : 0, unknown);
+		print_share(s);
+		printf(" %10.1f s %10.1f s %10.1f s %12.1f s\n", live, fetched, missing > 0 ? missing : 0, unknown);
+		if (strcmp(pt_cli_member(s, "since"), pt_cli_member(o, "from")) > 0)
+			printf("    counts from %s: of before there is no footage\n", pt_cli_member(s, "since"));
+		if (number_of(s, "other_quality") > 0)
+			printf("    %.1f s of what was fetched are in another quality than what was recorded live\n",
+			       number_of(s, "other_quality"));
 		JsonArray *gaps = json_object_get_array_member(s, "gaps");
 		for (guint k = 0; k < json_array_get_length(gaps); k++) {
 			JsonObject *gap = json_array_get_object_element(gaps, k);

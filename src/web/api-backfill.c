@@ -248,8 +248,12 @@ static bool put_proof(PtAsk *a, const PtSeriesRow *s, GError **error) {
 	pt_json_number(b, "seconds", seconds(p.span_ns));
 	pt_json_number(b, "live", seconds(p.live_ns));
 	pt_json_number(b, "fetched", seconds(p.fetched_ns));
+	pt_json_number(b, "other_quality", seconds(p.other_ns));
 	pt_json_number(b, "not_recorded", seconds(p.unknown_ns));
-	pt_json_number(b, "share", p.span_ns ? (double)(p.live_ns + p.fetched_ns) / (double)p.span_ns : 0);
+	int64_t counted = a->from + p.span_ns - p.since_ns;
+	pt_json_time(b, "since", counted ? p.since_ns : 0);
+	if (counted)
+		pt_json_number(b, "share", (double)(p.live_ns + p.fetched_ns) / (double)counted);
 	pt_json_object(b, "missing");
 	for (unsigned i = 0; i < PT_N_GAP_CAUSES; i++)
 		if (p.missing_ns[i])

@@ -31,7 +31,7 @@ function entries({gaps, jobs}, everything) {
 function row(e, again) {
 	const onvif = camera(e.camera)?.onvif, [word, kind] = gapState(e, onvif), trouble = h("div");
 	const came = e.isJob && e.frames ? ` ${format.count(e.frames)} frames, ${format.bytes(e.bytes)}${e.seam ? `, seam by ${e.seam}` : ""}.` : "";
-	const becomes = e.job === "filled" ? "it was fetched from the camera's card" : fate({...e, reached: e.reached && Date.parse(e.reached)}, onvif);
+	const becomes = e.job === "filled" ? `it was fetched from the camera's card${e.job_reason && `: ${e.job_reason}`}` : fate({...e, reached: e.reached && Date.parse(e.reached)}, onvif);
 	const text = `${becomes[0].toUpperCase()}${becomes.slice(1)}.`;
 	const ask = async () => {
 		fill(trouble);

@@ -197,7 +197,7 @@ export class Timeline {
 			else if (!this.data.hasFootage(name, ms))
 				words += `  ·  ${name}: no footage`;
 			else
-				words += `  ·  ${name}${this.data.wasFetched(name, ms) ? ": fetched from the camera's card later" : ""}`;
+				words += `  ·  ${[name, this.data.origin(name, ms)].filter(Boolean).join(": ")}`;
 			if (this.data.movedAt(name, ms, now()))
 				words += "  ·  motion";
 			if (kept)
