@@ -141,7 +141,7 @@ def test_patterns_differ(hub, browser):
             dark.push(data[i + 3] > 128 && data[i] + data[i + 1] + data[i + 2] < 600 ? 1 : 0);
         return dark.join("");
     })""")
-    assert len(seen) == len(set(seen)) == 6
+    assert len(seen) == len(set(seen)) == 7
     assert "0" not in seen[0]
 
 
