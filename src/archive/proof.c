@@ -51,8 +51,9 @@ bool pt_proof_make(PtStore *store, int64_t series, int64_t from_ns, int64_t to_n
 	int any = pt_store_neighbour(store, series, INT64_MIN, true, &first, error);
 	if (any < 0)
 		return false;
-	PtProof p = {.span_ns = MAX(to - from_ns, 0),
-	             .since_ns = any ? CLAMP(first.start_ns, from_ns, MAX(from_ns, to)) : from_ns};
+	PtProof p = {.span_ns = MAX(to - from_ns, 0), .since_ns = from_ns};
+	if (any && first.start_ns - from_ns > TOUCH_NS)
+		p.since_ns = MIN(first.start_ns, MAX(from_ns, to));
 	g_autoptr(GArray) told = g_array_new(FALSE, FALSE, sizeof(Span));
 	g_autoptr(GArray) fetched = g_array_new(FALSE, FALSE, sizeof(Span));
 	for (int64_t at = from_ns; at < to; at += STEP_NS) {

@@ -26,7 +26,7 @@ function summary(series, from) {
 		`${s.camera} / ${s.stream}`, h("b", null, share(s.share)), length(s.live),
 		h("span", null, length(s.fetched), s.other_quality ? h("span.part", null, `of it ${length(s.other_quality)} in another quality`) : null),
 		h("span", null, Object.keys(s.missing).length ? Object.entries(s.missing).map(([cause, seconds]) => h("span.part", null, `${length(seconds)} ${causes[cause] || cause}`)) : "nothing"),
-		h("span", null, length(s.not_recorded), s.since && Date.parse(s.since) - from > 1000 ? h("span.part", null, `counts from ${format.stamp(Date.parse(s.since))}`) : null)]));
+		h("span", null, length(s.not_recorded), s.since && Date.parse(s.since) > from ? h("span.part", null, `counts from ${format.stamp(Date.parse(s.since))}`) : null)]));
 }
 
 function gapTable(s, onvif) {
