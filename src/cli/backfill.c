@@ -32,28 +32,11 @@ static JsonArray *array_of(JsonNode *answer, const char *name) {
 
 static double number_of(JsonObject *o, const char *name) { return json_object_get_double_member_with_default(o, name, 0); }
 
-static bool same(JsonObject *a, JsonObject *b, const char *name) {
-	return !strcmp(pt_cli_member(a, name), pt_cli_member(b, name));
-}
-
-/* The job of a gap: of the same series, and around it. Times of RFC 3339 in UTC sort as text. */
-static JsonObject *job_of(JsonArray *jobs, JsonObject *gap) {
-	const char *end = pt_cli_member(gap, "end");
-	for (guint i = 0; i < json_array_get_length(jobs); i++) {
-		JsonObject *job = json_array_get_object_element(jobs, i);
-		if (same(job, gap, "camera") && same(job, gap, "stream") && *end &&
-		    strcmp(pt_cli_member(job, "start"), end) < 0 &&
-		    strcmp(pt_cli_member(job, "end"), pt_cli_member(gap, "start")) > 0)
-			return job;
-	}
-	return NULL;
-}
-
-/* "fetching, at 10:55:30", "waits: the camera is not reached" */
-static void print_job(JsonObject *job) {
-	const char *reason = pt_cli_member(job, "reason"), *waits = pt_cli_member(job, "waits"),
-	           *reached = pt_cli_member(job, "reached");
-	printf("%s", pt_cli_member(job, "state"));
+/* "fetching, has come to 10:55:30", "found, waits: the camera is not reached": of a job or of a gap, which names them so. */
+static void print_fate(JsonObject *o, const char *state_name, const char *reason_name) {
+	const char *reason = pt_cli_member(o, reason_name), *waits = pt_cli_member(o, "waits"),
+	           *reached = pt_cli_member(o, "reached");
+	printf("%s", pt_cli_member(o, state_name));
 	if (*reached)
 		printf(", has come to %s", reached);
 	if (*waits)
@@ -62,13 +45,12 @@ static void print_job(JsonObject *job) {
 		printf(" (%s)", reason);
 }
 
-static void explain(JsonArray *jobs, JsonObject *gap) {
+static void explain(JsonObject *gap) {
 	static const struct {
 		const char *cause, *text;
 	} hopeless[] = {{"policy", "nobody wanted it recorded: it is not fetched"},
 	                {"clock", "the hub's clock was set: nothing is missing"}};
 	const char *cause = pt_cli_member(gap, "cause");
-	JsonObject *job = job_of(jobs, gap);
 	printf("    cause: %s", cause);
 	for (unsigned i = 0; i < G_N_ELEMENTS(hopeless); i++)
 		if (!strcmp(cause, hopeless[i].cause)) {
@@ -78,8 +60,8 @@ static void explain(JsonArray *jobs, JsonObject *gap) {
 	printf("; backfill: ");
 	if (!strcmp(pt_cli_member(gap, "stream"), "metadata"))
 		printf("none: what happened is asked for, not the stream that told of it");
-	else if (job)
-		print_job(job);
+	else if (*pt_cli_member(gap, "job"))
+		print_fate(gap, "job", "job_reason");
 	else if (!*pt_cli_member(gap, "end"))
 		printf("begins when footage comes again");
 	else
@@ -100,7 +82,7 @@ int pt_cli_gaps(const char *camera, const char *from, const char *to, bool with_
 		       pt_cli_member(gap, "start"), *end ? end : "now", number_of(gap, "seconds"),
 		       pt_cli_member(gap, "reason"));
 		if (with_why)
-			explain(array_of(answer, "jobs"), gap);
+			explain(gap);
 	}
 	return PT_EXIT_DONE;
 }
@@ -119,7 +101,7 @@ static int list_jobs(const char *camera, const char *from, const char *to, bool 
 		JsonObject *job = json_array_get_object_element(jobs, i);
 		printf("%-14s %-6s %s – %s %10.3f s  ", pt_cli_member(job, "camera"), pt_cli_member(job, "stream"),
 		       pt_cli_member(job, "start"), pt_cli_member(job, "end"), number_of(job, "seconds"));
-		print_job(job);
+		print_fate(job, "state", "reason");
 		printf("\n");
 	}
 	return PT_EXIT_DONE;
