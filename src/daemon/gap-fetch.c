@@ -13,8 +13,10 @@
 #define ROUGH_MARGIN_NS (8 * PT_NS_PER_S) /* where it was measured roughly */
 #define BUFFER_MAX (192u << 20)           /* bytes of footage held until the seam is known */
 #define STEP_NS (2 * PT_NS_PER_S)         /* the offsets at both ends differ by more: the clock was set in between */
-#define SLACK_NS (300 * PT_NS_PER_S)      /* how much more than was asked for a camera may send: a file of its card */
+#define SLACK_NS (300 * PT_NS_PER_S)      /* how much more than was asked for a camera may send */
+#define LEAD_NS (7200 * PT_NS_PER_S)      /* and before it: some begin with the file of their card that it stands in */
 #define FRAME_NS (4 * PT_NS_PER_MS)       /* no camera makes more than one in this time */
+#define USUAL_NS (40 * PT_NS_PER_MS)      /* of a frame */
 #define RECENT 256                        /* frames that are not taken again when a camera goes back and repeats them */
 
 struct PtGapFetch {
@@ -35,8 +37,9 @@ struct PtGapFetch {
 	int64_t last_decode, last_dts, nominal_ns;
 	int64_t half_ns; /* of a frame's time: what is nearer to the gap's begin belongs to it */
 	uint32_t last_scale;
-	int64_t came_ns, came_dts, latest; /* of the fetch that runs: how much it sent, the last and the latest of it */
-	uint64_t recent[RECENT];           /* hashes */
+	int64_t asked_ns;                           /* of the fetch that runs: from when on */
+	int64_t came_ns, lead_ns, came_dts, latest; /* how much it sent of that and before it, the last and the latest */
+	uint64_t recent[RECENT];                    /* hashes */
 	unsigned n_recent;
 	bool stepped, ended, reached_live, flagged_end, endless;
 	GError *error;
@@ -97,7 +100,7 @@ static void finish(PtGapFetch *g) {
 	if (g->over)
 		return;
 	g->over = true;
-	if (g->endless) /* what came is not to be trusted */
+	if (g->endless && g->stepped) /* times that went back tell nothing of where it belongs */
 		g_clear_pointer(&g->fill, pt_fill_free);
 	if (g->fill && !pt_fill_commit(g->fill, g->reached_live, g->error ? NULL : &g->error))
 		g_prefix_error(&g->error, "what was fetched could not be written: ");
@@ -120,6 +123,8 @@ static void fail(PtGapFetch *g, GError *error) {
 
 static PtFetch *fetch(PtGapFetch *g, int64_t from, int64_t to, bool (*sample)(void *, PtSample *, const PtFetchFlags *),
                       void (*done)(void *, const GError *)) {
+	g->asked_ns = from;
+	g->came_ns = g->lead_ns = g->latest = g->n_recent = 0;
 	PtFetch *f = pt_fetch_start(&(PtFetchParams){.camera = g->camera,
 	                                             .location = g->url,
 	                                             .user = g->user,
@@ -141,23 +146,32 @@ static PtFetch *fetch(PtGapFetch *g, int64_t from, int64_t to, bool (*sample)(vo
 
 /* ---- what a camera may not do ---- */
 
-/* Counted by what it sends and not by the times that it gives, which may stand still or go round. */
-static bool is_too_much(PtGapFetch *g, const PtSample *s) {
-	int64_t step = s->dts / s->format->timescale * PT_NS_PER_S +
-	               s->dts % s->format->timescale * PT_NS_PER_S / s->format->timescale - g->came_dts;
-	g->came_dts += step;
-	g->came_ns += CLAMP(step, FRAME_NS, PT_NS_PER_S);
-	return g->came_ns > g->p.to_ns - g->p.from_ns + 2 * margin(g) + SLACK_NS;
+static int64_t ticks_to_ns(const PtSample *s, int64_t ticks) {
+	int64_t scale = s->format->timescale;
+	return ticks / scale * PT_NS_PER_S + ticks % scale * PT_NS_PER_S / scale;
 }
 
-/* One that was sent before: where two files of a card overlap, or the camera begins again. */
-static bool is_repeated(PtGapFetch *g, uint64_t hash, int64_t decode) {
-	bool repeated = false;
-	for (unsigned i = 0;
-	     decode <= g->latest + PT_NS_PER_MS && i < MIN(g->n_recent, RECENT) && g->p.kind == PT_KIND_VIDEO; i++)
+/* Counted by what it sends and not by the times that it gives, which may stand still or go round. Before is_repeated(). */
+static bool is_too_much(PtGapFetch *g, const PtSample *s) {
+	int64_t decode = decode_time(s), step = ticks_to_ns(s, s->dts) - g->came_dts;
+	bool lead = decode > g->latest && decode < g->asked_ns;
+	g->came_dts += step;
+	*(lead ? &g->lead_ns : &g->came_ns) += CLAMP(step, FRAME_NS, PT_NS_PER_S);
+	return g->lead_ns > LEAD_NS || g->came_ns > g->p.to_ns - g->p.from_ns + 2 * margin(g) + SLACK_NS;
+}
+
+/* One that was sent before: where two files of a card overlap, or the camera begins again. Decoding times never go back:
+ * what is shown long before it is decoded goes back itself, by both of its clocks. */
+static bool is_repeated(PtGapFetch *g, const PtSample *s, uint64_t hash) {
+	int64_t decode = decode_time(s), back = ticks_to_ns(s, s->dts - s->pts);
+	bool repeated = back > PT_NS_PER_S;
+	bool looks = !repeated && g->p.kind == PT_KIND_VIDEO && (back > 0 || decode <= g->latest + PT_NS_PER_MS);
+	for (unsigned i = 0; looks && i < MIN(g->n_recent, RECENT); i++)
 		repeated |= hash && g->recent[i] == hash;
 	g->latest = MAX(g->latest, decode);
-	if (!repeated)
+	if (repeated)
+		g->came_ns += USUAL_NS;
+	else
 		g->recent[g->n_recent++ % RECENT] = hash;
 	return repeated;
 }
@@ -303,7 +317,7 @@ static bool on_footage(void *data, PtSample *s, const PtFetchFlags *flags) {
 		                    g->camera));
 		return false;
 	}
-	if (is_repeated(g, hash, decode))
+	if (is_repeated(g, s, hash))
 		return true;
 	if (g->seamed) {
 		more = put(g, s, g->seam == PT_SEAM_CONTENT || !is_before(g, s));
@@ -329,7 +343,6 @@ static void fetch_all(PtGapFetch *g) {
 	if (g->over)
 		return;
 	g_array_set_size(g->seen, 0);
-	g->came_ns = g->latest = g->n_recent = 0;
 	/* the clock's error is the same at both ends, but for its drift */
 	g->offset_begin = g->offset_end;
 	g->main = fetch(g, g->p.from_ns + g->offset_begin - margin(g), g->first_live + PT_NS_PER_S, on_footage, on_fetched);
@@ -340,9 +353,10 @@ static void fetch_all(PtGapFetch *g) {
 static bool on_probe(void *data, PtSample *s, const PtFetchFlags *flags) {
 	PtGapFetch *g = data;
 	PtSeamFrame frame = {pt_seam_hash(s), decode_time(s)};
-	if (!is_repeated(g, frame.hash, frame.decode_ns))
+	bool enough = is_too_much(g, s) || frame.decode_ns >= g->p.to_ns + g->p.offset_ns + margin(g);
+	if (!is_repeated(g, s, frame.hash))
 		g_array_append_val(g->seen, frame);
-	return frame.decode_ns < g->p.to_ns + g->p.offset_ns + margin(g) && !is_too_much(g, s);
+	return !enough;
 }
 
 static void on_probed(void *data, const GError *error) {
