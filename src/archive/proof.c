@@ -3,6 +3,7 @@
 #include "base/clock.h"
 
 #define STEP_NS (INT64_C(3) * 86400 * PT_NS_PER_S) /* asked at once: longer spans the index answers roughly */
+#define WRITING_NS (5 * PT_NS_PER_S)               /* until what came is on the medium */
 #define TOUCH_NS PT_NS_PER_S                       /* what is nearer belongs together; a gap within has its row */
 
 typedef struct {
@@ -47,10 +48,13 @@ static int64_t untold(GArray *told, int64_t from, int64_t to) {
 bool pt_proof_make(PtStore *store, int64_t series, int64_t from_ns, int64_t to_ns, int64_t now_ns, PtProof *ret,
                    GError **error) {
 	int64_t to = MIN(to_ns, now_ns);
-	PtSegmentRow first;
+	PtSegmentRow first, last;
 	int any = pt_store_neighbour(store, series, INT64_MIN, true, &first, error);
 	if (any < 0)
 		return false;
+	if (any && pt_store_neighbour(store, series, to, false, &last, NULL) > 0 && last.open && last.end_ns < to &&
+	    to - last.end_ns < WRITING_NS)
+		to = MAX(last.end_ns, from_ns); /* what comes now is promised a moment later */
 	PtProof p = {.span_ns = MAX(to - from_ns, 0), .since_ns = from_ns};
 	if (any && first.start_ns - from_ns > TOUCH_NS)
 		p.since_ns = MIN(first.start_ns, MAX(from_ns, to));

@@ -4,7 +4,7 @@
 #include "archive/store.h"
 
 typedef struct {
-	int64_t span_ns;                     /* asked for, up to now */
+	int64_t span_ns;                     /* asked for, up to what is written now */
 	int64_t since_ns;                    /* from when on it counts: of the first footage that is kept, in the span */
 	int64_t live_ns;                     /* recorded as it happened */
 	int64_t fetched_ns;                  /* fetched from the camera's card later */

@@ -248,6 +248,17 @@ static void test_proof(void) {
 	g_assert_cmpint(p.since_ns, ==, 700 * 60 * S);
 	g_assert_cmpint(p.unknown_ns, ==, p.span_ns);
 	pt_proof_clear(&p);
+	/* what came last is not promised yet, and not missing */
+	int64_t sub = pt_store_series(store, "gate", "sub", NULL);
+	PtSegmentRow row = {.id = pt_store_new_id(store), .series = sub, .start_ns = 10 * S, .end_ns = 58 * S, .open = true};
+	g_strlcpy(row.path, "open.mp4", sizeof row.path);
+	g_assert_true(pt_store_put_segment(store, &row, NULL));
+	for (int64_t now = 60; now <= 70; now += 10) {
+		g_assert_true(pt_proof_make(store, sub, 10 * S, day * S, now * S, &p, NULL));
+		g_assert_cmpint(p.live_ns, ==, 48 * S);
+		g_assert_cmpint(p.unknown_ns, ==, now == 60 ? 0 : 12 * S);
+		pt_proof_clear(&p);
+	}
 	pt_store_free(store);
 }
 

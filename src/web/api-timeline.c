@@ -51,6 +51,11 @@ static void put_job(PtAsk *a, const GArray *jobs, const PtGapRow *g) {
 			continue;
 		pt_json_text(a->json, "job", pt_job_state_words[job->state]);
 		pt_json_text(a->json, "job_reason", job->reason[0] ? job->reason : NULL);
+		char waits[200] = "";
+		if (a->host->backfill_wait && job->state == PT_JOB_FOUND)
+			a->host->backfill_wait(a->host->user, job, waits, sizeof waits);
+		if (waits[0])
+			pt_json_text(a->json, "waits", waits);
 		PtJobProgress at[8];
 		unsigned n =
 		    a->host->backfill_progress ? a->host->backfill_progress(a->host->user, at, G_N_ELEMENTS(at)) : 0;

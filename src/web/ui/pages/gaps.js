@@ -15,7 +15,7 @@ const spans = {day: ["the last 24 hours", 86400000], week: ["the last 7 days", 7
 /** Jobs, and the gaps that no job is for, in one list: newest first. */
 function entries({gaps, jobs}, everything) {
 	const ms = x => ({...x, start: Date.parse(x.start), end: x.end ? Date.parse(x.end) : undefined});
-	const made = jobs.map(j => ({...ms(j), job: j.state, job_reason: j.reason || j.waits || "", reason: "", isJob: true}));
+	const made = jobs.map(j => ({...ms(j), job: j.state, job_reason: j.reason || "", reason: "", isJob: true}));
 	const open = gaps.filter(g => g.stream !== "metadata").map(ms);
 	const list = [...made];
 	for (const gap of open) {

@@ -68,8 +68,13 @@ export class Timeline {
 
 	get middle() { return this.view.from + this.view.span / 2; }
 
-	zoom(factor, around = this.#anchor()) {
-		this.view = zoomed(this.view, factor, around);
+	/** around: an instant that stays where it is; absent: the place, and what happens now stays in sight beside it. */
+	zoom(factor, around) {
+		const anchor = around ?? this.#anchor(), ms = now(), seen = toX(this.view, ms) <= this.view.width;
+		this.view = zoomed(this.view, factor, anchor);
+		const latest = ms - this.view.span * 0.92;
+		if (around === undefined && seen && this.view.from < latest && anchor > latest)
+			this.view.from = latest;
 		this.on.moved();
 		this.redraw();
 	}
