@@ -218,13 +218,13 @@ static int print_page(Log *log, const char *since, const char *since_time, char 
 	return (int)n;
 }
 
-/* What is new of the log; late: and what came late since. False: the daemon is gone. */
+/* What came late since the last time, where that is wanted, and what else is new of the log. False: the daemon is gone. */
 static bool print_new(Log *log, const char *since, bool late) {
-	int n;
-	while ((n = print_page(log, "since", since, &log->cursor)) > 0)
+	g_autofree char *told = g_strdup(log->told), *cursor = NULL;
+	int n = 0;
+	while (late && (n = print_page(log, "told", told, &cursor)) > 0)
 		continue;
-	g_autofree char *told = late && !n ? g_strdup(log->told) : NULL, *cursor = NULL;
-	while (told && (n = print_page(log, "told", told, &cursor)) > 0)
+	while (n >= 0 && (n = print_page(log, "since", since, &log->cursor)) > 0)
 		continue;
 	return n >= 0;
 }
