@@ -9,7 +9,6 @@ import time
 import numpy as np
 import pytest
 
-import hub as hubs
 from hub import Hub, format_time, free_port, parse_time, wait_for
 from test_reload import reload
 from testpicture import read_time
@@ -81,7 +80,7 @@ def test_then_the_lesser_one(site, tmp_path):
     _, hub = site
     hub.stop()
     db = sqlite3.connect(hub.archive / "index.db")
-    db.execute("UPDATE job SET tries=7, due_ns=0 WHERE state=0")  # minutes later
+    db.execute("UPDATE job SET tries=7, due_ns=0 WHERE state<4")  # minutes later
     db.commit()
     db.close()
     hub.start()
@@ -118,7 +117,6 @@ def test_a_clip_across_it(site, tmp_path):
     begin, end = parse_time(job["start"]) - 2, parse_time(job["end"]) + 1
     clip = tmp_path / "clip.mp4"
     hub.cli("archive", "export", "gate", "--from", format_time(begin), "--to", format_time(end), "--output", clip)
-    hubs.assert_plays(clip)
     sizes = subprocess.run(["ffprobe", "-v", "error", "-select_streams", "v", "-show_entries", "frame=width,height", "-of", "csv=p=0", clip], capture_output=True, text=True, check=True).stdout
     order = []
     for size in filter(None, (line.strip(",") for line in sizes.split())):
