@@ -324,6 +324,11 @@ static void test_late(void) {
 	g_assert_cmpstr(event->state, ==, "inactive");
 	g_assert_true(event->late && event->past && !event->initial);
 	g_assert_cmpint(pt_event_told_ns(event), ==, 1990000035 * PT_NS_PER_S);
+	for (int i = 0; i < 2; i++) { /* by when they were told, of late ones alone */
+		PtEventlogQuery since = {.told_ns = (1990000035 + i) * PT_NS_PER_S};
+		g_autoptr(GPtrArray) told = pt_eventlog_query(log, &since, NULL);
+		g_assert_cmpuint(told->len, ==, 1 - i);
+	}
 	pt_eventlog_free(log);
 	place_clear(&p);
 }

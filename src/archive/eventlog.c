@@ -15,6 +15,8 @@
 #define RECORD_EVENT 1
 #define RECORD_NOTE 2
 #define NO_TEXT 0xffff
+/* as pt_event_told_ns() has it */
+#define TOLD "CASE WHEN mono_ns AND noticed_ns THEN wall_ns + noticed_ns - mono_ns ELSE wall_ns END"
 
 static const char schema[] =
     "CREATE TABLE IF NOT EXISTS event(id INTEGER PRIMARY KEY, wall_ns INTEGER NOT NULL, mono_ns INTEGER NOT NULL,"
@@ -23,6 +25,7 @@ static const char schema[] =
     "CREATE INDEX IF NOT EXISTS event_wall ON event(wall_ns);"
     "CREATE INDEX IF NOT EXISTS event_source ON event(source, id);"
     "CREATE INDEX IF NOT EXISTS event_topic ON event(topic, id);"
+    "CREATE INDEX IF NOT EXISTS event_late ON event(" TOLD ") WHERE flags & 1;"
     "CREATE TABLE IF NOT EXISTS off_due(relay TEXT PRIMARY KEY, boot TEXT NOT NULL, mono_ns INTEGER NOT NULL,"
     " wall_ns INTEGER NOT NULL);";
 
@@ -439,6 +442,7 @@ static bool source_matches(const char *wanted, const char *source) {
 
 static bool matches(const PtEventlogQuery *q, const PtEvent *e) {
 	return (!q->since_ns || e->wall_ns >= q->since_ns) && (!q->until_ns || e->wall_ns < q->until_ns) &&
+	       (!q->told_ns || (e->late && pt_event_told_ns(e) >= q->told_ns)) &&
 	       (!q->topic || !strcmp(q->topic, e->topic)) && (!q->source || source_matches(q->source, e->source)) &&
 	       (!q->before_id || (q->oldest_first ? e->id > q->before_id : e->id < q->before_id));
 }
@@ -493,6 +497,7 @@ static bool select_rows(sqlite3 *db, const PtEventlogQuery *q, unsigned limit, G
 	bool kind = q->source && g_str_has_suffix(q->source, "/");
 	g_string_append(sql, q->since_ns ? " AND wall_ns >= :since" : "");
 	g_string_append(sql, q->until_ns ? " AND wall_ns < :until" : "");
+	g_string_append(sql, q->told_ns ? " AND flags & 1 AND " TOLD " >= :told" : "");
 	g_string_append(sql, q->topic ? " AND topic = :topic" : "");
 	/* '0' follows '/' in ASCII: all sources that begin with "input/" */
 	g_string_append(sql, kind ? " AND source >= :source AND source < :end" : q->source ? " AND source = :source" : "");
@@ -506,6 +511,7 @@ static bool select_rows(sqlite3 *db, const PtEventlogQuery *q, unsigned limit, G
 		end[strlen(end) - 1] = '0';
 	bind_named(s, ":since", NULL, q->since_ns);
 	bind_named(s, ":until", NULL, q->until_ns);
+	bind_named(s, ":told", NULL, q->told_ns);
 	bind_named(s, ":topic", q->topic, 0);
 	bind_named(s, ":source", q->source, 0);
 	bind_named(s, ":end", end, 0);

@@ -34,6 +34,7 @@ int64_t pt_eventlog_off_due(PtEventlog *log, const char *relay);
 
 typedef struct {
 	int64_t since_ns, until_ns; /* wall time, [since, until); 0: open */
+	int64_t told_ns;            /* wall time; late ones alone, told since then; 0: any */
 	const char *topic, *source; /* NULL: any. source ending in '/': all of that kind ("input/") */
 	uint64_t before_id;         /* the cursor: 0, or the id of the last event of the page before */
 	unsigned limit;             /* 1 .. 10000; 0: 200 */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "archive/fill.h"
+#include "archive/playback.h"
 #include "archive/reader.h"
 #include "archive/replay.h"
 #include "archive/seam.h"
@@ -195,6 +196,52 @@ static void test_rebuild(Fixture *f, gconstpointer unused) {
 	g_assert_cmpuint(fetched->len, ==, 1);
 }
 
+/* The card holds a smaller picture: it is there, says so, and playback goes on into it and out of it. */
+static void test_other_quality(Fixture *f, gconstpointer unused) {
+	PtFormat *small =
+	    pt_format_new(&(PtFormat){.codec = PT_CODEC_MJPEG, .timescale = 90000, .width = 32, .height = 24}, NULL, 0);
+	PtFormat *full = f->format;
+	PtFill *fill = begin(f);
+	f->format = small;
+	add(f, fill, 40, 120);
+	f->format = full;
+	pt_format_unref(small);
+	g_assert_true(pt_fill_commit(fill, false, NULL));
+	pt_fill_free(fill);
+	for (int made_anew = 0; made_anew < 2; made_anew++) {
+		PtStore *store = pt_archive_store(f->archive);
+		g_autoptr(GArray) spans = pt_store_other_quality(store, f->series, 0, INT64_MAX, 0, NULL);
+		g_assert_cmpuint(spans->len, ==, 1);
+		const PtQualitySpan *span = &g_array_index(spans, PtQualitySpan, 0);
+		g_assert_cmpint(span->width, ==, 32);
+		g_assert_cmpint(span->height, ==, 24);
+		g_assert_cmpint(ABS(span->start_ns - f->t0 - 55 * FRAME_NS), <, 5 * PT_NS_PER_MS);
+		g_assert_cmpint(ABS(span->end_ns - f->t0 - 120 * FRAME_NS), <, 5 * PT_NS_PER_MS);
+		int width = 0, height = 0;
+		g_assert_true(pt_store_live_size(store, f->series, f->t0 + 90 * FRAME_NS, &width, &height));
+		g_assert_cmpint(width, ==, 64);
+		assert_frames(f, f->t0, 0, 161, 200, 200);
+		PtPlaybackWindow window = {.from_ns = f->t0, .to_ns = f->t0 + 161 * FRAME_NS, .max_bytes = 1 << 20};
+		int widths[3] = {0};
+		for (int i = 0; i < 3; i++) {
+			PtPlayback piece;
+			g_assert_true(pt_playback_read(f->archive, "gate", "main", &window, &piece, NULL));
+			g_assert_nonnull(piece.format);
+			widths[i] = piece.format->width;
+			g_assert_cmpint(piece.end_ns, >, window.from_ns);
+			g_assert_cmpint(piece.more, ==, i < 2);
+			window.from_ns = piece.end_ns / PT_NS_PER_MS * PT_NS_PER_MS; /* as a page asks on */
+			pt_playback_clear(&piece);
+		}
+		g_assert_true(widths[0] == 64 && widths[1] == 32 && widths[2] == 64);
+		pt_archive_free(f->archive);
+		PtCheck check;
+		g_assert_true(pt_archive_check(f->dir, true, &check, NULL));
+		pt_check_clear(&check);
+		open_archive(f);
+	}
+}
+
 /* The camera's card lacks frames as well; what follows begins with a key frame. */
 static void test_hole(Fixture *f, gconstpointer unused) {
 	g_autoptr(GError) error = NULL;
@@ -339,13 +386,15 @@ static void test_hash(void) {
 /* A camera may call itself what it likes. */
 static void test_comment(void) {
 	int64_t start = 0;
+	bool other = true;
 	g_assert_true(
 	    pt_fill_read_comment("Fetched from the camera's card: Acme; counts from 5 ns UTC, serial 7; counts from "
 	                         "1789000000000000000 ns UTC (2026-09-10T00:26:40Z)",
-	                         &start));
+	                         &start, &other));
+	g_assert_false(other);
 	g_assert_cmpint(start, ==, INT64_C(1789000000000000000));
-	g_assert_false(pt_fill_read_comment("Fetched from the camera's card: ; counts from -1 ns UTC", &start));
-	g_assert_false(pt_fill_read_comment("holiday", &start));
+	g_assert_false(pt_fill_read_comment("Fetched from the camera's card: ; counts from -1 ns UTC", &start, &other));
+	g_assert_false(pt_fill_read_comment("holiday", &start, &other));
 }
 
 int main(int argc, char **argv) {
@@ -353,6 +402,7 @@ int main(int argc, char **argv) {
 #define CASE(name, fn) g_test_add("/fill/" name, Fixture, NULL, set_up, fn, tear_down)
 	CASE("whole", test_whole);
 	CASE("rebuild", test_rebuild);
+	CASE("other-quality", test_other_quality);
 	CASE("hole", test_hole);
 	CASE("uneven", test_uneven);
 	CASE("crash", test_crash);

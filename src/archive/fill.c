@@ -13,11 +13,13 @@
 #define ROOM_SHARE 50        /* and not more than this part of the disk */
 #define COMMENT_HEAD "Fetched from the camera's card: "
 #define COMMENT_FROM "; counts from "
+#define COMMENT_OTHER ") in another quality: "
 
 struct PtFill {
 	PtArchive *archive;
 	char *origin, *camera, *stream;
 	int64_t series, from, to;
+	int live_width, live_height; /* of what was recorded live beside the gap; 0: not known */
 
 	/* not written yet: the lead of a file that is not begun, or the fragment that is being gathered */
 	GPtrArray *pending; /* of PtSample */
@@ -73,6 +75,7 @@ PtFill *pt_fill_new(PtArchive *archive, const PtFillParams *params, GError **err
 	f->from = params->from_ns;
 	f->to = params->to_ns;
 	f->joined = params->joined;
+	pt_store_live_size(pt_archive_store(archive), series, f->from, &f->live_width, &f->live_height);
 	f->pending = g_ptr_array_new_with_free_func((GDestroyNotify)pt_sample_unref);
 	f->places = g_array_new(FALSE, FALSE, sizeof(int64_t));
 	return f;
@@ -94,7 +97,7 @@ void pt_fill_free(PtFill *f) {
 
 void pt_fill_get_stats(const PtFill *f, PtFillStats *ret) { *ret = f->stats; }
 
-bool pt_fill_read_comment(const char *comment, int64_t *ret_start_ns) {
+bool pt_fill_read_comment(const char *comment, int64_t *ret_start_ns, bool *ret_other) {
 	if (!comment || !g_str_has_prefix(comment, COMMENT_HEAD))
 		return false;
 	const char *from = g_strrstr(comment, COMMENT_FROM); /* a camera may call itself anything: the last is ours */
@@ -103,10 +106,19 @@ bool pt_fill_read_comment(const char *comment, int64_t *ret_start_ns) {
 	if (ns <= 0 || *end != ' ')
 		return false;
 	*ret_start_ns = ns;
+	*ret_other = strstr(end, COMMENT_OTHER) != NULL;
 	return true;
 }
 
 /* ---- a segment ---- */
+
+/* What the comment says of it; "": it is as large as what was recorded live. Caller frees. */
+static char *other_quality(const PtFill *f, const PtFormat *format) {
+	if (!f->live_width || (format->width == f->live_width && format->height == f->live_height))
+		return g_strdup("");
+	return g_strdup_printf(COMMENT_OTHER "%dx%d, recorded live are %dx%d", format->width, format->height, f->live_width,
+	                       f->live_height);
+}
 
 static bool begin_segment(PtFill *f, GError **error) {
 	PtSample *first = sample_at(f, 0);
@@ -127,9 +139,10 @@ static bool begin_segment(PtFill *f, GError **error) {
 	f->sequence = 0;
 	if (!pt_store_note_fetching(pt_archive_store(f->archive), f->row.path, error))
 		return false;
-	g_autofree char *when = pt_time_format(f->start);
-	g_autofree char *comment =
-	    g_strdup_printf(COMMENT_HEAD "%s" COMMENT_FROM "%" G_GINT64_FORMAT " ns UTC (%s)", f->origin, f->start, when);
+	g_autofree char *when = pt_time_format(f->start), *quality = other_quality(f, format);
+	f->row.other = *quality;
+	g_autofree char *comment = g_strdup_printf(COMMENT_HEAD "%s" COMMENT_FROM "%" G_GINT64_FORMAT " ns UTC (%s%s",
+	                                           f->origin, f->start, when, *quality ? quality : ")");
 	PtFormat *formats[] = {first->format};
 	f->head.size = 0;
 	pt_mp4_write_init(&f->head, formats, 1, f->start, comment);

@@ -31,5 +31,5 @@ bool pt_fill_commit(PtFill *fill, bool reached, GError **error);
 void pt_fill_get_stats(const PtFill *fill, PtFillStats *ret);
 void pt_fill_free(PtFill *fill); /* what was not committed is gone; takes NULL */
 
-/* From a file's comment: since when it counts; false: it was not fetched. */
-bool pt_fill_read_comment(const char *comment, int64_t *ret_start_ns);
+/* From a file's comment: since when it counts, and whether it is of another quality; false: it was not fetched. */
+bool pt_fill_read_comment(const char *comment, int64_t *ret_start_ns, bool *ret_other);

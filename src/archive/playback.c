@@ -5,7 +5,8 @@
 #include "base/error.h"
 #include "media/fmp4/write.h"
 
-#define BATCH 64 /* samples in a fragment */
+#define BATCH 64                       /* samples in a fragment */
+#define ROUNDING_NS (2 * PT_NS_PER_MS) /* pages ask in milliseconds */
 
 typedef struct {
 	PtPlayback *out;
@@ -30,6 +31,15 @@ static void flush(Batch *b) {
 		pt_sample_unref(b->samples[i]);
 	}
 	b->n = 0;
+}
+
+/* What came so far is not wanted. */
+static void forget(Batch *b) {
+	while (b->n)
+		pt_sample_unref(b->samples[--b->n]);
+	b->sequence = 0;
+	pt_playback_clear(b->out);
+	b->out->end_ns = b->window->from_ns;
 }
 
 /* The page's axis is capture time: each unbroken run of samples is placed by that of its first. */
@@ -79,7 +89,10 @@ bool pt_playback_read(PtArchive *archive, const char *camera, const char *stream
 	bool ok = true;
 	while (ok && (f = pt_reader_next(reader))) {
 		bool full = ret->bytes.size > window->max_bytes && f->key;
-		if (full || (ret->format && !pt_format_equal(ret->format, f->format))) {
+		bool other = ret->format && !pt_format_equal(ret->format, f->format);
+		if (other && ret->end_ns <= window->from_ns + ROUNDING_NS) {
+			forget(&batch); /* it was only there to be decoded from, and nothing is */
+		} else if (full || other) {
 			ret->more = true;
 			break;
 		}

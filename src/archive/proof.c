@@ -3,6 +3,7 @@
 #include "base/clock.h"
 
 #define STEP_NS (INT64_C(3) * 86400 * PT_NS_PER_S) /* asked at once: longer spans the index answers roughly */
+#define WRITING_NS (5 * PT_NS_PER_S)               /* until what came is on the medium */
 #define TOUCH_NS PT_NS_PER_S                       /* what is nearer belongs together; a gap within has its row */
 
 typedef struct {
@@ -47,7 +48,16 @@ static int64_t untold(GArray *told, int64_t from, int64_t to) {
 bool pt_proof_make(PtStore *store, int64_t series, int64_t from_ns, int64_t to_ns, int64_t now_ns, PtProof *ret,
                    GError **error) {
 	int64_t to = MIN(to_ns, now_ns);
-	PtProof p = {.span_ns = MAX(to - from_ns, 0)};
+	PtSegmentRow first, last;
+	int any = pt_store_neighbour(store, series, INT64_MIN, true, &first, error);
+	if (any < 0)
+		return false;
+	if (any && pt_store_neighbour(store, series, to, false, &last, NULL) > 0 && last.open && last.end_ns < to &&
+	    to - last.end_ns < WRITING_NS)
+		to = MAX(last.end_ns, from_ns); /* what comes now is promised a moment later */
+	PtProof p = {.span_ns = MAX(to - from_ns, 0), .since_ns = from_ns};
+	if (any && first.start_ns - from_ns > TOUCH_NS)
+		p.since_ns = MIN(first.start_ns, MAX(from_ns, to));
 	g_autoptr(GArray) told = g_array_new(FALSE, FALSE, sizeof(Span));
 	g_autoptr(GArray) fetched = g_array_new(FALSE, FALSE, sizeof(Span));
 	for (int64_t at = from_ns; at < to; at += STEP_NS) {
@@ -57,10 +67,11 @@ bool pt_proof_make(PtStore *store, int64_t series, int64_t from_ns, int64_t to_n
 			return false;
 	}
 	g_autoptr(GArray) gaps = pt_store_gaps(store, series, from_ns, to, error);
-	if (!gaps)
+	g_autoptr(GArray) other = gaps ? pt_store_other_quality(store, series, from_ns, to, 0, error) : NULL;
+	if (!other)
 		return false;
 	p.missing = g_array_new(FALSE, FALSE, sizeof(PtGapRow));
-	int64_t missing = 0, reached = from_ns;
+	int64_t missing = 0, reached = p.since_ns;
 	for (guint i = 0; i < gaps->len; i++) {
 		PtGapRow gap = g_array_index(gaps, PtGapRow, i);
 		gap.start_ns = MAX(gap.start_ns, reached);
@@ -79,6 +90,10 @@ bool pt_proof_make(PtStore *store, int64_t series, int64_t from_ns, int64_t to_n
 	for (guint i = 0; i < fetched->len; i++) {
 		const Span *span = &g_array_index(fetched, Span, i);
 		p.fetched_ns += clipped(span->start, span->end, from_ns, to);
+	}
+	for (guint i = 0; i < other->len; i++) {
+		const PtQualitySpan *span = &g_array_index(other, PtQualitySpan, i);
+		p.other_ns += clipped(span->start_ns, span->end_ns, from_ns, to);
 	}
 	p.unknown_ns = untold(told, from_ns, to);
 	p.live_ns = MAX(p.span_ns - missing - p.unknown_ns - p.fetched_ns, 0);

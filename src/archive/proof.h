@@ -4,11 +4,13 @@
 #include "archive/store.h"
 
 typedef struct {
-	int64_t span_ns;                     /* asked for, up to now */
+	int64_t span_ns;                     /* asked for, up to what is written now */
+	int64_t since_ns;                    /* from when on it counts: of the first footage that is kept, in the span */
 	int64_t live_ns;                     /* recorded as it happened */
 	int64_t fetched_ns;                  /* fetched from the camera's card later */
+	int64_t other_ns;                    /* of that: in another quality than what was recorded live */
 	int64_t missing_ns[PT_N_GAP_CAUSES]; /* by why; that of the hub's clock is not missing and stays 0 */
-	int64_t unknown_ns;                  /* neither footage nor a gap: from before the first, or deleted as old */
+	int64_t unknown_ns;                  /* neither footage nor a gap: from before since_ns, or deleted as old */
 	GArray *missing; /* PtGapRow, clipped to the span, end never 0: what of it is missing, in order of time */
 } PtProof;
 

@@ -36,7 +36,7 @@ static bool measure(const PtMp4 *mp4, PtSegmentRow *row) {
 		row->start_ns = MIN(row->start_ns, wall);
 		row->end_ns = MAX(row->end_ns, wall + sample_duration(t, i));
 	}
-	row->fetched = pt_fill_read_comment(mp4->comment, &row->start_ns);
+	row->fetched = pt_fill_read_comment(mp4->comment, &row->start_ns, &row->other);
 	row->bytes = (int64_t)mp4->whole_size;
 	row->width = t->format->width;
 	row->height = t->format->height;

@@ -74,6 +74,7 @@ static void read_segment(sqlite3_stmt *st, GArray *rows) {
 	                  .width = sqlite3_column_int(st, 8),
 	                  .height = sqlite3_column_int(st, 9),
 	                  .fetched = sqlite3_column_int(st, 10) != 0,
+	                  .other = sqlite3_column_int(st, 10) == 2,
 	                  .shift_ns = sqlite3_column_int64(st, 11)};
 	pt_store_copy_text(r.path, sizeof r.path, st, 6);
 	pt_store_copy_text(r.codec, sizeof r.codec, st, 7);
@@ -288,4 +289,45 @@ GArray *pt_store_fetched(PtStore *store, int64_t series, int64_t from_ns, int64_
 	for (guint i = 0; rows && i < rows->len; i++)
 		append_span(spans, g_array_index(rows, Span, i), merge_ns);
 	return spans;
+}
+
+static void read_quality(sqlite3_stmt *st, GArray *rows) {
+	PtQualitySpan span = {sqlite3_column_int64(st, 0), sqlite3_column_int64(st, 1), sqlite3_column_int(st, 2),
+	                      sqlite3_column_int(st, 3)};
+	g_array_append_val(rows, span);
+}
+
+GArray *pt_store_other_quality(PtStore *store, int64_t series, int64_t from_ns, int64_t to_ns, int64_t merge_ns,
+                               GError **error) {
+	GArray *rows =
+	    pt_store_select(store, sizeof(PtQualitySpan), read_quality, error,
+	                    "SELECT start_ns,end_ns,width,height FROM segment WHERE series=?1 AND fetched AND fetched=2"
+	                    " AND start_ns<?3 AND start_ns>?2-?4 AND end_ns>?2 ORDER BY start_ns",
+	                    "iiii", series, from_ns, to_ns, SEGMENT_MAX_NS);
+	for (guint i = 1; rows && i < rows->len;) {
+		PtQualitySpan *a = &g_array_index(rows, PtQualitySpan, i - 1), *b = a + 1;
+		bool same = a->width == b->width && a->height == b->height && b->start_ns - a->end_ns <= merge_ns;
+		if (same) {
+			a->end_ns = MAX(a->end_ns, b->end_ns);
+			g_array_remove_index(rows, i);
+		} else {
+			i++;
+		}
+	}
+	return rows;
+}
+
+bool pt_store_live_size(PtStore *store, int64_t series, int64_t at_ns, int *ret_width, int *ret_height) {
+	g_autoptr(GArray) rows =
+	    pt_store_select(store, sizeof(PtQualitySpan), read_quality, NULL,
+	                    "SELECT * FROM (SELECT start_ns,end_ns,width,height FROM segment WHERE series=?1 AND start_ns<?2"
+	                    " AND NOT fetched ORDER BY start_ns DESC LIMIT 1) UNION ALL SELECT * FROM"
+	                    " (SELECT start_ns,end_ns,width,height FROM segment WHERE series=?1 AND start_ns>=?2"
+	                    " AND NOT fetched ORDER BY start_ns LIMIT 1)",
+	                    "ii", series, at_ns);
+	if (!rows || !rows->len)
+		return false;
+	*ret_width = g_array_index(rows, PtQualitySpan, 0).width;
+	*ret_height = g_array_index(rows, PtQualitySpan, 0).height;
+	return true;
 }

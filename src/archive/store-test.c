@@ -247,6 +247,7 @@ static void test_proof(void) {
 	g_assert_true(pt_proof_make(store, id, 0, 20 * day * S, 10 * day * S, &p, NULL));
 	g_assert_cmpint(p.span_ns, ==, 10 * day * S);
 	g_assert_cmpint(p.unknown_ns, ==, day * S);
+	g_assert_cmpint(p.since_ns, ==, day * S);
 	g_assert_cmpint(p.fetched_ns, ==, 30 * S);
 	g_assert_cmpint(p.missing_ns[PT_GAP_NETWORK], ==, 30 * S);
 	g_assert_cmpint(p.missing_ns[PT_GAP_POLICY], ==, 60 * S);
@@ -260,6 +261,29 @@ static void test_proof(void) {
 	g_assert_cmpint(p.fetched_ns, ==, 10 * S);
 	g_assert_cmpint(p.live_ns + p.unknown_ns, ==, 0);
 	pt_proof_clear(&p);
+	/* what a camera that was not there yet did not give is not missing */
+	put_gap(store, id, 600 * 60, 1440 * 60, PT_GAP_NETWORK);
+	g_assert_true(pt_proof_make(store, id, 500 * 60 * S, 1500 * 60 * S, 10 * day * S, &p, NULL));
+	g_assert_cmpuint(p.missing->len, ==, 0);
+	g_assert_cmpint(p.since_ns, ==, day * S);
+	g_assert_cmpint(p.unknown_ns, ==, 940 * 60 * S);
+	g_assert_cmpint(p.live_ns, ==, 60 * 60 * S);
+	pt_proof_clear(&p);
+	g_assert_true(pt_proof_make(store, id, 500 * 60 * S, 700 * 60 * S, 10 * day * S, &p, NULL));
+	g_assert_cmpint(p.since_ns, ==, 700 * 60 * S);
+	g_assert_cmpint(p.unknown_ns, ==, p.span_ns);
+	pt_proof_clear(&p);
+	/* what came last is not promised yet, and not missing */
+	int64_t sub = pt_store_series(store, "gate", "sub", NULL);
+	PtSegmentRow row = {.id = pt_store_new_id(store), .series = sub, .start_ns = 10 * S, .end_ns = 58 * S, .open = true};
+	g_strlcpy(row.path, "open.mp4", sizeof row.path);
+	g_assert_true(pt_store_put_segment(store, &row, NULL));
+	for (int64_t now = 60; now <= 70; now += 10) {
+		g_assert_true(pt_proof_make(store, sub, 10 * S, day * S, now * S, &p, NULL));
+		g_assert_cmpint(p.live_ns, ==, 48 * S);
+		g_assert_cmpint(p.unknown_ns, ==, now == 60 ? 0 : 12 * S);
+		pt_proof_clear(&p);
+	}
 	pt_store_free(store);
 }
 

@@ -36,7 +36,8 @@ static const char *const steps[] = {
     "CREATE TABLE keep(id INTEGER PRIMARY KEY, camera TEXT NOT NULL, start_ns INTEGER NOT NULL, end_ns INTEGER NOT NULL,"
     " until_ns INTEGER NOT NULL, person INTEGER NOT NULL, ring INTEGER NOT NULL, who TEXT NOT NULL, why TEXT NOT NULL);"
     "CREATE INDEX keep_camera ON keep(camera, start_ns);",
-    /* 2: footage that was fetched later, why gaps are gaps, and what is to be fetched */
+    /* 2: footage that was fetched later (1; 2: in another quality than what was recorded live), why gaps are gaps, and what
+       is to be fetched */
     "ALTER TABLE segment ADD COLUMN fetched INTEGER NOT NULL DEFAULT 0;"
     "CREATE INDEX segment_fetched ON segment(series, start_ns, end_ns) WHERE fetched;"
     "ALTER TABLE gap ADD COLUMN cause INTEGER NOT NULL DEFAULT 0;"
@@ -388,8 +389,8 @@ bool pt_store_run(PtStore *store, int which, GError **error, const char *format,
 
 bool pt_store_put_segment(PtStore *store, const PtSegmentRow *r, GError **error) {
 	return pt_store_run(store, PT_PUT_SEGMENT, error, "iiiiiissiiii", r->id, r->series, r->start_ns, r->end_ns, r->bytes,
-	                    (int64_t)r->open, r->path, r->codec, (int64_t)r->width, (int64_t)r->height, (int64_t)r->fetched,
-	                    r->shift_ns);
+	                    (int64_t)r->open, r->path, r->codec, (int64_t)r->width, (int64_t)r->height,
+	                    (int64_t)(r->fetched ? 1 + r->other : 0), r->shift_ns);
 }
 
 bool pt_store_delete_segment(PtStore *store, int64_t id, GError **error) {

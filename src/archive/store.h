@@ -40,6 +40,7 @@ typedef struct {
 	int64_t shift_ns; /* what is to be added to the times in its file: it was written before the clock was set */
 	bool fetched; /* later, from the camera's card: its file holds more in front of start_ns, to be decoded from (fill.h)
 	               */
+	bool other;   /* fetched, and in another quality: its pictures have another size than what was recorded live */
 } PtSegmentRow;
 
 /* Why footage is missing. What a policy wants is not there to be fetched, and where a clock jumped nothing is missing. */
@@ -129,6 +130,16 @@ GArray *pt_store_all_series(PtStore *store, bool totals, GError **error);
 GArray *pt_store_coverage(PtStore *store, int64_t series, int64_t from_ns, int64_t to_ns, int64_t merge_ns, GError **error);
 /* The same of what was fetched later alone. */
 GArray *pt_store_fetched(PtStore *store, int64_t series, int64_t from_ns, int64_t to_ns, int64_t merge_ns, GError **error);
+
+typedef struct {
+	int64_t start_ns, end_ns;
+	int width, height;
+} PtQualitySpan;
+/* Of those, what is in another quality than what was recorded live: PtQualitySpan, joined as far as the size is the same. */
+GArray *pt_store_other_quality(PtStore *store, int64_t series, int64_t from_ns, int64_t to_ns, int64_t merge_ns,
+                               GError **error);
+/* The size of the pictures that were recorded live last before an instant, else first after it. False: there are none. */
+bool pt_store_live_size(PtStore *store, int64_t series, int64_t at_ns, int *ret_width, int *ret_height);
 
 /* ---- what is to be fetched from cameras: store-jobs.c ---- */
 

@@ -49,8 +49,14 @@ static void print_segments(JsonObject *o) {
 	for (guint i = 0; i < json_array_get_length(segments); i++) {
 		JsonObject *s = json_array_get_object_element(segments, i);
 		g_autofree char *size = pt_units_about_size((uint64_t)json_object_get_int_member(s, "bytes"));
-		printf("%s – %s %10s  %s%s\n", pt_cli_member(s, "start"), pt_cli_member(s, "end"), size,
+		printf("%s – %s %10s  %s%s", pt_cli_member(s, "start"), pt_cli_member(s, "end"), size,
 		       pt_cli_member(s, "path"), json_object_get_boolean_member(s, "open") ? "  (open)" : "");
+		if (json_object_get_boolean_member_with_default(s, "other_quality", FALSE))
+			printf("  (fetched, in another quality: %dx%d)", (int)json_object_get_int_member(s, "width"),
+			       (int)json_object_get_int_member(s, "height"));
+		else if (json_object_get_boolean_member_with_default(s, "fetched", FALSE))
+			printf("  (fetched)");
+		printf("\n");
 	}
 }
 

@@ -32,28 +32,11 @@ static JsonArray *array_of(JsonNode *answer, const char *name) {
 
 static double number_of(JsonObject *o, const char *name) { return json_object_get_double_member_with_default(o, name, 0); }
 
-static bool same(JsonObject *a, JsonObject *b, const char *name) {
-	return !strcmp(pt_cli_member(a, name), pt_cli_member(b, name));
-}
-
-/* The job of a gap: of the same series, and around it. Times of RFC 3339 in UTC sort as text. */
-static JsonObject *job_of(JsonArray *jobs, JsonObject *gap) {
-	const char *end = pt_cli_member(gap, "end");
-	for (guint i = 0; i < json_array_get_length(jobs); i++) {
-		JsonObject *job = json_array_get_object_element(jobs, i);
-		if (same(job, gap, "camera") && same(job, gap, "stream") && *end &&
-		    strcmp(pt_cli_member(job, "start"), end) < 0 &&
-		    strcmp(pt_cli_member(job, "end"), pt_cli_member(gap, "start")) > 0)
-			return job;
-	}
-	return NULL;
-}
-
-/* "fetching, at 10:55:30", "waits: the camera is not reached" */
-static void print_job(JsonObject *job) {
-	const char *reason = pt_cli_member(job, "reason"), *waits = pt_cli_member(job, "waits"),
-	           *reached = pt_cli_member(job, "reached");
-	printf("%s", pt_cli_member(job, "state"));
+/* "fetching, has come to 10:55:30", "found, waits: the camera is not reached": of a job or of a gap, which names them so. */
+static void print_fate(JsonObject *o, const char *state_name, const char *reason_name) {
+	const char *reason = pt_cli_member(o, reason_name), *waits = pt_cli_member(o, "waits"),
+	           *reached = pt_cli_member(o, "reached");
+	printf("%s", pt_cli_member(o, state_name));
 	if (*reached)
 		printf(", has come to %s", reached);
 	if (*waits)
@@ -62,13 +45,12 @@ static void print_job(JsonObject *job) {
 		printf(" (%s)", reason);
 }
 
-static void explain(JsonArray *jobs, JsonObject *gap) {
+static void explain(JsonObject *gap) {
 	static const struct {
 		const char *cause, *text;
 	} hopeless[] = {{"policy", "nobody wanted it recorded: it is not fetched"},
 	                {"clock", "the hub's clock was set: nothing is missing"}};
 	const char *cause = pt_cli_member(gap, "cause");
-	JsonObject *job = job_of(jobs, gap);
 	printf("    cause: %s", cause);
 	for (unsigned i = 0; i < G_N_ELEMENTS(hopeless); i++)
 		if (!strcmp(cause, hopeless[i].cause)) {
@@ -78,8 +60,8 @@ static void explain(JsonArray *jobs, JsonObject *gap) {
 	printf("; backfill: ");
 	if (!strcmp(pt_cli_member(gap, "stream"), "metadata"))
 		printf("none: what happened is asked for, not the stream that told of it");
-	else if (job)
-		print_job(job);
+	else if (*pt_cli_member(gap, "job"))
+		print_fate(gap, "job", "job_reason");
 	else if (!*pt_cli_member(gap, "end"))
 		printf("begins when footage comes again");
 	else
@@ -100,7 +82,7 @@ int pt_cli_gaps(const char *camera, const char *from, const char *to, bool with_
 		       pt_cli_member(gap, "start"), *end ? end : "now", number_of(gap, "seconds"),
 		       pt_cli_member(gap, "reason"));
 		if (with_why)
-			explain(array_of(answer, "jobs"), gap);
+			explain(gap);
 	}
 	return PT_EXIT_DONE;
 }
@@ -119,7 +101,7 @@ static int list_jobs(const char *camera, const char *from, const char *to, bool 
 		JsonObject *job = json_array_get_object_element(jobs, i);
 		printf("%-14s %-6s %s – %s %10.3f s  ", pt_cli_member(job, "camera"), pt_cli_member(job, "stream"),
 		       pt_cli_member(job, "start"), pt_cli_member(job, "end"), number_of(job, "seconds"));
-		print_job(job);
+		print_fate(job, "state", "reason");
 		printf("\n");
 	}
 	return PT_EXIT_DONE;
@@ -151,6 +133,15 @@ int pt_cli_backfill_pause(bool pause) {
 
 /* ---- proof ---- */
 
+static void print_share(JsonObject *series) {
+	double share = number_of(series, "share") * 100; /* 100 only when nothing is missing */
+	printf("%-14s %-9s ", pt_cli_member(series, "camera"), pt_cli_member(series, "stream"));
+	if (json_object_has_member(series, "share"))
+		printf("%8.3f%%", share < 100 ? MIN(share, 99.999) : share);
+	else
+		printf("%9s", "-");
+}
+
 int pt_cli_proof(const char *camera, const char *from, const char *to, bool json) {
 	int code;
 	g_autoptr(JsonNode) answer = ask_for_people("/api/proof", camera, from, to, json, &code);
@@ -166,10 +157,13 @@ int pt_cli_proof(const char *camera, const char *from, const char *to, bool json
 		double live = number_of(s, "live"), fetched = number_of(s, "fetched"),
 		       unknown = number_of(s, "not_recorded");
 		double missing = number_of(s, "seconds") - live - fetched - unknown;
-		double share = number_of(s, "share") * 100; /* 100 only when nothing is missing */
-		printf("%-14s %-9s %8.3f%% %10.1f s %10.1f s %10.1f s %12.1f s\n", pt_cli_member(s, "camera"),
-		       pt_cli_member(s, "stream"), share < 100 ? MIN(share, 99.999) : share, live, fetched,
-		       missing > 0 ? missing : 0, unknown);
+		print_share(s);
+		printf(" %10.1f s %10.1f s %10.1f s %12.1f s\n", live, fetched, missing > 0 ? missing : 0, unknown);
+		if (strcmp(pt_cli_member(s, "since"), pt_cli_member(o, "from")) > 0)
+			printf("    counts from %s: of before there is no footage\n", pt_cli_member(s, "since"));
+		if (number_of(s, "other_quality") > 0)
+			printf("    %.1f s of what was fetched are in another quality than what was recorded live\n",
+			       number_of(s, "other_quality"));
 		JsonArray *gaps = json_object_get_array_member(s, "gaps");
 		for (guint k = 0; k < json_array_get_length(gaps); k++) {
 			JsonObject *gap = json_array_get_object_element(gaps, k);

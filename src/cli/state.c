@@ -193,29 +193,65 @@ static void print_event(JsonObject *e, bool json, JsonNode *node) {
 	       late ? "  (late, told at " : "", late ? late : "", late ? ")" : "");
 }
 
-/* Prints what came since the cursor; oldest first. Returns false when the daemon is gone. */
-static bool print_events(const char *filter, GString *cursor, bool json) {
-	g_autofree char *path =
-	    g_strdup_printf("/api/events?order=oldest&limit=1000%s%s%s", filter, cursor->len ? "&before=" : "", cursor->str);
-	g_autoptr(JsonNode) root = pt_cli_call("GET", path, NULL);
+/* What of the log was shown. */
+typedef struct {
+	GString *path;     /* with what of it is wanted */
+	char *cursor;      /* id of the last one */
+	char *told;        /* late ones stand before it: those told since then are asked for once more */
+	GHashTable *shown; /* ids of late ones */
+	bool json;
+} Log;
+
+static bool is_new(Log *log, JsonObject *event) {
+	if (!json_object_has_member(event, "late"))
+		return true;
+	const char *told = pt_cli_member(event, "told");
+	if (strcmp(told, log->told) > 0) {
+		g_free(log->told);
+		log->told = g_strdup(told);
+	}
+	return g_hash_table_add(log->shown, g_strdup(pt_cli_member(event, "id")));
+}
+
+/* Prints a page, oldest first; *ret_cursor: its last one, replaced. Returns how many there were; -1: the daemon is gone. */
+static int print_page(Log *log, const char *since, const char *since_time, char **ret_cursor) {
+	g_autoptr(GString) path = g_string_new(log->path->str);
+	pt_cli_add_query(path, since, since_time);
+	pt_cli_add_query(path, "before", *ret_cursor);
+	g_autoptr(JsonNode) root = pt_cli_call("GET", path->str, NULL);
 	if (!root)
-		return false;
+		return -1;
 	JsonArray *events = json_object_get_array_member(json_node_get_object(root), "events");
-	for (guint i = 0; i < json_array_get_length(events); i++) {
+	guint n = json_array_get_length(events);
+	for (guint i = 0; i < n; i++) {
 		JsonNode *node = json_array_get_element(events, i);
-		print_event(json_node_get_object(node), json, node);
-		g_string_assign(cursor, pt_cli_member(json_node_get_object(node), "id"));
+		if (is_new(log, json_node_get_object(node)))
+			print_event(json_node_get_object(node), log->json, node);
+	}
+	if (n) {
+		g_free(*ret_cursor);
+		*ret_cursor = g_strdup(pt_cli_member(json_array_get_object_element(events, n - 1), "id"));
 	}
 	fflush(stdout);
-	return true;
+	return (int)n;
+}
+
+/* What came late since the last time, where that is wanted, and what else is new of the log. False: the daemon is gone. */
+static bool print_new(Log *log, const char *since, bool late) {
+	g_autofree char *told = g_strdup(log->told), *cursor = NULL;
+	int n = 0;
+	while (late && (n = print_page(log, "told", told, &cursor)) > 0)
+		continue;
+	while (n >= 0 && (n = print_page(log, "since", since, &log->cursor)) > 0)
+		continue;
+	return n >= 0;
 }
 
 int pt_cli_events(int argc, char **argv) {
 	bool json = pt_cli_flag(&argc, argv, "--json"), follow = pt_cli_flag(&argc, argv, "--follow");
 	const char *topic = pt_cli_option(&argc, argv, "--topic");
 	const char *source = pt_cli_option(&argc, argv, "--source");
-	int64_t from = pt_wall_ns(pt_clock_system()) - (follow ? 0 : 86400 * PT_NS_PER_S);
-	g_autofree char *time = pt_time_format(from);
+	int64_t now = pt_wall_ns(pt_clock_system());
 	g_autofree char *since = NULL;
 	if (!pt_cli_time(&argc, argv, "--since", &since))
 		return PT_EXIT_USAGE;
@@ -226,27 +262,22 @@ int pt_cli_events(int argc, char **argv) {
 		        "usage: pigtail events [--follow] [--since TIME] [--topic TOPIC] [--source SOURCE] [--json]\n");
 		return PT_EXIT_USAGE;
 	}
-	g_autoptr(GString) filter = g_string_new(NULL), cursor = g_string_new(NULL);
-	g_string_append_printf(filter, "&since=%s", since ? since : time);
-	g_autofree char *t = topic ? pt_cli_escape(topic) : NULL, *s = source ? pt_cli_escape(source) : NULL;
-	if (t)
-		g_string_append_printf(filter, "&topic=%s", t);
-	if (s)
-		g_string_append_printf(filter, "&source=%s", s);
-	for (bool again = true; again; again = follow) {
-		size_t before;
-		do { /* pages of a thousand until there is nothing more */
-			before = cursor->len;
-			g_autofree char *old = g_strdup(cursor->str);
-			if (!print_events(filter->str, cursor, json))
-				return PT_EXIT_FAILED;
-			if (!strcmp(old, cursor->str))
-				break;
-		} while (before || cursor->len);
-		if (follow)
-			g_usleep(300000);
-	}
-	return PT_EXIT_DONE;
+	if (!since)
+		since = pt_time_format(now - (follow ? 0 : 86400 * PT_NS_PER_S));
+	Log log = {.path = g_string_new("/api/events?order=oldest&limit=1000"),
+	           .told = pt_time_format(now),
+	           .shown = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL),
+	           .json = json};
+	pt_cli_add_query(log.path, "topic", topic);
+	pt_cli_add_query(log.path, "source", source);
+	bool ok;
+	while ((ok = print_new(&log, since, follow)) && follow)
+		g_usleep(300000);
+	g_string_free(log.path, TRUE);
+	g_hash_table_unref(log.shown);
+	g_free(log.cursor);
+	g_free(log.told);
+	return ok ? PT_EXIT_DONE : PT_EXIT_FAILED;
 }
 
 /* ---- plugs ---- */

@@ -27,7 +27,9 @@ typedef struct {
 	PtJobRow job;
 	PtBackfillSource *source; /* as it was at its begin */
 	PtLoop *loop;
-	char *url, *recording;
+	GPtrArray *recordings; /* tokens of the card's that may be of use, the best first */
+	guint at;              /* of them */
+	char *url;             /* where that one is replayed */
 	GError *error;
 	/* books' thread */
 	bool asking, stopped, paused; /* paused: it ends soon, and waits again */

@@ -12,8 +12,8 @@ static void run_free(PtBackfillRun *r) {
 	pt_loop_free(r->loop);
 	pt_backfill_source_free(r->source);
 	g_clear_error(&r->error);
+	g_ptr_array_unref(r->recordings);
 	g_free(r->url);
-	g_free(r->recording);
 	g_free(r);
 }
 
@@ -47,10 +47,29 @@ static void tell(PtBackfill *b, const PtJobRow *job, int64_t left) {
 	g_autofree char *when = pt_time_format(job->start_ns);
 	g_autofree char *detail =
 	    job->state == PT_JOB_FILLED
-	        ? g_strdup_printf("%s of %s from %s on were fetched from the camera's card", all, job->stream, when)
+	        ? g_strdup_printf("%s of %s from %s on were fetched from the camera's card%s%s", all, job->stream, when,
+	                          *job->reason ? ", " : "", job->reason)
 	        : g_strdup_printf("%s of %s from %s on: %s are missing: %s", all, job->stream, when, rest, job->reason);
 	g_autoptr(PtEvent) event = pt_event_now(b->env.clock, source, PT_TOPIC_ARCHIVE, states[job->state], NULL, detail);
 	pt_bus_publish(b->env.bus, event);
+}
+
+/* Whether the recording that was asked last will give nothing more of what is missing, after so many tries. */
+static bool is_exhausted(PtBackfillRun *r, unsigned tries) {
+	bool nothing = !r->error || g_error_matches(r->error, PT_ERROR, PT_ERROR_NOT_FOUND);
+	bool old = now_of(r->owner) - r->job.end_ns > YOUNG_NS;
+	return g_error_matches(r->error, PT_ERROR, PT_ERROR_UNSUPPORTED) || tries >= PT_BACKFILL_TRIES ||
+	       (nothing && tries >= 3 && old) || (nothing && tries >= 8);
+}
+
+/* "" when it is as what was recorded live. */
+static void say_quality(PtBackfill *b, PtJobRow *job) {
+	g_autoptr(GArray) spans = pt_store_other_quality(store_of(b), job->series, job->start_ns, job->end_ns, 0, NULL);
+	const PtQualitySpan *span = spans && spans->len ? &g_array_index(spans, PtQualitySpan, 0) : NULL;
+	job->reason[0] = 0;
+	if (span)
+		g_snprintf(job->reason, sizeof job->reason, "in another quality than what was recorded live: %dx%d",
+		           span->width, span->height);
 }
 
 /* Decides by what is missing now, not by what the camera said. */
@@ -58,9 +77,7 @@ static void judge(PtBackfillRun *r) {
 	PtBackfill *b = r->owner;
 	PtJobRow *job = &r->job;
 	int64_t left = missing(b, job), now = now_of(b);
-	bool nothing = !r->error || g_error_matches(r->error, PT_ERROR, PT_ERROR_NOT_FOUND);
 	bool disk = g_error_matches(r->error, PT_ERROR, PT_ERROR_DISK);
-	bool hopeless = g_error_matches(r->error, PT_ERROR, PT_ERROR_UNSUPPORTED);
 	g_strlcpy(job->reason, r->error ? r->error->message : "", sizeof job->reason);
 	if (!r->error && r->step_ns) /* of what is left, if anything is */
 		g_snprintf(job->reason, sizeof job->reason,
@@ -73,9 +90,8 @@ static void judge(PtBackfillRun *r) {
 		g_strlcpy(job->reason, "what is so old was deleted meanwhile", sizeof job->reason);
 	} else if (!left) {
 		job->state = PT_JOB_FILLED;
-		job->reason[0] = 0;
-	} else if (hopeless || job->tries >= PT_BACKFILL_TRIES ||
-	           (nothing && job->tries >= 3 && now - job->end_ns > YOUNG_NS) || (nothing && job->tries >= 8)) {
+		say_quality(b, job);
+	} else if (is_exhausted(r, job->tries)) {
 		job->state = job->frames ? PT_JOB_PARTLY : PT_JOB_IMPOSSIBLE;
 		if (!job->reason[0])
 			g_strlcpy(job->reason, "the camera's card has no footage of it", sizeof job->reason);
@@ -116,6 +132,21 @@ static void end_run(PtBackfillRun *r) {
 }
 
 static void next_gap(PtBackfillRun *r);
+static gboolean ask_url(void *data);
+
+/* What one recording of the card lacks, a lesser one may have; as long as the better one may still give it, it is waited
+ * for. False: there is none. */
+static bool next_recording(PtBackfillRun *r) {
+	if (r->at + 1 >= r->recordings->len || !missing(r->owner, &r->job) || !is_exhausted(r, r->job.tries + 1))
+		return false;
+	r->at++;
+	r->cursor = r->behind = INT64_MIN;
+	r->step_ns = 0;
+	r->asking = true;
+	g_clear_error(&r->error);
+	g_idle_add(ask_url, r);
+	return true;
+}
 
 /* Nothing was recorded in it, and nothing is missing: our own clock was set. */
 static void call_clock(PtBackfill *b, const PtJobRow *job) {
@@ -162,7 +193,7 @@ static void on_fetched(void *data) {
 	g_free(f);
 	if (go_on)
 		next_gap(r);
-	else
+	else if (r->stopped || r->paused || !next_recording(r))
 		end_run(r);
 }
 
@@ -188,6 +219,8 @@ static void next_gap(PtBackfillRun *r) {
 		if (pt_backfill_can_fill(&gap) && gap.start_ns >= r->cursor)
 			next = gap;
 	}
+	if (!next.end_ns && next_recording(r))
+		return;
 	if (!next.end_ns) {
 		r->job.state = PT_JOB_VERIFYING;
 		pt_backfill_note_job(b, &r->job);
@@ -207,8 +240,8 @@ static void next_gap(PtBackfillRun *r) {
 	r->cursor = part == PT_GAP_BEFORE_STEP ? next.start_ns : next.end_ns;
 	r->job.state = PT_JOB_FETCHING;
 	pt_backfill_note_job(b, &r->job);
-	g_autofree char *origin =
-	    g_strdup_printf("%s, recording %s", r->source->origin ? r->source->origin : "?", r->recording);
+	g_autofree char *origin = g_strdup_printf("%s, recording %s", r->source->origin ? r->source->origin : "?",
+	                                          (char *)g_ptr_array_index(r->recordings, r->at));
 	PtGapFetchParams p = {.archive = b->env.archive,
 	                      .camera = r->job.camera,
 	                      .stream = r->job.stream,
@@ -255,28 +288,22 @@ static bool is_of_size(const PtOnvifRecording *recording, Size size) {
 	return size.width && recording->width == size.width && recording->height == size.height;
 }
 
-/* Of several recordings the one of the stream: as large as what was recorded live, else the largest for main and sound and
- * the smallest for sub. A card that holds less than main is still better than nothing; but what is main's is not fetched
- * once more for sub. */
-static const PtOnvifRecording *choose(const GPtrArray *all, const PtBackfillRun *r, Size own, Size main) {
+/* Of several recordings those that are of use, the best first: as large as what was recorded live, then from the largest on
+ * for main and sound and from the smallest for sub. A card that holds less than main is still better than nothing; but what
+ * is main's is not fetched once more for sub. */
+static void choose(const GPtrArray *all, PtBackfillRun *r, Size own, Size main) {
 	PtOnvifTrackKind kind = !strcmp(r->job.stream, "audio") ? PT_ONVIF_TRACK_AUDIO : PT_ONVIF_TRACK_VIDEO;
 	bool sub = !strcmp(r->job.stream, "sub");
-	const PtOnvifRecording *best = NULL;
-	for (guint i = 0; i < all->len; i++) {
-		const PtOnvifRecording *recording = g_ptr_array_index(all, i);
+	gint place = 0;                        /* where the next is put: those that are as large come first */
+	for (guint i = 0; i < all->len; i++) { /* those with the highest resolution come first */
+		const PtOnvifRecording *recording = g_ptr_array_index(all, sub ? all->len - 1 - i : i);
 		bool has = false;
 		for (guint k = 0; k < recording->tracks->len; k++)
 			has |= ((const PtOnvifTrack *)g_ptr_array_index(recording->tracks, k))->kind == kind;
-		if (!has)
-			continue;
-		if (kind == PT_ONVIF_TRACK_VIDEO && is_of_size(recording, own))
-			return recording;
-		if (sub && is_of_size(recording, main))
-			continue;
-		if (!best || sub) /* those with the highest resolution come first */
-			best = recording;
+		bool same = kind == PT_ONVIF_TRACK_VIDEO && is_of_size(recording, own);
+		if (has && (same || !sub || !is_of_size(recording, main)))
+			g_ptr_array_insert(r->recordings, same ? place++ : -1, g_strdup(recording->token));
 	}
-	return best;
 }
 
 static void begin_fetching(void *data) {
@@ -300,8 +327,21 @@ static void back_to_books(PtBackfillRun *r, const GError *error) {
 
 static void on_url(void *user, const char *url, const GError *error) {
 	PtBackfillRun *r = user;
+	g_free(r->url);
 	r->url = g_strdup(url);
 	back_to_books(r, error);
+}
+
+static gboolean ask_url(void *data) {
+	PtBackfillRun *r = data;
+	if (!r->owner) {
+		run_free(r);
+		return G_SOURCE_REMOVE;
+	}
+	PtOnvifCamera *camera = pt_onvif_camera_get(r->job.camera);
+	pt_onvif_replay_url(camera, g_ptr_array_index(r->recordings, r->at), on_url, r);
+	pt_onvif_camera_unref(camera);
+	return G_SOURCE_REMOVE;
 }
 
 static void on_recordings(void *user, const GPtrArray *recordings, const GError *error) {
@@ -311,18 +351,15 @@ static void on_recordings(void *user, const GPtrArray *recordings, const GError 
 		return;
 	}
 	Size own = size_of(r->owner, r->job.camera, r->job.stream), main = size_of(r->owner, r->job.camera, "main");
-	const PtOnvifRecording *chosen = choose(recordings, r, own, main);
-	if (!chosen) {
+	choose(recordings, r, own, main);
+	if (!r->recordings->len) {
 		g_autoptr(GError) none = NULL;
 		pt_error_set(&none, NOT_FOUND, "the camera records nothing on its card that is of the stream %s",
 		             r->job.stream);
 		back_to_books(r, none);
 		return;
 	}
-	r->recording = g_strdup(chosen->token);
-	PtOnvifCamera *camera = pt_onvif_camera_get(r->job.camera);
-	pt_onvif_replay_url(camera, r->recording, on_url, r);
-	pt_onvif_camera_unref(camera);
+	ask_url(r);
 }
 
 static gboolean ask_camera(void *data) {
@@ -343,6 +380,7 @@ void pt_backfill_begin(PtBackfill *b, const PtJobRow *job, PtBackfillSource *sou
 	r->job = *job;
 	r->source = source;
 	r->cursor = r->behind = INT64_MIN;
+	r->recordings = g_ptr_array_new_with_free_func(g_free);
 	r->loop = pt_loop_new("pt-backfill");
 	r->asking = true;
 	g_mutex_lock(&b->lock);

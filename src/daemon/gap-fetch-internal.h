@@ -33,8 +33,9 @@ struct PtGapFetch {
 	int64_t last_decode, last_dts, nominal_ns;
 	int64_t half_ns; /* of a frame's time: what is nearer to the gap's begin belongs to it */
 	uint32_t last_scale;
-	int64_t came_ns, came_dts, latest; /* of the fetch that runs: how much it sent, the last and the latest of it */
-	uint64_t recent[PT_GAP_RECENT];    /* hashes */
+	int64_t asked_ns;                           /* of the fetch that runs: from when on */
+	int64_t came_ns, lead_ns, came_dts, latest; /* how much it sent of that and before it, the last and the latest */
+	uint64_t recent[PT_GAP_RECENT];             /* hashes */
 	unsigned n_recent;
 	bool stepped, ended, reached_live, flagged_end, endless, axis_jumped;
 	GError *error;
@@ -70,7 +71,7 @@ void pt_gap_fetch_all(PtGapFetch *g); /* the footage itself, when its end is kno
 void pt_gap_fetch_span(PtGapFetch *g, int64_t from, int64_t to, bool (*sample)(void *, PtSample *, const PtFetchFlags *),
                        void (*done)(void *, const GError *));
 bool pt_gap_is_too_much(PtGapFetch *g, const PtSample *s);
-bool pt_gap_is_repeated(PtGapFetch *g, uint64_t hash, int64_t decode);
+bool pt_gap_is_repeated(PtGapFetch *g, const PtSample *s, uint64_t hash);
 
 /* ---- gap-probe.c, likewise ---- */
 void pt_gap_guard(PtGapFetch *g); /* against taking what the hub has for what it lacks; may move the gap's begin */

@@ -9,8 +9,10 @@
 #define EDGE_FRAMES 250              /* of it, at most */
 #define BUFFER_MAX (192u << 20)      /* bytes of footage held until the seam is known */
 #define STEP_NS (2 * PT_NS_PER_S)    /* the offsets at both ends differ by more: the clock was set in between */
-#define SLACK_NS (300 * PT_NS_PER_S) /* how much more than was asked for a camera may send: a file of its card */
+#define SLACK_NS (300 * PT_NS_PER_S) /* how much more than was asked for a camera may send */
+#define LEAD_NS (7200 * PT_NS_PER_S) /* and before it: some begin with the file of their card that it stands in */
 #define FRAME_NS (4 * PT_NS_PER_MS)  /* no camera makes more than one in this time */
+#define USUAL_NS (40 * PT_NS_PER_MS) /* of a frame */
 
 /* ---- the end ---- */
 
@@ -19,7 +21,7 @@ void pt_gap_finish(PtGapFetch *g) {
 	if (g->over)
 		return;
 	g->over = true;
-	if (g->endless) /* what came is not to be trusted */
+	if (g->endless && g->stepped) /* times that went back tell nothing of where it belongs */
 		g_clear_pointer(&g->fill, pt_fill_free);
 	if (g->fill && !pt_fill_commit(g->fill, g->reached_live, g->error ? NULL : &g->error))
 		g_prefix_error(&g->error, "what was fetched could not be written: ");
@@ -47,6 +49,8 @@ static void fail(PtGapFetch *g, GError *error) {
 
 void pt_gap_fetch_span(PtGapFetch *g, int64_t from, int64_t to, bool (*sample)(void *, PtSample *, const PtFetchFlags *),
                        void (*done)(void *, const GError *)) {
+	g->asked_ns = from;
+	g->came_ns = g->lead_ns = g->latest = g->n_recent = 0;
 	PtFetch *f = pt_fetch_start(&(PtFetchParams){.camera = g->camera,
 	                                             .location = g->url,
 	                                             .user = g->user,
@@ -68,23 +72,33 @@ void pt_gap_fetch_span(PtGapFetch *g, int64_t from, int64_t to, bool (*sample)(v
 
 /* ---- what a camera may not do ---- */
 
-/* Counted by what it sends and not by the times that it gives, which may stand still or go round. */
-bool pt_gap_is_too_much(PtGapFetch *g, const PtSample *s) {
-	int64_t step = s->dts / s->format->timescale * PT_NS_PER_S +
-	               s->dts % s->format->timescale * PT_NS_PER_S / s->format->timescale - g->came_dts;
-	g->came_dts += step;
-	g->came_ns += CLAMP(step, FRAME_NS, PT_NS_PER_S);
-	return g->came_ns > g->p.to_ns - g->p.from_ns + 2 * margin_of(g) + SLACK_NS;
+static int64_t ticks_to_ns(const PtSample *s, int64_t ticks) {
+	int64_t scale = s->format->timescale;
+	return ticks / scale * PT_NS_PER_S + ticks % scale * PT_NS_PER_S / scale;
 }
 
-/* One that was sent before: where two files of a card overlap, or the camera begins again. */
-bool pt_gap_is_repeated(PtGapFetch *g, uint64_t hash, int64_t decode) {
-	bool repeated = false;
-	for (unsigned i = 0;
-	     decode <= g->latest + PT_NS_PER_MS && i < MIN(g->n_recent, PT_GAP_RECENT) && g->p.kind == PT_KIND_VIDEO; i++)
+/* Counted by what it sends and not by the times that it gives, which may stand still or go round. Before
+ * pt_gap_is_repeated(). */
+bool pt_gap_is_too_much(PtGapFetch *g, const PtSample *s) {
+	int64_t decode = decode_time(s), step = ticks_to_ns(s, s->dts) - g->came_dts;
+	bool lead = decode > g->latest && decode < g->asked_ns;
+	g->came_dts += step;
+	*(lead ? &g->lead_ns : &g->came_ns) += CLAMP(step, FRAME_NS, PT_NS_PER_S);
+	return g->lead_ns > LEAD_NS || g->came_ns > g->p.to_ns - g->p.from_ns + 2 * margin_of(g) + SLACK_NS;
+}
+
+/* One that was sent before: where two files of a card overlap, or the camera begins again. Decoding times never go back:
+ * what is shown long before it is decoded goes back itself, by both of its clocks. */
+bool pt_gap_is_repeated(PtGapFetch *g, const PtSample *s, uint64_t hash) {
+	int64_t decode = decode_time(s), back = ticks_to_ns(s, s->dts - s->pts);
+	bool repeated = back > PT_NS_PER_S;
+	bool looks = !repeated && g->p.kind == PT_KIND_VIDEO && (back > 0 || decode <= g->latest + PT_NS_PER_MS);
+	for (unsigned i = 0; looks && i < MIN(g->n_recent, PT_GAP_RECENT); i++)
 		repeated |= hash && g->recent[i] == hash;
 	g->latest = MAX(g->latest, decode);
-	if (!repeated)
+	if (repeated)
+		g->came_ns += USUAL_NS;
+	else
 		g->recent[g->n_recent++ % PT_GAP_RECENT] = hash;
 	return repeated;
 }
@@ -258,7 +272,7 @@ static bool on_footage(void *data, PtSample *s, const PtFetchFlags *flags) {
 		                    g->camera));
 		return false;
 	}
-	if (pt_gap_is_repeated(g, hash, decode) || (g->known && g_hash_table_contains(g->known, &hash)))
+	if (pt_gap_is_repeated(g, s, hash) || (g->known && g_hash_table_contains(g->known, &hash)))
 		return true;
 	if (g->seamed) {
 		more = put(g, s, g->seam == PT_SEAM_CONTENT || !is_before(g, s));
@@ -282,7 +296,6 @@ static void on_fetched(void *data, const GError *error) {
 
 void pt_gap_fetch_all(PtGapFetch *g) {
 	g_array_set_size(g->seen, 0);
-	g->came_ns = g->latest = g->n_recent = 0;
 	/* the clock's error is the same at both ends, but for its drift */
 	g->offset_begin = g->offset_end;
 	pt_gap_fetch_span(g, g->p.from_ns + g->offset_begin - margin_of(g), g->first_live + PT_NS_PER_S, on_footage,

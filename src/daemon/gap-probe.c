@@ -9,9 +9,10 @@
 static bool on_probe(void *data, PtSample *s, const PtFetchFlags *flags) {
 	PtGapFetch *g = data;
 	PtSeamFrame frame = {pt_seam_hash(s), decode_time(s)};
-	if (!pt_gap_is_repeated(g, frame.hash, frame.decode_ns))
+	bool enough = pt_gap_is_too_much(g, s) || frame.decode_ns >= g->p.to_ns + g->probe_offset + margin_of(g);
+	if (!pt_gap_is_repeated(g, s, frame.hash))
 		g_array_append_val(g->seen, frame);
-	return frame.decode_ns < g->p.to_ns + g->probe_offset + margin_of(g) && !pt_gap_is_too_much(g, s);
+	return !enough;
 }
 
 /* Where the frame behind the gap stands by the offset that is tried; false: nowhere. */
@@ -65,7 +66,6 @@ void pt_gap_probe(PtGapFetch *g) {
 	int64_t offsets[G_N_ELEMENTS(g->p.others) + 1];
 	offsets_to_try(g, offsets);
 	g_array_set_size(g->seen, 0);
-	g->came_ns = g->latest = g->n_recent = 0;
 	g->probe_offset = offsets[g->probed];
 	int64_t at = g->p.to_ns + g->probe_offset;
 	pt_gap_fetch_span(g, at - margin_of(g), at + margin_of(g), on_probe, on_probed);

@@ -484,11 +484,12 @@ static void on_request(PtRequest *r, void *data) {
 PtOnvif *pt_onvif_new(const PtOnvifEnv *env, PtSite *site) {
 	PtOnvif *o = g_new0(PtOnvif, 1);
 	o->env = *env;
+	o->env.directory = g_strdup(env->directory); /* the site file is read again while this lives */
 	o->site = pt_site_ref(site);
 	o->utc_offset_s = pt_onvif_utc_offset(site, pt_wall_ns(env->clock));
 	o->streams = pt_onvif_streams_new(env->cameras);
 	o->server = pt_onvif_server_new(&(PtOnvifHost){.clock = env->clock,
-	                                               .directory = env->directory,
+	                                               .directory = o->env.directory,
 	                                               .data = o,
 	                                               .identify = host_identify,
 	                                               .network = host_network,
@@ -572,6 +573,7 @@ void pt_onvif_free(PtOnvif *o) {
 	pt_server_free(o->web);
 	pt_onvif_streams_free(o->streams);
 	pt_site_unref(o->site);
+	g_free((char *)o->env.directory);
 	g_free(o);
 }
 

@@ -57,6 +57,8 @@ static bool segments_work(PtAsk *a, GError **error) {
 		pt_json_text(a->json, "codec", s->codec);
 		pt_json_int(a->json, "width", s->width);
 		pt_json_int(a->json, "height", s->height);
+		pt_json_bool(a->json, "fetched", s->fetched);
+		pt_json_bool(a->json, "other_quality", s->other);
 		pt_json_bool(a->json, "open", s->open);
 		json_builder_end_object(a->json);
 	}

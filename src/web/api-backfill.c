@@ -27,11 +27,45 @@ static GArray *chosen_series(PtAsk *a, GError **error) {
 	return all;
 }
 
+/* The job of a gap, or NULL. jobs: by their begin; *at moves with the gaps, which are as well. */
+static const PtJobRow *job_at(const GArray *jobs, guint *at, const PtGapRow *gap) {
+	while (*at < jobs->len && g_array_index(jobs, PtJobRow, *at).end_ns <= gap->start_ns)
+		++*at;
+	const PtJobRow *job = *at < jobs->len ? &g_array_index(jobs, PtJobRow, *at) : NULL;
+	return job && job->start_ns < gap->end_ns ? job : NULL;
+}
+
+static void put_fate(PtAsk *a, const PtJobRow *job) {
+	pt_json_text(a->json, "job", job ? pt_job_state_words[job->state] : NULL);
+	pt_json_text(a->json, "job_reason", job && job->reason[0] ? job->reason : NULL);
+}
+
 /* ---- GET /api/backfill ---- */
 
-static bool put_gaps(PtAsk *a, const PtSeriesRow *s, GError **error) {
-	g_autoptr(GArray) gaps = pt_store_gaps(pt_archive_store(a->host->archive), s->id, a->from, a->to, error);
-	for (guint i = gaps && gaps->len > LIST_MAX ? gaps->len - LIST_MAX : 0; gaps && i < gaps->len; i++) {
+typedef struct {
+	PtJobProgress at[RUNNING_MAX];
+	unsigned n;
+} Running;
+
+/* What makes a job wait, and how far one that runs has come. */
+static void put_state(PtAsk *a, const PtJobRow *job, const Running *running) {
+	char waits[200] = "";
+	if (a->host->backfill_wait && job->state == PT_JOB_FOUND)
+		a->host->backfill_wait(a->host->user, job, waits, sizeof waits);
+	pt_json_text(a->json, "waits", waits[0] ? waits : NULL);
+	for (unsigned i = 0; i < running->n; i++)
+		if (running->at[i].job == job->id) {
+			pt_json_time(a->json, "reached", running->at[i].reached_ns);
+			pt_json_int(a->json, "fetched_bytes", (int64_t)running->at[i].bytes);
+		}
+}
+
+static bool put_gaps(PtAsk *a, const PtSeriesRow *s, const Running *running, GError **error) {
+	PtStore *store = pt_archive_store(a->host->archive);
+	g_autoptr(GArray) gaps = pt_store_gaps(store, s->id, a->from, a->to, error);
+	g_autoptr(GArray) jobs = gaps ? pt_store_jobs(store, s->id, a->from, a->to, false, error) : NULL;
+	guint first = gaps && gaps->len > LIST_MAX ? gaps->len - LIST_MAX : 0;
+	for (guint i = first, k = 0; jobs && i < gaps->len; i++) {
 		const PtGapRow *g = &g_array_index(gaps, PtGapRow, i);
 		pt_json_object(a->json, NULL);
 		pt_json_text(a->json, "camera", s->camera);
@@ -42,18 +76,19 @@ static bool put_gaps(PtAsk *a, const PtSeriesRow *s, GError **error) {
 		               seconds((g->end_ns ? g->end_ns : pt_wall_ns(a->host->clock)) - g->start_ns));
 		pt_json_text(a->json, "cause", pt_gap_cause_words[g->cause]);
 		pt_json_text(a->json, "reason", g->reason);
+		const PtJobRow *job = job_at(jobs, &k, g);
+		put_fate(a, job);
+		if (job)
+			put_state(a, job, running);
 		json_builder_end_object(a->json);
 	}
-	return gaps != NULL;
+	return jobs != NULL;
 }
 
-static void put_job(PtAsk *a, const PtJobRow *j, const PtJobProgress *running, unsigned n_running) {
+static void put_job(PtAsk *a, const PtJobRow *j, const Running *running) {
 	static const char *const seams[] = {NULL, "clock", "content"};
 	JsonBuilder *b = a->json;
 	g_autofree char *id = g_strdup_printf("%" G_GINT64_FORMAT, j->id);
-	char waits[200] = "";
-	if (a->host->backfill_wait)
-		a->host->backfill_wait(a->host->user, j, waits, sizeof waits);
 	pt_json_object(b, NULL);
 	pt_json_text(b, "id", id);
 	pt_json_text(b, "camera", j->camera);
@@ -64,7 +99,6 @@ static void put_job(PtAsk *a, const PtJobRow *j, const PtJobProgress *running, u
 	pt_json_text(b, "cause", pt_gap_cause_words[j->cause]);
 	pt_json_text(b, "state", pt_job_state_words[j->state]);
 	pt_json_text(b, "reason", j->reason[0] ? j->reason : NULL);
-	pt_json_text(b, "waits", waits[0] ? waits : NULL);
 	pt_json_bool(b, "urgent", j->urgent);
 	pt_json_int(b, "tries", j->tries);
 	pt_json_time(b, "due", j->state == PT_JOB_FOUND ? j->due_ns : 0);
@@ -75,28 +109,24 @@ static void put_job(PtAsk *a, const PtJobRow *j, const PtJobProgress *running, u
 	pt_json_text(b, "seam", seams[MIN(j->seam, PT_SEAM_CONTENT)]);
 	if (j->seam)
 		pt_json_int(b, "clock_offset_ms", j->offset_ns / PT_NS_PER_MS);
-	for (unsigned i = 0; i < n_running; i++)
-		if (running[i].job == j->id) {
-			pt_json_time(b, "reached", running[i].reached_ns);
-			pt_json_int(b, "fetched_bytes", (int64_t)running[i].bytes);
-		}
+	put_state(a, j, running);
 	json_builder_end_object(b);
 }
 
 static bool jobs_work(PtAsk *a, GError **error) {
-	PtJobProgress running[RUNNING_MAX];
+	Running running;
 	PtHost *h = a->host;
 	g_autoptr(GArray) series = chosen_series(a, error);
 	g_autoptr(GArray) jobs =
 	    series ? pt_store_jobs(pt_archive_store(h->archive), 0, a->from, a->to, false, error) : NULL;
-	unsigned n = h->backfill_progress ? h->backfill_progress(h->user, running, RUNNING_MAX) : 0;
+	running.n = h->backfill_progress ? h->backfill_progress(h->user, running.at, RUNNING_MAX) : 0;
 	if (!jobs)
 		return false;
 	pt_json_object(a->json, NULL);
 	pt_json_bool(a->json, "paused", h->backfill_paused && h->backfill_paused(h->user));
 	pt_json_array(a->json, "gaps");
 	for (guint i = 0; i < series->len; i++)
-		if (!put_gaps(a, &g_array_index(series, PtSeriesRow, i), error))
+		if (!put_gaps(a, &g_array_index(series, PtSeriesRow, i), &running, error))
 			return false;
 	json_builder_end_array(a->json);
 	pt_json_array(a->json, "jobs");
@@ -105,7 +135,7 @@ static bool jobs_work(PtAsk *a, GError **error) {
 		n_chosen += is_chosen(a, g_array_index(jobs, PtJobRow, --first).camera);
 	for (guint i = first; i < jobs->len; i++)
 		if (is_chosen(a, g_array_index(jobs, PtJobRow, i).camera))
-			put_job(a, &g_array_index(jobs, PtJobRow, i), running, n);
+			put_job(a, &g_array_index(jobs, PtJobRow, i), &running);
 	json_builder_end_array(a->json);
 	json_builder_end_object(a->json);
 	return true;
@@ -248,8 +278,12 @@ static bool put_proof(PtAsk *a, const PtSeriesRow *s, GError **error) {
 	pt_json_number(b, "seconds", seconds(p.span_ns));
 	pt_json_number(b, "live", seconds(p.live_ns));
 	pt_json_number(b, "fetched", seconds(p.fetched_ns));
+	pt_json_number(b, "other_quality", seconds(p.other_ns));
 	pt_json_number(b, "not_recorded", seconds(p.unknown_ns));
-	pt_json_number(b, "share", p.span_ns ? (double)(p.live_ns + p.fetched_ns) / (double)p.span_ns : 0);
+	int64_t counted = a->from + p.span_ns - p.since_ns;
+	pt_json_time(b, "since", counted ? p.since_ns : 0);
+	if (counted)
+		pt_json_number(b, "share", (double)(p.live_ns + p.fetched_ns) / (double)counted);
 	pt_json_object(b, "missing");
 	for (unsigned i = 0; i < PT_N_GAP_CAUSES; i++)
 		if (p.missing_ns[i])
@@ -260,19 +294,13 @@ static bool put_proof(PtAsk *a, const PtSeriesRow *s, GError **error) {
 	guint first = p.missing->len > LIST_MAX ? p.missing->len - LIST_MAX : 0;
 	for (guint i = first, k = 0; i < p.missing->len; i++) { /* both by their begin */
 		const PtGapRow *g = &g_array_index(p.missing, PtGapRow, i);
-		while (jobs && k < jobs->len && g_array_index(jobs, PtJobRow, k).end_ns <= g->start_ns)
-			k++;
-		const PtJobRow *job = jobs && k < jobs->len ? &g_array_index(jobs, PtJobRow, k) : NULL;
-		if (job && job->start_ns >= g->end_ns)
-			job = NULL;
 		pt_json_object(b, NULL);
 		pt_json_time(b, "start", g->start_ns);
 		pt_json_time(b, "end", g->end_ns);
 		pt_json_number(b, "seconds", seconds(g->end_ns - g->start_ns));
 		pt_json_text(b, "cause", pt_gap_cause_words[g->cause]);
 		pt_json_text(b, "reason", g->reason);
-		pt_json_text(b, "job", job ? pt_job_state_words[job->state] : NULL);
-		pt_json_text(b, "job_reason", job && job->reason[0] ? job->reason : NULL);
+		put_fate(a, jobs ? job_at(jobs, &k, g) : NULL);
 		json_builder_end_object(b);
 	}
 	json_builder_end_array(b);

@@ -89,7 +89,8 @@ static void get_events(PtRequest *r, void *data) {
 	           *order = pt_request_query(r, "order");
 	guint64 n = 200;
 	g_autoptr(GError) error = NULL;
-	if (!pt_api_time(r, "since", 0, &query.since_ns) || !pt_api_time(r, "until", 0, &query.until_ns))
+	if (!pt_api_time(r, "since", 0, &query.since_ns) || !pt_api_time(r, "until", 0, &query.until_ns) ||
+	    !pt_api_time(r, "told", 0, &query.told_ns))
 		return;
 	if (limit && !g_ascii_string_to_unsigned(limit, 10, 1, 10000, &n, NULL)) {
 		pt_request_fail(r, 400, "limit: '%s' is not a number from 1 to 10000", limit);

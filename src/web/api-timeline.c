@@ -24,10 +24,22 @@ static bool put_coverage(PtAsk *a, const PtSeriesRow *s, GError **error) {
 	PtStore *store = pt_archive_store(a->host->archive);
 	g_autoptr(GArray) spans = pt_store_coverage(store, s->id, a->from, a->to, MERGE_NS, error);
 	g_autoptr(GArray) fetched = spans ? pt_store_fetched(store, s->id, a->from, a->to, MERGE_NS, error) : NULL;
-	if (!fetched)
+	g_autoptr(GArray) other = fetched ? pt_store_other_quality(store, s->id, a->from, a->to, MERGE_NS, error) : NULL;
+	if (!other)
 		return false;
 	put_spans(a, "footage", spans);
 	put_spans(a, "fetched", fetched);
+	pt_json_array(a->json, "other_quality");
+	for (guint i = 0; i < other->len; i++) {
+		const PtQualitySpan *span = &g_array_index(other, PtQualitySpan, i);
+		json_builder_begin_array(a->json);
+		json_builder_add_int_value(a->json, to_ms(span->start_ns));
+		json_builder_add_int_value(a->json, to_ms(span->end_ns));
+		json_builder_add_int_value(a->json, span->width);
+		json_builder_add_int_value(a->json, span->height);
+		json_builder_end_array(a->json);
+	}
+	json_builder_end_array(a->json);
 	return true;
 }
 
@@ -39,6 +51,11 @@ static void put_job(PtAsk *a, const GArray *jobs, const PtGapRow *g) {
 			continue;
 		pt_json_text(a->json, "job", pt_job_state_words[job->state]);
 		pt_json_text(a->json, "job_reason", job->reason[0] ? job->reason : NULL);
+		char waits[200] = "";
+		if (a->host->backfill_wait && job->state == PT_JOB_FOUND)
+			a->host->backfill_wait(a->host->user, job, waits, sizeof waits);
+		if (waits[0])
+			pt_json_text(a->json, "waits", waits);
 		PtJobProgress at[8];
 		unsigned n =
 		    a->host->backfill_progress ? a->host->backfill_progress(a->host->user, at, G_N_ELEMENTS(at)) : 0;

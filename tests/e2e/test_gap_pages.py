@@ -141,7 +141,7 @@ def test_patterns_differ(hub, browser):
             dark.push(data[i + 3] > 128 && data[i] + data[i + 1] + data[i + 2] < 600 ? 1 : 0);
         return dark.join("");
     })""")
-    assert len(seen) == len(set(seen)) == 6
+    assert len(seen) == len(set(seen)) == 7
     assert "0" not in seen[0]
 
 
@@ -230,3 +230,14 @@ def test_proof_of_recording(hub, browser):
     finally:
         browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
         hubs.look_like(browser, 1440, 900, False)
+
+
+def test_a_new_system_counts_from_its_first_footage(hub, browser):
+    log_in(browser, hub, "otto")
+    for begin, end, share, rest in ((-3600, 200, "100 %", "counts from"), (-3600, -1800, "–", "30 min 0 s")):
+        open_page(browser, hub, f"proof?from={iso(hub.begin + begin)}&to={iso(hub.begin + end)}&cameras=gate")
+        find(browser, ".proof table")
+        cells = [c.text for c in browser.find_elements("css selector", ".proof table:first-of-type tbody tr:first-child > *")]
+        assert cells[1] == share and cells[4] == "nothing" and rest in cells[5], cells
+        assert len(browser.find_elements("css selector", ".proof table")) == 1, "nothing is missing"
+        picture(browser, f"proof-new{begin}-{end}")

@@ -85,7 +85,7 @@ class Card(Replay):
         seq = 0
         for i, at, nal in self.sent(first, last):
             seq = self.put(peer, i, seq, nal, at, True)
-        if self.kind != "endless":
+        if self.kind not in ("endless", "round"):
             self.send(peer, struct.pack(">BBHI", 0x81, 203, 1, 0x11223344), 1)
 
     def sent(self, first, last):
@@ -94,8 +94,13 @@ class Card(Replay):
             first -= first % GOP
             while True:
                 yield from ((i, None, picture(i)) for i in range(first, first + 2 * GOP))
+        if self.kind == "round":  # it has not all, and begins again with that, without end
+            while True:
+                yield from ((i, None, picture(i)) for i in range(first, (first + 3 * last) // 4))
         if self.kind == "from the beginning":
             first = 0
+        if self.kind == "twenty minutes before":  # a whole file of its card
+            first -= 1200 * FPS
         if self.kind == "no key pictures":
             yield from ((i, None, picture(i, key=False)) for i in range(first, last))
             return
@@ -119,7 +124,7 @@ class Eye(Recorder):
         return super().do_FindRecordings(body, path)
 
 
-KINDS = ["endless", "twice", "1970", "2100", "no key pictures", "never answers"] + (["good", "from the beginning", "huge", "closes"] if hubs.LONG else [])
+KINDS = ["endless", "round", "twenty minutes before", "twice", "1970", "2100", "no key pictures", "never answers"] + (["good", "from the beginning", "huge", "closes"] if hubs.LONG else [])
 
 
 def forget_a_gap(hub):
@@ -174,8 +179,8 @@ def numbers(hub, name):
 
 
 
-FILLED = ("good", "from the beginning", "twice", "1970", "2100", "huge")
-REASONS = {"endless": "sends without end", "no key pictures": "no whole frame", "closes": "closed the connection", "never answers": "no whole answer"}
+FILLED = ("good", "twenty minutes before", "from the beginning", "twice", "1970", "2100", "huge")
+REASONS = {"endless": "sends without end", "round": "sends without end", "no key pictures": "no whole frame", "closes": "closed the connection", "never answers": "no whole answer"}
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -189,7 +194,10 @@ def test_what_a_card_may_answer(drill, kind):
     held = numbers(hub, name)
     steps = [(a, b) for a, b in zip(held, held[1:]) if b != a + 1]
     if kind in FILLED:
-        assert job["state"] == "filled" and not steps, (job, steps)
+        assert (job["state"], job["seam"]) == ("filled", "content") and not steps, (job, steps)
+    elif kind == "round":  # what is right of it is kept, once
+        assert job["state"] == "found" and REASONS[kind] in job["reason"] and job["frames"] >= 10, job
+        assert len(steps) == 1 and steps[0][1] > steps[0][0] + 1, steps
     else:
         assert job["state"] == "found" and REASONS[kind] in job["reason"] and not job["frames"], job
         assert len(steps) == 1 and steps[0][1] - steps[0][0] > 20, "live as it was, and one hole"

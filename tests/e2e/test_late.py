@@ -7,7 +7,7 @@ import sys
 import time
 
 import pytest
-from hub import parse_time, wait_for
+from hub import PIGTAIL, parse_time, wait_for
 from wire import Wire, WiredHub, WiredNode
 
 PLUGS = """inputs:
@@ -141,6 +141,7 @@ def test_a_camera_that_began_anew(site):
     """It starts again while the cable is cut, and the door opens before anybody listens. What it does from then on is heard as ever."""
     wire, node, hub, told = site
     since = time.time()
+    follower = subprocess.Popen([PIGTAIL, "events", "--follow", "--source", "input/front"], env=dict(hub.env, PIGTAIL_SITE=str(hub.site)), stdout=subprocess.PIPE, text=True)
     node.stop()
     wire.cut()
     node.start()
@@ -154,6 +155,11 @@ def test_a_camera_that_began_anew(site):
     opened(node)
     wait_for("a live edge", lambda: len(edges(hub, since)) == 4)
     assert [late for *_, late in edges(hub, since)] == [True, True, False, False] and len(orders(hub)) == 2
+    time.sleep(1)
+    follower.terminate()
+    # who follows the log is told of them when they come, though the state that was found stands behind them and was shown before
+    shown = [(line.split()[2], "(late, told at 20" in line) for line in follower.communicate()[0].splitlines()]
+    assert shown[-4:] == [("active", True), ("inactive", True), ("active", False), ("inactive", False)], shown
 
 
 def test_a_door_that_is_still_open(site):

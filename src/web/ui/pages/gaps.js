@@ -15,7 +15,7 @@ const spans = {day: ["the last 24 hours", 86400000], week: ["the last 7 days", 7
 /** Jobs, and the gaps that no job is for, in one list: newest first. */
 function entries({gaps, jobs}, everything) {
 	const ms = x => ({...x, start: Date.parse(x.start), end: x.end ? Date.parse(x.end) : undefined});
-	const made = jobs.map(j => ({...ms(j), job: j.state, job_reason: j.reason || j.waits || "", reason: "", isJob: true}));
+	const made = jobs.map(j => ({...ms(j), job: j.state, job_reason: j.reason || "", reason: "", isJob: true}));
 	const open = gaps.filter(g => g.stream !== "metadata").map(ms);
 	const list = [...made];
 	for (const gap of open) {
@@ -31,7 +31,7 @@ function entries({gaps, jobs}, everything) {
 function row(e, again) {
 	const onvif = camera(e.camera)?.onvif, [word, kind] = gapState(e, onvif), trouble = h("div");
 	const came = e.isJob && e.frames ? ` ${format.count(e.frames)} frames, ${format.bytes(e.bytes)}${e.seam ? `, seam by ${e.seam}` : ""}.` : "";
-	const becomes = e.job === "filled" ? "it was fetched from the camera's card" : fate({...e, reached: e.reached && Date.parse(e.reached)}, onvif);
+	const becomes = e.job === "filled" ? `it was fetched from the camera's card${e.job_reason && `: ${e.job_reason}`}` : fate({...e, reached: e.reached && Date.parse(e.reached)}, onvif);
 	const text = `${becomes[0].toUpperCase()}${becomes.slice(1)}.`;
 	const ask = async () => {
 		fill(trouble);

@@ -9,8 +9,8 @@ import {causes, fate, gapState} from "../timeline/gaps.js";
 import {table} from "./table.js";
 
 const DAY = 86400000;
-/** Never more than is there: 99.9996 % is not 100. */
-const share = s => `${s >= 1 ? "100" : (Math.floor(s * 100000) / 1000).toFixed(3)} %`;
+/** Never more than is there: 99.9996 % is not 100. Nothing of a time when it was not there yet. */
+const share = s => s === undefined ? "–" : `${s >= 1 ? "100" : (Math.floor(s * 100000) / 1000).toFixed(3)} %`;
 const length = s => s ? format.duration(s * 1000) : "–";
 const midnight = ms => format.fromLocal(format.date(ms) + "T00:00:00");
 const presets = {
@@ -21,11 +21,12 @@ const presets = {
 	"last 30 days": () => [now() - 30 * DAY, now()],
 };
 
-function summary(series) {
+function summary(series, from) {
 	return table("What is there", ["Camera / stream", "There", "Recorded live", "Fetched from the card", "Missing", "Not recorded"], series.map(s => [
-		`${s.camera} / ${s.stream}`, h("b", null, share(s.share)), length(s.live), length(s.fetched),
-		h("span", null, Object.keys(s.missing).length ? Object.entries(s.missing).map(([cause, seconds]) => h("span.by-cause", null, `${length(seconds)} ${causes[cause] || cause}`)) : "nothing"),
-		length(s.not_recorded)]));
+		`${s.camera} / ${s.stream}`, h("b", null, share(s.share)), length(s.live),
+		h("span", null, length(s.fetched), s.other_quality ? h("span.part", null, `of it ${length(s.other_quality)} in another quality`) : null),
+		h("span", null, Object.keys(s.missing).length ? Object.entries(s.missing).map(([cause, seconds]) => h("span.part", null, `${length(seconds)} ${causes[cause] || cause}`)) : "nothing"),
+		h("span", null, length(s.not_recorded), s.since && Date.parse(s.since) > from ? h("span.part", null, `counts from ${format.stamp(Date.parse(s.since))}`) : null)]));
 }
 
 function gapTable(s, onvif) {
@@ -45,8 +46,8 @@ function sheet(p, names) {
 			h("dt", null, "Times in"), h("dd", null, format.zoneName()),
 			h("dt", null, "Made"), h("dd.made", null, `${format.stamp(Date.parse(p.made))} by ${site.me.user}`))),
 	p.series.length ? [
-		h("p", null, `${whole} of ${p.series.length} streams are whole. “Not recorded” is neither footage nor a gap: before the first footage, or deleted as old.`),
-		summary(p.series), p.series.filter(s => s.gaps.length).map(s => gapTable(s, site.cameras.find(c => c.name === s.camera)?.onvif))]
+		h("p", null, `${whole} of ${p.series.length} streams are whole. “Not recorded” is neither footage nor a gap: before the first footage, or deleted as old. What was before the first footage does not count.`),
+		summary(p.series, Date.parse(p.from)), p.series.filter(s => s.gaps.length).map(s => gapTable(s, site.cameras.find(c => c.name === s.camera)?.onvif))]
 		: empty("Nothing has been recorded", "No camera of this choice has ever recorded anything."));
 }
 

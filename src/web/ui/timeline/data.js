@@ -13,7 +13,7 @@ export class TimelineData {
 	/** changed(): draw again. */
 	constructor(changed) {
 		this.changed = changed;
-		this.cameras = {};  // name → {main: {footage, fetched, gaps}, …}
+		this.cameras = {};  // name → {main: {footage, fetched, other_quality, gaps}, …}
 		this.events = [];   // oldest first: {ms, …}
 		this.starts = [];   // of motion, among the events that one can go to
 		this.motion = {};   // name → [[from, to]]; to undefined: it still moves
@@ -154,8 +154,13 @@ export class TimelineData {
 		return !!this.footage(name)?.footage.some(([a, b]) => ms >= a && ms < b);
 	}
 
-	wasFetched(name, ms) {
-		return !!this.footage(name)?.fetched?.some(([a, b]) => ms >= a && ms < b);
+	/** Where footage is from, in words; "": it was recorded live. */
+	origin(name, ms) {
+		const series = this.footage(name), holds = ([a, b]) => ms >= a && ms < b;
+		if (!series?.fetched?.some(holds))
+			return "";
+		const other = series.other_quality?.find(holds);
+		return `fetched from the camera's card later${other ? `, in another quality than what was recorded live: ${other[2]}×${other[3]}` : ""}`;
 	}
 
 	/** The next event after ms (1) or the one before (-1), initial states left out; of motion its beginning. */

@@ -94,6 +94,7 @@ function drawLane(g, {view, c, data, camera, now, shift}, name, top) {
 	}
 	series?.footage.forEach(([from, to]) => stretch("live", from, to));
 	series?.fetched?.forEach(([from, to]) => stretch("fetched", from, to));
+	series?.other_quality?.forEach(([from, to]) => stretch("other", from, to));
 	g.fillStyle = c.event;
 	for (const [from, to = now] of data.motion[name] || []) {
 		const at = extent(view, from, to);

@@ -1,5 +1,5 @@
 // What is missing, what is done about it, and how both are said. A gap is what /api/timeline, /api/backfill and /api/proof
-// give: cause, reason, and of the job that fills it job, job_reason, reached.
+// give: cause, reason, and of the job that fills it job, job_reason, waits, reached.
 // SPDX-License-Identifier: Apache-2.0
 import * as format from "../format.js";
 import {now} from "../site.js";
@@ -44,7 +44,7 @@ export const canFetch = (gap, onvif) => Boolean(onvif && gap.end && !unwanted[ga
 export function fate(gap, onvif) {
 	if (unwanted[gap.cause])
 		return unwanted[gap.cause];
-	const why = gap.job_reason ? `: ${gap.job_reason}` : "";
+	const told = [gap.job_reason, gap.waits].filter(Boolean).join("; "), why = told ? `: ${told}` : "";
 	switch (gap.job) {
 	case "found": return `it waits to be fetched from the camera's card${why}`;
 	case "asked": return "the camera is asked what its card has of it";

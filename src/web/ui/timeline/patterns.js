@@ -5,7 +5,7 @@ const STEP = 7; // pixels between strokes
 
 /** In the order of the legend. */
 export const kinds = {
-	live: "recorded live", fetched: "fetched from the card", fetching: "being fetched", missing: "missing",
+	live: "recorded live", fetched: "fetched from the card", other: "fetched, other quality", fetching: "being fetched", missing: "missing",
 	lost: "not recoverable", unwanted: "not wanted",
 };
 
@@ -44,6 +44,14 @@ function dotted(g, c, x, y, w, h) {
 			g.fillRect(dx, dy, 2, 2);
 }
 
+function lined(g, c, x, y, w, h) {
+	g.fillStyle = c.fetched;
+	g.fillRect(x, y, w, h);
+	g.fillStyle = c.ground;
+	for (let dy = y + 3; dy < y + h - 2; dy += 5)
+		g.fillRect(x, dy, w, 2);
+}
+
 /** shift: pixels that what is being fetched has moved on by. */
 export function paint(g, c, kind, x, y, w, h, shift = 0) {
 	if (kind === "live") {
@@ -51,6 +59,8 @@ export function paint(g, c, kind, x, y, w, h, shift = 0) {
 		g.fillRect(x, y, w, h);
 	} else if (kind === "fetched") {
 		dotted(g, c, x, y, w, h);
+	} else if (kind === "other") {
+		lined(g, c, x, y, w, h);
 	} else if (kind === "fetching") {
 		hatch(g, c.fetched, x, y, w, h, {shift, width: 3.5});
 	} else if (kind === "lost") {

@@ -68,8 +68,13 @@ export class Timeline {
 
 	get middle() { return this.view.from + this.view.span / 2; }
 
-	zoom(factor, around = this.#anchor()) {
-		this.view = zoomed(this.view, factor, around);
+	/** around: an instant that stays where it is; absent: the place, and what happens now stays in sight beside it. */
+	zoom(factor, around) {
+		const anchor = around ?? this.#anchor(), ms = now(), seen = toX(this.view, ms) <= this.view.width;
+		this.view = zoomed(this.view, factor, anchor);
+		const latest = ms - this.view.span * 0.92;
+		if (around === undefined && seen && this.view.from < latest && anchor > latest)
+			this.view.from = latest;
 		this.on.moved();
 		this.redraw();
 	}
@@ -197,7 +202,7 @@ export class Timeline {
 			else if (!this.data.hasFootage(name, ms))
 				words += `  ·  ${name}: no footage`;
 			else
-				words += `  ·  ${name}${this.data.wasFetched(name, ms) ? ": fetched from the camera's card later" : ""}`;
+				words += `  ·  ${[name, this.data.origin(name, ms)].filter(Boolean).join(": ")}`;
 			if (this.data.movedAt(name, ms, now()))
 				words += "  ·  motion";
 			if (kept)
