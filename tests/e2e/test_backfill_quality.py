@@ -9,7 +9,7 @@ import time
 import numpy as np
 import pytest
 
-from hub import Hub, format_time, free_port, parse_time, wait_for
+from hub import Hub, assert_plays, format_time, free_port, parse_time, wait_for
 from test_reload import reload
 from testpicture import read_time
 
@@ -117,6 +117,7 @@ def test_a_clip_across_it(site, tmp_path):
     begin, end = parse_time(job["start"]) - 2, parse_time(job["end"]) + 1
     clip = tmp_path / "clip.mp4"
     hub.cli("archive", "export", "gate", "--from", format_time(begin), "--to", format_time(end), "--output", clip)
+    assert_plays(clip)
     sizes = subprocess.run(["ffprobe", "-v", "error", "-select_streams", "v", "-show_entries", "frame=width,height", "-of", "csv=p=0", clip], capture_output=True, text=True, check=True).stdout
     order = []
     for size in filter(None, (line.strip(",") for line in sizes.split())):
