@@ -60,7 +60,7 @@ def test_a_clock_that_is_set_while_the_cable_is_cut(step, tmp_path):
                 hub.wait_back(time.time() + 1)
                 hub.wait_filled(begin)
                 wire.cut()
-                time.sleep(10)
+                time.sleep(14)  # a connection that is silent for 10 s is given up
                 wire.mend()
                 hub.wait_back(time.time() + 1)
                 hub.wait_filled(begin)
@@ -84,7 +84,7 @@ def test_a_clock_that_is_set_and_a_card_that_does_not_follow(tmp_path):
         clock.set(300)
         time.sleep(7)
         wire.cut()
-        time.sleep(10)
+        time.sleep(14)  # a connection that is silent for 10 s is given up
         wire.mend()
         hub.wait_back(time.time() + 1)
         hub.wait_filled(begin)
@@ -114,7 +114,7 @@ def test_the_hubs_own_clock_is_set_while_it_fills(step, tmp_path):
         if step > 0:  # set back, it leaves no room for what is missing
             time.sleep(7)
             wire.cut()
-            time.sleep(10)
+            time.sleep(14)  # a connection that is silent for 10 s is given up
             wire.mend()
             wait_for("the gap behind the step is filled", lambda: filled(2), 90)
         time.sleep(3)
