@@ -1,6 +1,6 @@
-/* A line that is there is listened to, and looked at once a second: that finds a chip that was pulled out (kernels
- * before 6.6 wake nobody then) and a level that no edge told of. One that is not there, or that somebody else has, is asked
- * for at the same pace. */
+/* A line that is there is listened to, and looked at once a second: that finds a chip that was pulled out (Linux 6.1 wakes
+ * nobody then) and a level that no edge told of. One that is not there, or that somebody else has, is asked for at the
+ * same pace. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "plugs/gpio/gpio.h"
 #include "base/error.h"
