@@ -88,6 +88,28 @@ static void test_rate_and_percent(void) {
 	g_assert_false(pt_units_parse_percent("5", &percent, NULL));
 }
 
+static void test_ohm(void) {
+	static const struct {
+		const char *text, *back;
+		double ohm;
+	} good[] = {{"2.2k", "2.2k", 2200}, {"2k2", "2.2k", 2200},    {"4700", "4.7k", 4700},        {"470R", "470", 470},
+	            {"1M", "1M", 1e6},      {"12k1", "12.1k", 12100}, {"12.1 kohm", "12.1k", 12100}, {"0R5", "0.5", 0.5}};
+	static const char *const bad[] = {"", "0", "k", "-5", "2k2k", "2.2k2", "1G", "5 V", "200M"};
+	double ohm = 0;
+	for (size_t i = 0; i < G_N_ELEMENTS(good); i++) {
+		g_assert_true(pt_units_parse_ohm(good[i].text, &ohm, NULL));
+		g_assert_cmpfloat_with_epsilon(ohm, good[i].ohm, 1e-9 * good[i].ohm);
+		g_autofree char *text = pt_units_format_ohm(ohm);
+		g_assert_cmpstr(text, ==, good[i].back);
+	}
+	for (size_t i = 0; i < G_N_ELEMENTS(bad); i++) {
+		g_autoptr(GError) error = NULL;
+		g_test_message("%s", bad[i]);
+		g_assert_false(pt_units_parse_ohm(bad[i], &ohm, &error));
+		g_assert_nonnull(strstr(error->message, "2k2"));
+	}
+}
+
 static void test_format(void) {
 	static const char *const same[] = {"30s", "20ms", "2min", "1h", "30d", "1500ms", "0s", "7ns"};
 	for (size_t i = 0; i < G_N_ELEMENTS(same); i++) {
@@ -154,6 +176,7 @@ int main(int argc, char **argv) {
 	g_test_add_func("/units/size", test_size);
 	g_test_add_func("/units/rate-and-percent", test_rate_and_percent);
 	g_test_add_func("/units/format", test_format);
+	g_test_add_func("/units/ohm", test_ohm);
 	g_test_add_func("/units/time", test_time);
 	return g_test_run();
 }

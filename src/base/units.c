@@ -178,6 +178,50 @@ gboolean pt_units_parse_percent(const char *text, double *ret_percent, GError **
 	return TRUE;
 }
 
+/* "2k2": the letter stands where the point would (IEC 60062). */
+static bool parse_ohm(const char *text, double *ret) {
+	static const char letters[] = "RkKM";
+	static const double factors[] = {1, 1e3, 1e3, 1e6};
+	const char *p = text;
+	uint64_t whole, billionths;
+	if (!parse_number(&p, &whole, &billionths))
+		return false;
+	double value = (double)whole + (double)billionths / 1e9, factor = 1;
+	while (*p == ' ')
+		p++;
+	const char *letter = *p ? strchr(letters, *p) : NULL;
+	if (letter) {
+		factor = factors[letter - letters];
+		p++;
+		double place = 0.1;
+		for (; g_ascii_isdigit(*p) && !billionths; p++, place /= 10)
+			value += place * (*p - '0');
+	}
+	while (*p == ' ')
+		p++;
+	*ret = value * factor;
+	return (!*p || !g_ascii_strcasecmp(p, "ohm") || !g_ascii_strcasecmp(p, "ohms")) && *ret > 0 && *ret <= 1e8;
+}
+
+gboolean pt_units_parse_ohm(const char *text, double *ret_ohm, GError **error) {
+	double ohm;
+	if (parse_ohm(text, &ohm)) {
+		*ret_ohm = ohm;
+		return TRUE;
+	}
+	g_autofree char *shown = g_strndup(text, 40);
+	g_autofree char *valid = g_utf8_make_valid(shown, -1);
+	pt_error_set(error, INVALID, "'%s' is no resistance: write ohms, such as 2.2k, 2k2, 4700 or 1M", valid);
+	return FALSE;
+}
+
+char *pt_units_format_ohm(double ohm) {
+	char text[G_ASCII_DTOSTR_BUF_SIZE];
+	const char *unit = ohm >= 1e6 ? "M" : ohm >= 1e3 ? "k" : "";
+	g_ascii_formatd(text, sizeof text, "%.9g", ohm / (ohm >= 1e6 ? 1e6 : ohm >= 1e3 ? 1e3 : 1));
+	return g_strconcat(text, unit, NULL);
+}
+
 char *pt_units_format_duration(int64_t ns) { return format(&duration, (uint64_t)MAX(ns, 0)); }
 char *pt_units_format_size(uint64_t bytes) { return format(&size, bytes); }
 char *pt_units_about_size(uint64_t bytes) {

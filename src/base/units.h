@@ -14,6 +14,9 @@ gboolean pt_units_parse_rate(const char *text, uint64_t *ret_bits_per_s, GError 
 /* "5%", 0 .. 100. */
 gboolean pt_units_parse_percent(const char *text, double *ret_percent, GError **error);
 
+/* Of a resistor, as shops and circuit diagrams write it: "2.2k", "2k2", "4700", "470R", "1M", "12.1 kohm". Above 0, to 100M. */
+gboolean pt_units_parse_ohm(const char *text, double *ret_ohm, GError **error);
+
 /* An instant as people write it: "now", "10min ago", "-10min", "+2h", or what pt_time_parse() takes. now_ns: wall time. */
 gboolean pt_units_parse_time(const char *text, int64_t now_ns, int64_t *ret_wall_ns, GError **error);
 
@@ -23,3 +26,4 @@ char *pt_units_format_size(uint64_t bytes);
 char *pt_units_about_size(uint64_t bytes); /* for people, not to be read back: "34.7 MiB" */
 char *pt_units_format_rate(uint64_t bits_per_s);
 char *pt_units_format_percent(double percent);
+char *pt_units_format_ohm(double ohm);

@@ -126,6 +126,14 @@ static void on_warn(void *user, const char *what) {
 	pt_bus_publish(input->env.bus, event);
 }
 
+static void on_tamper(void *user, bool tampered, const char *why) {
+	PtInput *input = user;
+	g_autofree char *source = g_strconcat("input/", input->settings->name, NULL);
+	g_autoptr(PtEvent) event =
+	    pt_event_now(input->env.clock, source, PT_TOPIC_TAMPER, tampered ? "active" : "inactive", NULL, why);
+	pt_bus_publish(input->env.bus, event);
+}
+
 void pt_input_tick(PtInput *input) {
 	PtLevel accepted = PT_LEVEL_UNKNOWN;
 	int64_t edge_ns = 0;
@@ -149,7 +157,7 @@ PtInput *pt_input_new(const PtPlugSettings *settings, const PtPlugEnv *env) {
 	}
 	g_autoptr(GError) error = NULL;
 	input->port = driver->open(input->settings, env->context,
-	                           (PtInputHost){on_level, on_debounced, on_trouble, on_warn, input}, &error);
+	                           (PtInputHost){on_level, on_debounced, on_trouble, on_warn, on_tamper, input}, &error);
 	if (!input->port)
 		input->error = g_strdup(error->message);
 	return input;

@@ -50,16 +50,19 @@ typedef struct {
 
 	/* the address; which of these count is the driver's affair */
 	char *camera, *token; /* onvif; http: token is a name in the secrets file */
-	char *chip;           /* gpio: gpiochip0, or its number or label */
+	char *chip;           /* gpio: gpiochip0, or its number or label; adc: iio:device0, its name, or a path */
 	int line_offset;      /* gpio; -1: absent, or given by name */
 	char *line_name;      /* gpio; NULL: given by offset */
 	PtBias bias;          /* gpio */
 	PtActive active;      /* gpio: the line's level at which the contact is closed, or the coil has current */
 	char *board;          /* virtual: name of the board; default "board" */
-	int channel;          /* virtual: 1.. ; -1: absent */
+	int channel;          /* virtual: 1.. ; adc: 0.. ; -1: absent */
 
 	char *url, *method, *body, *read_url, *shows; /* http */
 	char *login, *user, *secret;                  /* http: login is a name; what it, or token, stands for */
+
+	double series_ohm, parallel_ohm, pull_up_ohm, tolerance; /* adc: see plugs/adc/loop.h; tolerance 0 .. 1 */
+	int64_t full_scale, every_ns;                            /* adc: its highest value; how often it is read */
 
 	char *topic, *state_topic, *available_topic, *ask_topic, *ask_payload; /* mqtt */
 	char *field, *payload_on, *payload_off;                                /* mqtt: of its messages */
@@ -128,6 +131,8 @@ typedef struct {
 	void (*trouble)(void *user, const char *why);
 	/* Something that somebody should see to, and that does not keep it from working. */
 	void (*warn)(void *user, const char *what);
+	/* Somebody has been at the wire, or no longer; why in words (NULL: no longer). */
+	void (*tamper)(void *user, bool tampered, const char *why);
 	void *user;
 } PtInputHost;
 

@@ -1,6 +1,7 @@
 /* The one list of drivers, and the words and settings all of them share. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "plugs/plug.h"
+#include "plugs/adc/adc.h"
 #include "plugs/gpio/gpio.h"
 #include "plugs/http/http.h"
 #include "plugs/mqtt/mqtt.h"
@@ -17,8 +18,8 @@ const char *const pt_egress_words[] = {"none", "hardwired", "mechanical", NULL};
 const char *const pt_bias_words[] = {"as-is", "pull-up", "pull-down", "disabled", NULL};
 const char *const pt_active_words[] = {"low", "high", NULL};
 
-static const PtPlugDriver *const drivers[] = {&pt_virtual_driver, &pt_onvif_driver, &pt_gpio_driver, &pt_http_driver,
-                                              &pt_mqtt_driver};
+static const PtPlugDriver *const drivers[] = {&pt_virtual_driver, &pt_onvif_driver, &pt_gpio_driver,
+                                              &pt_adc_driver,     &pt_http_driver,  &pt_mqtt_driver};
 
 const PtPlugDriver *pt_plug_driver_find(const char *name) {
 	for (size_t i = 0; i < G_N_ELEMENTS(drivers); i++)
@@ -80,6 +81,8 @@ bool pt_plug_settings_equal(const PtPlugSettings *a, const PtPlugSettings *b) {
 	       a->input_kind == b->input_kind && a->debounce_ns == b->debounce_ns && a->relay_kind == b->relay_kind &&
 	       a->mode == b->mode && a->pulse_ns == b->pulse_ns && a->safe == b->safe && a->max_on_ns == b->max_on_ns &&
 	       a->egress == b->egress && a->hub_timed == b->hub_timed && a->via_panel == b->via_panel &&
+	       a->series_ohm == b->series_ohm && a->parallel_ohm == b->parallel_ohm && a->pull_up_ohm == b->pull_up_ohm &&
+	       a->tolerance == b->tolerance && a->full_scale == b->full_scale && a->every_ns == b->every_ns &&
 	       a->min_pause_ns == b->min_pause_ns && a->rated_cycles == b->rated_cycles && a->allow_mqtt == b->allow_mqtt &&
 	       a->allow_http == b->allow_http;
 }

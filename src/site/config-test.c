@@ -121,7 +121,7 @@ static const struct {
     {CAMERA PLUGS "rules: { r: { when: gate moton, do: { log: x } } }\n",
      "'moton' is no state of camera gate; these are lost, live, motion, still (did you mean motion?)"},
     {"inputs: { door: { driver: vitrual, channel: 1 } }\n",
-     "'vitrual' is not one of virtual, onvif, gpio, http, mqtt (did you mean virtual?)"},
+     "'vitrual' is not one of virtual, onvif, gpio, adc, http, mqtt (did you mean virtual?)"},
     {"inputs: { door: { driver: virtual, token: x } }\n", "inputs.door.token: is not a known key"},
     {"inputs: { door: { driver: virtual } }\n", "driver virtual needs channel"},
     {"inputs: { door: { driver: virtual, channel: 1, contact: normaly-closed } }\n",
@@ -207,6 +207,15 @@ static const struct {
     {"mqtt: { prefix: x }\n", "names no broker"},
     {RELAY("kind: gate, egress: hardwired, hub-timed: accepted, allow: [mqtt, http]"), NULL},
     {RELAY("allow: [mqt]"), "did you mean mqtt?"},
+    {"inputs: { loop: { driver: adc, chip: ads1015, channel: 0, full: 2047, pull-up: 2k2, series: 2.2k, parallel: 4.7k, "
+     "tolerance: 20% } }\n",
+     NULL},
+    {"inputs: { loop: { driver: adc, chip: x, channel: 0, full: 2047, pull-up: 2k2 } }\n", "cannot be told apart"},
+    {"inputs: { loop: { driver: adc, chip: x, channel: 0, full: 2047, pull-up: ten, series: 1k } }\n",
+     "'ten' is no resistance"},
+    {"inputs: { loop: { driver: adc, chip: x, channel: 0, full: 2047, pull-up: 1k, series: 4.7k, parallel: 1k } }\n",
+     "cannot be told apart"},
+    {"relays: { r: { driver: adc, chip: x, channel: 0 } }\n", "driver adc"},
     {"notify: { boss: { webhook: ftp://x } }\n", "must begin with one of https, http"},
     {"notify: { boss: { ntfy: https://ntfy.example/t } }\n", NULL},
     {"serve: { rtsp: 0.0.0.0:8554, plain: lan }\n", NULL},
@@ -389,6 +398,7 @@ static void test_documents(void) {
 	g_assert_cmpint(load_blocks(root, "rules.md"), >=, 2);
 	g_assert_cmpint(load_blocks(root, "mqtt.md"), ==, 2);
 	g_assert_cmpint(load_blocks(root, "gpio.md"), ==, 2);
+	g_assert_cmpint(load_blocks(root, "loops.md"), ==, 1);
 	g_assert_cmpint(load_blocks(root, "http.md"), ==, 2);
 }
 

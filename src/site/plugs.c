@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/suggest.h"
+#include "base/units.h"
 #include "plugs/relay.h"
 #include "site/internal.h"
 #include <string.h>
@@ -10,10 +11,10 @@ static const char *const input_keys[] = {"driver", "kind", "contact", "debounce"
 static const char *const relay_keys[] = {"driver",    "kind",      "contact",      "mode",      "pulse",
                                          "safe",      "max-on",    "egress",       "hub-timed", "via",
                                          "interlock", "min-pause", "rated-cycles", "allow",     NULL};
-static const char *const address_keys[] = {"camera",      "token",   "chip",       "line",        "bias",      "active",
-                                           "board",       "channel", "url",        "method",      "body",      "read",
-                                           "shows",       "login",   "topic",      "state",       "available", "ask",
-                                           "ask-payload", "value",   "payload-on", "payload-off", NULL};
+static const char *const address_keys[] = {
+    "camera",     "token",       "chip",  "line",    "bias",   "active",   "board",     "channel", "url",         "method",
+    "body",       "read",        "shows", "login",   "topic",  "state",    "available", "ask",     "ask-payload", "value",
+    "payload-on", "payload-off", "full",  "pull-up", "series", "parallel", "tolerance", "every",   NULL};
 
 static bool read_driver(const PtNode *node, PtPlugSettings *s, GPtrArray *problems) {
 	g_autofree const char **names = pt_plug_driver_names();
@@ -90,6 +91,32 @@ static void read_http(const PtSite *site, const PtNode *node, PtPlugSettings *s,
 	s->secret = g_strdup(found ? found->password : NULL);
 }
 
+static void read_ohm(const PtNode *node, double *ret, GPtrArray *problems) {
+	g_autoptr(GError) error = NULL;
+	if (node && pt_node_is_kind(node, PT_NODE_SCALAR, problems) && !pt_units_parse_ohm(node->text, ret, &error))
+		pt_problem(problems, node, "%s", error->message);
+}
+
+/* A supervised loop. */
+static void read_adc(const PtNode *node, PtPlugSettings *s, GPtrArray *problems) {
+	const PtNode *tolerance = pt_node_get(node, "tolerance");
+	g_autoptr(GError) error = NULL;
+	double percent = 25;
+	read_ohm(pt_node_get(node, "series"), &s->series_ohm, problems);
+	read_ohm(pt_node_get(node, "parallel"), &s->parallel_ohm, problems);
+	read_ohm(pt_node_get(node, "pull-up"), &s->pull_up_ohm, problems);
+	pt_node_read_integer(pt_node_get(node, "full"), 15, INT64_C(1) << 32, &s->full_scale, problems);
+	s->every_ns = 50 * PT_NS_PER_MS;
+	pt_node_read_duration(pt_node_get(node, "every"), 5 * PT_NS_PER_MS, 10 * PT_NS_PER_S, &s->every_ns, problems);
+	if (tolerance && pt_node_is_kind(tolerance, PT_NODE_SCALAR, problems)) {
+		if (!pt_units_parse_percent(tolerance->text, &percent, &error))
+			pt_problem(problems, tolerance, "%s", error->message);
+		else if (percent < 1 || percent > 50)
+			pt_problem(problems, tolerance, "must be 1%% to 50%%");
+	}
+	s->tolerance = percent / 100;
+}
+
 /* The topics and words of a device at the broker. */
 static void read_mqtt(const PtSite *site, const PtNode *node, PtPlugSettings *s, GPtrArray *problems) {
 	const struct {
@@ -111,7 +138,7 @@ static void read_address(const PtSite *site, const PtNode *node, PtPlugSettings 
 	read_line(pt_node_get(node, "line"), s, problems);
 	s->bias = (PtBias)choice(node, "bias", pt_bias_words, PT_BIAS_AS_IS, problems);
 	s->active = (PtActive)choice(node, "active", pt_active_words, PT_ACTIVE_USUAL, problems);
-	if (pt_node_read_integer(pt_node_get(node, "channel"), 1, 64, &n, problems))
+	if (pt_node_read_integer(pt_node_get(node, "channel"), 0, 64, &n, problems))
 		s->channel = (int)n;
 	if (pt_node_read_text(pt_node_get(node, "board"), &s->board, problems) && !pt_site_name_valid(s->board))
 		pt_problem(problems, pt_node_get(node, "board"), "is no name for a board: use a-z, 0-9, - and _");
@@ -149,6 +176,8 @@ static PtPlugSettings *read_common(PtSite *site, const PtNode *node, PtPlugKind 
 	read_address(site, node, s, problems);
 	if (s->driver && !strcmp(s->driver->name, "http"))
 		read_http(site, node, s, problems);
+	if (s->driver && !strcmp(s->driver->name, "adc"))
+		read_adc(node, s, problems);
 	if (s->driver && !strcmp(s->driver->name, "mqtt"))
 		read_mqtt(site, node, s, problems);
 	if (s->driver && s->driver->check && problems->len == before)

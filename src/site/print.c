@@ -110,6 +110,24 @@ static void print_camera(GString *out, const PtSiteCamera *c) {
 	g_string_append(out, " }\n");
 }
 
+/* Of a supervised loop. */
+static void print_loop(GString *out, const PtPlugSettings *s) {
+	const struct {
+		const char *key;
+		double ohm;
+	} table[] = {{"pull-up", s->pull_up_ohm}, {"series", s->series_ohm}, {"parallel", s->parallel_ohm}};
+	if (!s->full_scale)
+		return;
+	for (size_t i = 0; i < G_N_ELEMENTS(table); i++) {
+		g_autofree char *text = table[i].ohm > 0 ? pt_units_format_ohm(table[i].ohm) : NULL;
+		pt_print_text(out, table[i].key, text);
+	}
+	g_autofree char *tolerance = pt_units_format_percent(s->tolerance * 100);
+	pt_print_text(out, "tolerance", tolerance);
+	pt_print_number(out, "full", s->full_scale);
+	pt_print_duration(out, "every", s->every_ns);
+}
+
 static void print_plug(GString *out, const PtPlugSettings *s) {
 	g_string_append_printf(out, "  %s: {", s->name);
 	pt_print_text(out, "driver", s->driver->name);
@@ -126,6 +144,7 @@ static void print_plug(GString *out, const PtPlugSettings *s) {
 	pt_print_text(out, "method", s->url ? s->method : NULL);
 	pt_print_text(out, "body", s->body);
 	pt_print_text(out, "read", s->read_url);
+	print_loop(out, s);
 	pt_print_text(out, "topic", s->topic);
 	pt_print_text(out, "state", s->state_topic);
 	pt_print_text(out, "available", s->available_topic);
