@@ -421,6 +421,20 @@ def test_what_it_lets_itself_be_told(farm):
             assert h.request("POST", "/api/cameras/gate/controls", wrong)[0] == 400
 
 
+def test_a_rule_sets_its_lights(farm):
+    rule = ("rules:\n  night: { when: door active, do: [ { light: { camera: gate, ir: off } }, { light: { camera: gate, lamp: 'tt:IRLamp|On' } }, "
+            "{ show: gate } ] }\n")
+    with Camera(farm.url()) as camera, OnvifHub(camera, extra=rule) as h:
+        assert_ready(h)
+        camera.set_input("AlarmIn_1", True)
+        wait_for("both orders", lambda: len(camera.told) == 2, 10)
+        told = dict(camera.told)
+        assert told["SetImagingSettings"]["IrCutFilter"] == "OFF" and told["SendAuxiliaryCommand"]["AuxiliaryCommand"] == "tt:IRLamp|On"
+        logged = [(e["actor"], e["state"], e["detail"]) for e in reversed(h.events(topic="command", source="camera/gate"))]
+        assert logged == [("rule/night", "light", "IR OFF"), ("rule/night", "light", "tt:IRLamp|On")], logged
+        assert [(e["source"], e["actor"]) for e in h.events(topic="show")] == [("camera/gate", "rule/night")]
+
+
 # ---- https ----
 
 @pytest.fixture(scope="module")
