@@ -66,8 +66,8 @@ static void do_light(PtActions *a, const PtAction *action, const PtActContext *c
 		return;
 	}
 	g_autofree char *source = g_strconcat("camera/", action->target, NULL);
-	g_autofree char *detail =
-	    g_strdup_printf("%s%s", action->text ? "" : "IR ", action->text ? action->text : modes[action->order]);
+	g_autofree char *detail = g_strdup_printf("%s%s", action->text ? "" : "IR cut filter ",
+	                                          action->text ? action->text : modes[action->order]);
 	g_autoptr(PtEvent) intent = pt_event_now(a->env.clock, source, PT_TOPIC_COMMAND, "light", c->actor, detail);
 	if (!a->env.journal(a->env.user, intent, &error)) {
 		failed(a, c->actor, "light of camera %s: %s", action->target, error->message);

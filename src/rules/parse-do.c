@@ -119,17 +119,18 @@ static bool parse_do_alarm(const Parser *p, const PtNode *node, PtAction *a) {
 
 static bool parse_do_camera(const Parser *p, const PtNode *node, PtAction *a) { return parse_camera(p, node, a); }
 
-/* { camera: gate, ir: on|off|auto } | { camera: gate, lamp: WORD }: the word is one that the camera itself names */
+/* { camera: gate, ir-cut: on|off|auto } | { camera: gate, lamp: WORD }: the word is one that the camera itself names */
 static bool parse_do_light(const Parser *p, const PtNode *node, PtAction *a) {
-	static const char *const known[] = {"camera", "ir", "lamp", NULL};
+	static const char *const known[] = {"camera", "ir-cut", "lamp", NULL};
 	static const char *const orders[] = {"off", "on", "auto", NULL};
 	static const PtRuleOrder order_of[] = {PT_RULE_OFF, PT_RULE_ON, PT_RULE_AUTO};
 	int value = 0;
 	if (!pt_node_check_keys(node, known, p->problems))
 		return false;
-	const PtNode *camera = pt_node_get(node, "camera"), *ir = pt_node_get(node, "ir"), *lamp = pt_node_get(node, "lamp");
+	const PtNode *camera = pt_node_get(node, "camera"), *ir = pt_node_get(node, "ir-cut"),
+	             *lamp = pt_node_get(node, "lamp");
 	if (!camera || !ir == !lamp) {
-		pt_problem(p->problems, node, "write { camera: NAME, ir: on|off|auto } or { camera: NAME, lamp: WORD }");
+		pt_problem(p->problems, node, "write { camera: NAME, ir-cut: on|off|auto } or { camera: NAME, lamp: WORD }");
 		return false;
 	}
 	if (!parse_camera(p, camera, a))

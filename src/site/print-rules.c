@@ -149,7 +149,7 @@ static void print_action(GString *out, const PtAction *a) {
 	case PT_DO_LIGHT:
 		g_string_append(out, "light: {");
 		pt_print_text(out, "camera", a->target);
-		pt_print_text(out, a->text ? "lamp" : "ir", a->text ? a->text : orders[a->order]);
+		pt_print_text(out, a->text ? "lamp" : "ir-cut", a->text ? a->text : orders[a->order]);
 		break;
 	case PT_DO_MQTT:
 		g_string_append(out, "mqtt: {");

@@ -52,12 +52,12 @@ static const struct {
     {"{ when: start, if: [{ mode: [night, away] }, { holiday: false }]" DO, NULL},
     {"{ when: start, if: { mode: naight }" DO, "no mode named 'naight' (did you mean night?)"},
     {"{ when: start, if: { holiday: maybe }" DO, "holiday: 'maybe'"},
-    {"{ when: start, do: [{ mode: away }, { show: gate }, { light: { camera: gate, ir: auto } }, { light: { camera: gate, "
+    {"{ when: start, do: [{ mode: away }, { show: gate }, { light: { camera: gate, ir-cut: auto } }, { light: { camera: gate, "
      "lamp: tt:WhiteLight|On } }] }\n",
      NULL},
     {"{ when: start, do: { mode: awy } }\n", "no mode named 'awy'"},
     {"{ when: start, do: { show: gaet } }\n", "did you mean gate?"},
-    {"{ when: start, do: { light: { camera: gate } } }\n", "write { camera: NAME, ir: on|off|auto }"},
+    {"{ when: start, do: { light: { camera: gate } } }\n", "write { camera: NAME, ir-cut: on|off|auto }"},
     {"{ when: start, do: { alarm: { procedure: run } } }\n", "has no text"},
     {"{ when: start, do: { alarm: { text: x, procedure: \"call: 110\", camera: gate, priority: 5 } } }\n", NULL},
     {"{ when: start, do: { alarm: { text: x, priority: 6 } } }\n", "from 1 to 5"},

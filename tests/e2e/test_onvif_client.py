@@ -422,7 +422,7 @@ def test_what_it_lets_itself_be_told(farm):
 
 
 def test_a_rule_sets_its_lights(farm):
-    rule = ("rules:\n  night: { when: door active, do: [ { light: { camera: gate, ir: off } }, { light: { camera: gate, lamp: 'tt:IRLamp|On' } }, "
+    rule = ("rules:\n  night: { when: door active, do: [ { light: { camera: gate, ir-cut: off } }, { light: { camera: gate, lamp: 'tt:IRLamp|On' } }, "
             "{ show: gate } ] }\n")
     with Camera(farm.url()) as camera, OnvifHub(camera, extra=rule) as h:
         assert_ready(h)
@@ -431,7 +431,7 @@ def test_a_rule_sets_its_lights(farm):
         told = dict(camera.told)
         assert told["SetImagingSettings"]["IrCutFilter"] == "OFF" and told["SendAuxiliaryCommand"]["AuxiliaryCommand"] == "tt:IRLamp|On"
         logged = [(e["actor"], e["state"], e["detail"]) for e in reversed(h.events(topic="command", source="camera/gate"))]
-        assert logged == [("rule/night", "light", "IR OFF"), ("rule/night", "light", "tt:IRLamp|On")], logged
+        assert logged == [("rule/night", "light", "IR cut filter OFF"), ("rule/night", "light", "tt:IRLamp|On")], logged
         assert [(e["source"], e["actor"]) for e in h.events(topic="show")] == [("camera/gate", "rule/night")]
 
 
