@@ -1,41 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/cameras.h"
-#include "archive/standby.h"
 #include "base/clock.h"
+#include "daemon/camera-feed.h"
 #include "daemon/camera-motion.h"
 #include "daemon/camera-onvif.h"
 #include "web/host.h"
 #include <string.h>
 
-#define METADATA_TRACK (PT_STREAM_TRACKS - 1) /* of ours; sources count theirs from 0 */
-#define RING_SPARE_NS (90 * PT_NS_PER_S)      /* segments are a minute long and go whole */
-
-/* One stream of a camera with all that hangs on it. */
-typedef struct {
-	PtStream *stream;
-	char *location;   /* where the source plays from; NULL: not known (yet) */
-	PtSource *source; /* NULL: none */
-	PtRecorder *recorder;
-	PtStandby *standby; /* between stream and recorder; NULL: all is recorded */
-	PtSink watch;       /* tells the bus when it is lost and when it is back */
-	PtCameras *owner;
-	char *camera;
-	PtStreamState told;       /* pushing thread only */
-	int64_t last_metadata_ns; /* likewise */
-	bool own_metadata;        /* events travel along; the source has none of its own */
-	/* a microphone of this machine, whose sound goes along */
-	PtStream *microphone_stream; /* for its state; NULL: none */
-	PtSource *microphone;
-	PtSink along;
-	PtStreamState sound_told; /* microphone's thread only */
-} Feed;
+#define RING_SPARE_NS (90 * PT_NS_PER_S) /* segments are a minute long and go whole */
 
 typedef struct {
 	char *name;
 	PtLoop *loop;
 	PtSite *site; /* of the settings it was started with */
 	const PtSiteCamera *settings;
-	Feed *main, *sub;       /* set and changed under the list's lock; sub NULL: none */
+	PtFeed *main, *sub;     /* set and changed under the list's lock; sub NULL: none */
 	PtCameraOnvif *onvif;   /* NULL: it is none, and its addresses are those of the site file */
 	PtCameraMotion *motion; /* NULL: it is not looked for */
 	bool refillable;
@@ -56,104 +35,21 @@ struct PtCameras {
 	GPtrArray *list; /* under lock: the RTSP server looks for streams on its own thread */
 };
 
-/* ---- what the bus hears of a stream ---- */
-
-static void on_sample(PtSink *sink, PtSample *sample) {}
-
-static void on_state(PtSink *sink, PtStreamState state, const char *reason, int64_t wall_ns) {
-	Feed *feed = (Feed *)((char *)sink - G_STRUCT_OFFSET(Feed, watch));
-	if (state == feed->told || (state != PT_STREAM_LIVE && state != PT_STREAM_LOST))
-		return;
-	feed->told = state;
-	g_autofree char *source = g_strconcat("camera/", feed->camera, NULL);
-	g_autoptr(PtEvent) event = pt_event_now(pt_clock_system(), source, PT_TOPIC_STREAM,
-	                                        state == PT_STREAM_LIVE ? "live" : "lost", NULL, reason);
-	pt_bus_publish(feed->owner->env.bus, event);
-}
-
-/* On the microphone's thread. */
-static void on_sound(PtSink *sink, PtSample *sample) {
-	Feed *feed = (Feed *)((char *)sink - G_STRUCT_OFFSET(Feed, along));
-	pt_stream_push(feed->stream, sample);
-}
-
-/* Pictures go on without it: the stream is not lost. */
-static void on_sound_state(PtSink *sink, PtStreamState state, const char *reason, int64_t wall_ns) {
-	Feed *feed = (Feed *)((char *)sink - G_STRUCT_OFFSET(Feed, along));
-	if (state == feed->sound_told || (state != PT_STREAM_LIVE && state != PT_STREAM_LOST))
-		return;
-	feed->sound_told = state;
-	g_autofree char *source = g_strconcat("camera/", feed->camera, NULL);
-	g_autofree char *detail = g_strdup(reason ? reason : "the microphone is heard");
-	g_autoptr(PtEvent) event = pt_event_now(pt_clock_system(), source, PT_TOPIC_SYSTEM,
-	                                        state == PT_STREAM_LIVE ? "live" : "lost", NULL, detail);
-	pt_bus_publish(feed->owner->env.bus, event);
-}
-
-static const PtSinkOps along_ops = {"microphone", on_sound, on_sound_state};
-static const PtSinkOps watch_ops = {"watch", on_sample, on_state};
-
 /* ---- starting and stopping ---- */
 
-static PtRecordMode record_mode(const PtSiteCamera *s, bool main) { return main ? s->record_main : s->record_sub; }
-
-/* Cameras of this machine: what their events are is known here and nowhere else. */
-static bool makes_itself(const char *location) {
-	return g_str_has_prefix(location, "test:") || g_str_has_prefix(location, "v4l2:");
-}
-
-static bool records_sound(const PtSiteCamera *s) { return s->sound == PT_SOUND_ALWAYS || s->sound == PT_SOUND_EVENTS; }
-
-/* Where the site file wants it, and nobody has switched it off. */
-static void start_recorder(PtCameras *c, Feed *feed, const Camera *camera, bool main) {
-	const PtSiteCamera *s = camera->settings;
-	const char *name = main ? "main" : "sub";
-	if (feed->recorder || record_mode(s, main) == PT_RECORD_NEVER || !c->env.archive ||
-	    g_hash_table_contains(c->idle, pt_stream_name(feed->stream)))
-		return;
-	g_autoptr(GError) error = NULL;
-	if (record_mode(s, main) == PT_RECORD_ON_LOSS)
-		feed->standby = pt_standby_new(feed->stream, c->env.clock);
-	feed->recorder = pt_archive_record(c->env.archive, feed->standby ? pt_standby_stream(feed->standby) : feed->stream,
-	                                   &(PtRecorderParams){.camera = camera->name,
-	                                                       .video = name,
-	                                                       .audio = main && records_sound(s) ? "audio" : NULL,
-	                                                       .metadata = main && !feed->own_metadata ? "metadata" : NULL},
-	                                   &error);
-	if (feed->recorder)
-		pt_recorder_set_refillable(feed->recorder, camera->refillable);
-	else
-		g_warning("camera %s is not recorded: %s", camera->name, error->message);
-}
-
-static void stop_recorder(PtCameras *c, Feed *feed, PtGapCause cause, const char *reason) {
-	pt_standby_end(feed->standby);
-	pt_archive_stop(c->env.archive, feed->recorder, cause, reason);
-	pt_standby_free(feed->standby);
-	feed->recorder = NULL;
-	feed->standby = NULL;
+/* Records where nobody has switched it off. */
+static void record(PtCameras *c, PtFeed *feed, const Camera *camera) {
+	if (!g_hash_table_contains(c->idle, pt_stream_name(feed->stream)))
+		pt_feed_record(feed, camera->refillable);
 }
 
 /* location: NULL while it is not known. */
-static Feed *feed_new(PtCameras *c, const Camera *camera, const char *location, bool main) {
-	const char *name = main ? "main" : "sub";
-	Feed *feed = g_new0(Feed, 1);
-	g_autofree char *stream_name = g_strdup_printf("%s/%s", camera->name, name);
-	feed->owner = c;
-	feed->camera = g_strdup(camera->name);
-	feed->stream = pt_stream_new(stream_name);
-	feed->watch.ops = &watch_ops;
-	if (main)
-		pt_stream_add_sink(feed->stream, &feed->watch);
-	feed->own_metadata = location && makes_itself(location);
-	if (feed->own_metadata)
-		pt_stream_set_format(feed->stream, METADATA_TRACK, c->metadata);
-	start_recorder(c, feed, camera, main);
+static PtFeed *feed_new(PtCameras *c, const Camera *camera, const char *location, bool main) {
+	PtFeed *feed =
+	    pt_feed_new(&(PtFeedEnv){c->env.archive, c->env.bus, c->env.clock, camera->loop, c->metadata, camera->settings},
+	                location, main);
+	record(c, feed, camera);
 	return feed;
-}
-
-static void feed_lost(Feed *feed, const char *reason) {
-	pt_stream_set_state(feed->stream, PT_STREAM_LOST, reason, pt_wall_ns(pt_clock_system()));
 }
 
 /* What stands before the options is the device: what was set for another is not for it. */
@@ -169,89 +65,16 @@ const char *pt_cameras_location(PtCameras *c, const PtSiteCamera *s, const char 
 	return set && written && same_device(set, written) ? set : written;
 }
 
-static bool wants_sound(const PtSiteCamera *s) { return records_sound(s) || s->listen != PT_LISTEN_NEVER; }
-
-static void stop_microphone(Feed *feed) {
-	g_clear_pointer(&feed->microphone, pt_source_stop);
-	if (feed->microphone_stream)
-		pt_stream_remove_sink(&feed->along);
-	g_clear_pointer(&feed->microphone_stream, pt_stream_unref);
-}
-
-/* Begins anew when it runs. */
-static void start_microphone(Feed *feed, const Camera *camera) {
-	const char *location = pt_cameras_location(feed->owner, camera->settings, "microphone");
-	g_autoptr(GError) error = NULL;
-	stop_microphone(feed);
-	if (!location || !wants_sound(camera->settings))
-		return;
-	g_autofree char *name = g_strconcat(camera->name, "/microphone", NULL);
-	feed->microphone_stream = pt_stream_new(name);
-	feed->along = (PtSink){.ops = &along_ops};
-	pt_stream_add_sink(feed->microphone_stream, &feed->along);
-	feed->microphone = pt_source_start(&(PtSourceParams){.camera = camera->name,
-	                                                     .location = location,
-	                                                     .audio = true,
-	                                                     .loop = camera->loop,
-	                                                     .stream = feed->microphone_stream},
-	                                   &error);
-	if (!feed->microphone)
-		pt_stream_set_state(feed->microphone_stream, PT_STREAM_LOST, error->message, pt_wall_ns(pt_clock_system()));
-}
-
-/* Plays from there from now on; nothing happens when it does already. */
-static void feed_play(Feed *feed, const Camera *camera, const char *location, bool main) {
-	const PtSiteCamera *s = camera->settings;
-	if (!g_strcmp0(feed->location, location))
-		return;
-	g_clear_pointer(&feed->source, pt_source_stop);
-	g_free(feed->location);
-	feed->location = g_strdup(location);
-	g_autoptr(GError) error = NULL;
-	static const PtTrustKind kinds[] = {[PT_SITE_TLS_ANY] = PT_TRUST_ANY,
-	                                    [PT_SITE_TLS_VERIFY] = PT_TRUST_VERIFY,
-	                                    [PT_SITE_TLS_PINNED] = PT_TRUST_PINNED};
-	PtSourceParams params = {
-	    .camera = camera->name,
-	    .location = location,
-	    .user = s->login ? s->login->user : NULL,
-	    .password = s->login ? s->login->password : NULL,
-	    .transport = s->transport == PT_SITE_TRANSPORT_UDP ? PT_TRANSPORT_UDP : PT_TRANSPORT_TCP,
-	    .trust = {.kind = kinds[s->tls]},
-	    .video = true,
-	    .audio = main && wants_sound(s) && !s->microphone,
-	    .metadata = main,
-	    .loop = camera->loop,
-	    .stream = feed->stream,
-	};
-	memcpy(params.trust.sha256, s->tls_pin, sizeof s->tls_pin);
-	feed->source = pt_source_start(&params, &error);
-	const PtOsdList *texts = g_hash_table_lookup(feed->owner->texts, camera->name);
-	if (!feed->source)
-		feed_lost(feed, error->message);
-	else if (texts && feed->source->ops->set_texts)
-		feed->source->ops->set_texts(feed->source, texts);
-	if (main)
-		start_microphone(feed, camera);
-}
-
-static void feed_stop(PtCameras *c, Feed *feed, PtGapCause cause, const char *reason) {
-	if (!feed)
-		return;
-	/* the recorder first: what the source says while it ends is not the reason of the gap */
-	stop_recorder(c, feed, cause, reason);
-	stop_microphone(feed);
-	pt_source_stop(feed->source);
-	pt_stream_remove_sink(&feed->watch);
-	pt_stream_unref(feed->stream);
-	g_free(feed->location);
-	g_free(feed->camera);
-	g_free(feed);
+static void play(PtFeed *feed, const Camera *camera, const char *location) {
+	bool same = !g_strcmp0(feed->location, location);
+	pt_feed_play(feed, location, g_hash_table_lookup(camera->owner->texts, camera->name));
+	if (feed->main && !same)
+		pt_feed_set_microphone(feed, pt_cameras_location(camera->owner, camera->settings, "microphone"));
 }
 
 /* The smaller stream, where there is one. Whenever streams came or changed. */
 static void watch_motion(const Camera *camera) {
-	const Feed *feed = camera->sub && camera->sub->location ? camera->sub : camera->main;
+	const PtFeed *feed = camera->sub && camera->sub->location ? camera->sub : camera->main;
 	if (camera->motion)
 		pt_camera_motion_watch(camera->motion, feed->stream);
 }
@@ -286,18 +109,18 @@ static void set_policies(PtCameras *c, const PtSite *site, const PtSiteCamera *s
 /* ---- cameras that tell their addresses themselves ---- */
 
 /* profile: what the site file wants; NULL: whatever is there. */
-static void no_stream(Feed *feed, const char *profile, const char *reason) {
+static void no_stream(PtFeed *feed, const char *profile, const char *reason) {
 	if (feed->source) /* its address is known from an earlier time: it says itself how it is */
 		return;
 	g_autofree char *missing = profile ? g_strdup_printf("it offers no profile '%s' (profiles:)", profile) : NULL;
-	feed_lost(feed, missing ? missing : reason);
+	pt_feed_lost(feed, missing ? missing : reason);
 }
 
 static void onvif_found(void *user, const char *main, const char *sub) {
 	Camera *camera = user;
 	PtCameras *c = camera->owner;
 	if (main)
-		feed_play(camera->main, camera, main, true);
+		play(camera->main, camera, main);
 	else
 		no_stream(camera->main, camera->settings->profile_main, "it offers no stream that can be recorded");
 	if (camera->settings->sub || (!sub && !camera->sub)) {
@@ -305,13 +128,13 @@ static void onvif_found(void *user, const char *main, const char *sub) {
 		return;
 	}
 	if (!camera->sub) {
-		Feed *feed = feed_new(c, camera, NULL, false);
+		PtFeed *feed = feed_new(c, camera, NULL, false);
 		g_mutex_lock(&c->lock);
 		camera->sub = feed;
 		g_mutex_unlock(&c->lock);
 	}
 	if (sub)
-		feed_play(camera->sub, camera, sub, false);
+		play(camera->sub, camera, sub);
 	else
 		no_stream(camera->sub, camera->settings->profile_sub, "it offers no second stream");
 	watch_motion(camera);
@@ -321,9 +144,9 @@ static void onvif_found(void *user, const char *main, const char *sub) {
 static void onvif_lost(void *user, const char *reason) {
 	Camera *camera = user;
 	if (!camera->main->source)
-		feed_lost(camera->main, reason);
+		pt_feed_lost(camera->main, reason);
 	if (camera->sub && !camera->sub->source)
-		feed_lost(camera->sub, reason);
+		pt_feed_lost(camera->sub, reason);
 }
 
 static const PtCameraOnvifOps onvif_ops = {onvif_found, onvif_lost};
@@ -341,14 +164,14 @@ static Camera *camera_start(PtCameras *c, PtSite *site, const PtSiteCamera *sett
 	if (sub || (pt_site_is_onvif(settings) && settings->record_sub != PT_RECORD_NEVER))
 		camera->sub = feed_new(c, camera, sub, false);
 	if (sub)
-		feed_play(camera->sub, camera, sub, false);
+		play(camera->sub, camera, sub);
 	if (settings->motion)
 		camera->motion = pt_camera_motion_new(
 		    settings, &(PtCameraMotionEnv){c->env.clock, c->env.bus, c->env.keeper, camera->loop});
 	if (main || sub)
 		watch_motion(camera);
 	if (main)
-		feed_play(camera->main, camera, main, true);
+		play(camera->main, camera, main);
 	else
 		camera->onvif = pt_camera_onvif_new(settings, camera->main->stream,
 		                                    &(PtCameraOnvifEnv){c->env.http, c->env.clock, c->env.bus, c->door},
@@ -359,7 +182,7 @@ static Camera *camera_start(PtCameras *c, PtSite *site, const PtSiteCamera *sett
 /* next: the site that is to run; NULL: the program ends. What is not recorded there is not missing. */
 static PtGapCause cause_of_stop(const Camera *camera, bool main, const PtSite *next) {
 	const PtSiteCamera *s = next ? pt_site_camera(next, camera->name) : camera->settings;
-	return s && record_mode(s, main) != PT_RECORD_NEVER ? PT_GAP_HUB : PT_GAP_POLICY;
+	return s && pt_feed_record_mode(s, main) != PT_RECORD_NEVER ? PT_GAP_HUB : PT_GAP_POLICY;
 }
 
 static void camera_stop(PtCameras *c, Camera *camera, const PtSite *next, const char *reason) {
@@ -367,8 +190,8 @@ static void camera_stop(PtCameras *c, Camera *camera, const PtSite *next, const 
 		g_source_remove(camera->cut);
 	pt_camera_onvif_free(camera->onvif);
 	pt_camera_motion_free(camera->motion);
-	feed_stop(c, camera->main, cause_of_stop(camera, true, next), reason);
-	feed_stop(c, camera->sub, cause_of_stop(camera, false, next), reason);
+	pt_feed_free(camera->main, cause_of_stop(camera, true, next), reason);
+	pt_feed_free(camera->sub, cause_of_stop(camera, false, next), reason);
 	pt_site_unref(camera->site);
 	g_free(camera->name);
 	g_free(camera);
@@ -448,19 +271,19 @@ void pt_cameras_set_location(PtCameras *c, const char *name, const char *stream,
 	if (!camera)
 		return;
 	if (!strcmp(stream, "microphone")) {
-		start_microphone(camera->main, camera);
+		pt_feed_set_microphone(camera->main, pt_cameras_location(c, camera->settings, "microphone"));
 		return;
 	}
-	Feed **place = main ? &camera->main : &camera->sub;
+	PtFeed **place = main ? &camera->main : &camera->sub;
 	g_mutex_lock(&c->lock);
-	Feed *old = *place;
+	PtFeed *old = *place;
 	*place = NULL;
 	g_mutex_unlock(&c->lock);
 	if (camera->motion)
 		pt_camera_motion_watch(camera->motion, NULL);
-	feed_stop(c, old, PT_GAP_HUB, "its settings were changed");
-	Feed *feed = feed_new(c, camera, location, main);
-	feed_play(feed, camera, location, main);
+	pt_feed_free(old, PT_GAP_HUB, "its settings were changed");
+	PtFeed *feed = feed_new(c, camera, location, main);
+	play(feed, camera, location);
 	g_mutex_lock(&c->lock);
 	*place = feed;
 	g_mutex_unlock(&c->lock);
@@ -470,35 +293,35 @@ void pt_cameras_set_location(PtCameras *c, const char *name, const char *stream,
 void pt_cameras_set_recording(PtCameras *c, const char *name, const char *stream, const char *why_not) {
 	const Camera *camera = find(c, name);
 	bool main = !strcmp(stream, "main");
-	Feed *feed = !camera ? NULL : main ? camera->main : camera->sub;
+	PtFeed *feed = !camera ? NULL : main ? camera->main : camera->sub;
 	g_autofree char *key = g_strdup_printf("%s/%s", name, stream);
 	if (why_not)
 		g_hash_table_replace(c->idle, g_steal_pointer(&key), g_strdup(why_not));
 	else
 		g_hash_table_remove(c->idle, key);
 	if (feed && why_not)
-		stop_recorder(c, feed, PT_GAP_POLICY, why_not);
+		pt_feed_record_no_more(feed, PT_GAP_POLICY, why_not);
 	if (feed && !why_not) {
-		start_recorder(c, feed, camera, main);
+		record(c, feed, camera);
 		pt_stream_request_key(feed->stream); /* what comes before one cannot be kept */
 	}
 }
 
 int64_t pt_cameras_hold_ns(PtCameras *c, const char *name) {
 	const Camera *camera = find(c, name);
-	const Feed *feed = !camera ? NULL : camera->main && camera->main->recorder ? camera->main : camera->sub;
+	const PtFeed *feed = !camera ? NULL : camera->main && camera->main->recorder ? camera->main : camera->sub;
 	return feed && feed->recorder ? pt_recorder_hold_ns(feed->recorder) : 0;
 }
 
 static gboolean cut_is_over(void *data) {
 	Camera *camera = data;
-	Feed *const feeds[] = {camera->main, camera->sub};
+	PtFeed *const feeds[] = {camera->main, camera->sub};
 	camera->cut = 0;
 	for (int k = 0; k < 2; k++) {
 		if (!feeds[k] || feeds[k]->source)
 			continue;
 		g_autofree char *location = g_steal_pointer(&feeds[k]->location);
-		feed_play(feeds[k], camera, location, k == 0);
+		play(feeds[k], camera, location);
 	}
 	return G_SOURCE_REMOVE;
 }
@@ -511,11 +334,11 @@ bool pt_cameras_cut(PtCameras *c, const char *name, int64_t length_ns, const cha
 	int64_t since;
 	if (!camera || !(pt_cameras_records(c, name, "main", &since) || pt_cameras_records(c, name, "sub", &since)))
 		return false;
-	Feed *const feeds[] = {camera->main, camera->sub};
+	PtFeed *const feeds[] = {camera->main, camera->sub};
 	for (int k = 0; k < 2; k++) {
 		if (!feeds[k] || !feeds[k]->source)
 			continue;
-		feed_lost(feeds[k], reason); /* before the source says why it ends */
+		pt_feed_lost(feeds[k], reason); /* before the source says why it ends */
 		g_clear_pointer(&feeds[k]->source, pt_source_stop);
 	}
 	camera->cut = g_timeout_add((guint)(length_ns / PT_NS_PER_MS), cut_is_over, camera);
@@ -527,7 +350,7 @@ void pt_cameras_set_refillable(PtCameras *c, const char *name, bool refillable) 
 	if (!camera || camera->refillable == refillable)
 		return;
 	camera->refillable = refillable;
-	const Feed *const feeds[] = {camera->main, camera->sub};
+	const PtFeed *const feeds[] = {camera->main, camera->sub};
 	for (int k = 0; k < 2; k++)
 		if (feeds[k] && feeds[k]->recorder)
 			pt_recorder_set_refillable(feeds[k]->recorder, refillable);
@@ -535,12 +358,13 @@ void pt_cameras_set_refillable(PtCameras *c, const char *name, bool refillable) 
 
 bool pt_cameras_is_to_record(PtCameras *c, const PtSiteCamera *camera, const char *stream) {
 	g_autofree char *key = g_strdup_printf("%s/%s", camera->name, stream);
-	return record_mode(camera, !strcmp(stream, "main")) != PT_RECORD_NEVER && !g_hash_table_contains(c->idle, key);
+	return pt_feed_record_mode(camera, !strcmp(stream, "main")) != PT_RECORD_NEVER &&
+	       !g_hash_table_contains(c->idle, key);
 }
 
 bool pt_cameras_records(PtCameras *c, const char *name, const char *stream, int64_t *ret_since_ns) {
 	const Camera *camera = find(c, name);
-	const Feed *feed = !camera ? NULL : !strcmp(stream, "main") ? camera->main : camera->sub;
+	const PtFeed *feed = !camera ? NULL : !strcmp(stream, "main") ? camera->main : camera->sub;
 	*ret_since_ns = 0;
 	if (!feed || !feed->recorder)
 		return false;
@@ -555,7 +379,7 @@ bool pt_cameras_records(PtCameras *c, const char *name, const char *stream, int6
 void pt_cameras_set_texts(PtCameras *c, const char *name, const PtOsdList *texts) {
 	const Camera *camera = find(c, name);
 	g_hash_table_insert(c->texts, g_strdup(name), g_memdup2(texts, sizeof *texts));
-	const Feed *const feeds[] = {camera ? camera->main : NULL, camera ? camera->sub : NULL};
+	const PtFeed *const feeds[] = {camera ? camera->main : NULL, camera ? camera->sub : NULL};
 	for (int k = 0; k < 2; k++)
 		if (feeds[k] && feeds[k]->source && feeds[k]->source->ops->set_texts)
 			feeds[k]->source->ops->set_texts(feeds[k]->source, texts);
@@ -563,44 +387,27 @@ void pt_cameras_set_texts(PtCameras *c, const char *name, const PtOsdList *texts
 
 bool pt_cameras_abilities(PtCameras *c, const char *name, const char *stream, PtSourceAbilities *ret) {
 	const Camera *camera = find(c, name);
-	const Feed *feed = !camera ? NULL : !strcmp(stream, "main") ? camera->main : camera->sub;
+	const PtFeed *feed = !camera ? NULL : !strcmp(stream, "main") ? camera->main : camera->sub;
 	return feed && feed->source && feed->source->ops->abilities && feed->source->ops->abilities(feed->source, ret);
 }
 
 /* ---- metadata ---- */
 
-typedef struct {
-	Feed *feed;
-	PtSample *sample;
-} Document;
-
-/* On the camera's loop, where its source pushes. */
-static void push_document(void *data) {
-	Document *d = data;
-	int64_t *last = &d->feed->last_metadata_ns;
-	*last = MAX(*last + 100 * PT_NS_PER_US, d->sample->wall_ns); /* ticks that rise */
-	d->sample->dts = d->sample->pts = *last / 100000 * 9;
-	pt_stream_push(d->feed->stream, d->sample);
-	pt_sample_unref(d->sample);
-	g_free(d);
-}
-
 void pt_cameras_push_metadata(PtCameras *c, const char *name, const void *xml, size_t size, int64_t wall_ns) {
 	for (guint i = 0; i < c->list->len; i++) {
 		const Camera *camera = g_ptr_array_index(c->list, i);
-		Feed *const feeds[] = {camera->main, camera->sub};
+		PtFeed *const feeds[] = {camera->main, camera->sub};
 		for (int k = 0; k < 2; k++) {
 			if ((name && strcmp(name, camera->name)) || !feeds[k] || !feeds[k]->own_metadata ||
 			    !feeds[k]->source)
 				continue;
-			Document *d = g_new(Document, 1);
-			*d = (Document){feeds[k], pt_sample_new(size)};
-			memcpy(pt_sample_grow(&d->sample, size), xml, size);
-			d->sample->track = METADATA_TRACK;
-			d->sample->key = true;
-			d->sample->wall_ns = wall_ns;
-			d->sample->format = pt_format_ref(c->metadata);
-			pt_loop_post(camera->loop, push_document, d); /* stopping the source waits for it */
+			PtSample *sample = pt_sample_new(size);
+			memcpy(pt_sample_grow(&sample, size), xml, size);
+			sample->track = PT_FEED_METADATA_TRACK;
+			sample->key = true;
+			sample->wall_ns = wall_ns;
+			sample->format = pt_format_ref(c->metadata);
+			pt_feed_push_metadata(feeds[k], sample);
 		}
 	}
 }
@@ -613,12 +420,10 @@ bool pt_cameras_has_metadata(PtCameras *c, const char *name) {
 bool pt_cameras_metadata_watched(PtCameras *c) {
 	for (guint i = 0; i < c->list->len; i++) {
 		const Camera *camera = g_ptr_array_index(c->list, i);
-		Feed *const feeds[] = {camera->main, camera->sub};
+		PtFeed *const feeds[] = {camera->main, camera->sub};
 		for (int k = 0; k < 2; k++)
 			if (feeds[k] && feeds[k]->own_metadata &&
-			    pt_stream_n_sinks(feeds[k]->stream) >
-			        (feeds[k]->watch.stream != NULL) + (feeds[k]->recorder != NULL) +
-			            pt_camera_motion_watches(camera->motion, feeds[k]->stream))
+			    pt_feed_is_watched(feeds[k], pt_camera_motion_watches(camera->motion, feeds[k]->stream)))
 				return true;
 	}
 	return false;
@@ -627,10 +432,10 @@ bool pt_cameras_metadata_watched(PtCameras *c) {
 PtStream *pt_cameras_stream(PtCameras *c, const char *camera, const char *stream) {
 	g_mutex_lock(&c->lock);
 	const Camera *found = find(c, camera);
-	const Feed *feed = !found                    ? NULL
-	                   : !strcmp(stream, "main") ? found->main
-	                   : !strcmp(stream, "sub")  ? found->sub
-	                                             : NULL;
+	const PtFeed *feed = !found                    ? NULL
+	                     : !strcmp(stream, "main") ? found->main
+	                     : !strcmp(stream, "sub")  ? found->sub
+	                                               : NULL;
 	PtStream *ref = feed ? pt_stream_ref(feed->stream) : NULL;
 	g_mutex_unlock(&c->lock);
 	return ref;
@@ -652,7 +457,7 @@ static void describe_microphone(PtStream *stream, JsonBuilder *b) {
 
 /* Of `record: on-loss`, by stream: whether it records. */
 static void describe_standby(const Camera *camera, JsonBuilder *b) {
-	const Feed *const feeds[] = {camera->main, camera->sub};
+	const PtFeed *const feeds[] = {camera->main, camera->sub};
 	bool any = false;
 	for (int k = 0; k < 2; k++) {
 		if (!feeds[k] || !feeds[k]->standby)
