@@ -17,6 +17,7 @@
 #include "daemon/plugs.h"
 #include "daemon/relay-cycles.h"
 #include "daemon/serve.h"
+#include "daemon/tell.h"
 #include "daemon/unset-clock.h"
 #include "onvif/client/camera.h"
 #include "plugs/http/http.h"
@@ -55,6 +56,7 @@ typedef struct {
 	PtRelayCycles *cycles;
 	PtPlugs *plugs;
 	PtVirtualHand *hand;
+	PtTell *tell;
 	PtActions *actions;
 	PtRulesEngine *rules;
 	PtHttp *http; /* to cameras */
@@ -262,6 +264,7 @@ static void host_describe(void *user, JsonBuilder *b) {
 	pt_json_text(b, "error", log.error[0] ? log.error : NULL);
 	json_builder_end_object(b);
 	pt_mqtt_site_describe(h->mqtt, b);
+	pt_tell_describe(h->tell, b);
 	pt_serve_describe(h->serve, b);
 	pt_onvif_describe(h->onvif, b);
 }
@@ -272,6 +275,7 @@ static void apply_site(Hub *h) {
 	pt_catch_up_apply(h->catch_up, h->site);
 	pt_card_health_set_zone(h->health, h->site->zone);
 	pt_plugs_apply(h->plugs, h->site);
+	pt_tell_apply(h->tell, h->site);
 	pt_actions_apply(h->actions, h->site);
 	pt_rules_engine_set(h->rules, h->site->rules,
 	                    &(PtRulesPlace){h->site->located, h->site->latitude, h->site->longitude, h->site->zone});
@@ -477,7 +481,10 @@ static bool start(Hub *h, GError **error) {
 		if (!h->mqtt)
 			return false;
 	}
-	h->actions = pt_actions_new(&(PtActionsEnv){h->clock, h->bus, h->plugs, h->keeper, journal, h});
+	h->tell = pt_tell_new(&(PtTellEnv){h->clock, h->bus, h->archive, h->site->archive_state}, error);
+	if (!h->tell)
+		return false;
+	h->actions = pt_actions_new(&(PtActionsEnv){h->clock, h->bus, h->plugs, h->keeper, h->tell, journal, h});
 	h->rules = pt_rules_engine_new(h->clock, h->bus, NULL, pt_actions_act, h->actions);
 	h->http = pt_http_new(CAMERA_CONNECTIONS);
 	h->cameras =
@@ -524,6 +531,7 @@ static void stop(Hub *h) {
 	pt_mqtt_site_stop(h->mqtt);
 	pt_rules_engine_free(h->rules);
 	pt_actions_free(h->actions);
+	pt_tell_free(h->tell);
 	pt_virtual_hand_free(h->hand);
 	pt_plugs_free(h->plugs);
 	pt_mqtt_site_free(h->mqtt);
