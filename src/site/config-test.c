@@ -400,6 +400,7 @@ static void test_documents(void) {
 	g_assert_cmpint(load_blocks(root, "gpio.md"), ==, 2);
 	g_assert_cmpint(load_blocks(root, "loops.md"), ==, 1);
 	g_assert_cmpint(load_blocks(root, "http.md"), ==, 2);
+	g_assert_cmpint(load_blocks(root, "notify.md"), ==, 1);
 }
 
 static void test_shown_url(void) {
