@@ -10,6 +10,7 @@
 #include "daemon/card-health.h"
 #include "daemon/catch-up.h"
 #include "daemon/controls.h"
+#include "daemon/devices.h"
 #include "daemon/mqtt.h"
 #include "daemon/network-watch.h"
 #include "daemon/onvif-announce.h"
@@ -228,6 +229,17 @@ static void host_control(void *user, const PtSiteCamera *camera, PtRequest *r) {
 	pt_controls_post(&(PtControlsEnv){h->clock, h->bus, journal, h}, camera, r);
 }
 
+static void host_devices(void *user, PtRequest *r) { pt_devices_get(pt_tell_devices(((Hub *)user)->tell), r); }
+static void host_add_device(void *user, PtRequest *r) {
+	Hub *h = user;
+	if (pt_site_user(h->site, pt_request_caller(r)->user))
+		pt_devices_post(pt_tell_devices(h->tell), r);
+	else
+		pt_request_fail(
+		    r, 409, "devices belong to users of the users file: make one with pigtail user add, and log in as it");
+}
+static void host_remove_device(void *user, PtRequest *r) { pt_devices_delete(pt_tell_devices(((Hub *)user)->tell), r); }
+
 static int host_backfill_ask(void *user, const char *camera, int64_t from, int64_t to, GError **error) {
 	return pt_backfill_ask(((Hub *)user)->backfill, camera, from, to, error);
 }
@@ -370,6 +382,9 @@ static bool open_web(Hub *h, GError **error) {
 	                   .backfill_paused = host_backfill_paused,
 	                   .backfill_progress = host_backfill_progress,
 	                   .backfill_wait = host_backfill_wait,
+	                   .devices = host_devices,
+	                   .add_device = host_add_device,
+	                   .remove_device = host_remove_device,
 	                   .controls = host_controls,
 	                   .control = host_control};
 	pt_api_add_routes(&h->host);

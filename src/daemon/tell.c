@@ -2,6 +2,7 @@
 #include "daemon/tell.h"
 #include "archive/reader.h"
 #include "base/error.h"
+#include "daemon/devices.h"
 #include "media/codec/job.h"
 #include "notify/notify.h"
 #include "rules/template.h"
@@ -17,6 +18,7 @@
 struct PtTell {
 	PtTellEnv env;
 	PtNotify *notify;
+	PtDevices *devices;
 	PtSite *site;
 };
 
@@ -156,6 +158,73 @@ void pt_tell_act(PtTell *t, const PtAction *action, const PtActContext *context)
 		do_notify(t, action, context);
 }
 
+/* ---- devices ---- */
+
+#define DEVICE_NAME "%s: device %s" /* target of the site file, id */
+
+/* A device of somebody who is no user any more is told nothing. Whoever came by the first start's link is none either. */
+static bool is_for(const PtTell *t, const PtNotifyTarget *push, const PtDevice *d) {
+	return pt_site_user(t->site, d->user) && (!push->to || g_strv_contains((const char *const *)push->to, d->user));
+}
+
+static PtNotifyTarget *device_target(const PtTell *t, const PtNotifyTarget *push, const PtDevice *d) {
+	g_autofree char *name = g_strdup_printf(DEVICE_NAME, push->name, d->id);
+	const PtSite *s = t->site;
+	PtNotifyTarget *target = pt_notify_target_new(PT_NOTIFY_PUSH, name);
+	target->of = g_strdup(push->name);
+	target->url = g_strdup(d->endpoint);
+	target->from = g_strdup_printf("https://%s", s->web_names && s->web_names[0] ? s->web_names[0] : "pigtail.invalid");
+	target->vapid = pt_devices_vapid(t->devices);
+	memcpy(target->point, d->point, sizeof target->point);
+	memcpy(target->auth, d->auth, sizeof target->auth);
+	target->quiet_from_min = push->quiet_from_min;
+	target->quiet_to_min = push->quiet_to_min;
+	target->zone = g_time_zone_ref(push->zone);
+	target->group_ns = push->group_ns;
+	target->expires_ns = push->expires_ns;
+	return target;
+}
+
+static void set_targets(void *user) {
+	PtTell *t = user;
+	const GPtrArray *devices = pt_devices_list(t->devices);
+	g_autoptr(GPtrArray) targets = g_ptr_array_new_with_free_func(pt_notify_target_unref);
+	for (guint i = 0; i < t->site->notify->len; i++) {
+		PtNotifyTarget *target = t->site->notify->pdata[i];
+		if (target->kind != PT_NOTIFY_PUSH)
+			g_ptr_array_add(targets, pt_notify_target_ref(target));
+		for (guint k = 0; target->kind == PT_NOTIFY_PUSH && k < devices->len; k++)
+			if (is_for(t, target, devices->pdata[k]))
+				g_ptr_array_add(targets, device_target(t, target, devices->pdata[k]));
+	}
+	pt_notify_set_targets(t->notify, targets);
+}
+
+typedef struct {
+	PtTell *tell;
+	char *id;
+} Gone;
+
+static void gone_free(void *data) {
+	g_free(((Gone *)data)->id);
+	g_free(data);
+}
+
+static gboolean forget(void *data) {
+	Gone *gone = data;
+	pt_devices_forget(gone->tell->devices, gone->id);
+	return G_SOURCE_REMOVE;
+}
+
+/* On the notifier's thread. The main loop runs no more once the PtTell is freed. */
+static void on_gone(void *user, const char *target) {
+	Gone *gone = g_new0(Gone, 1);
+	*gone = (Gone){user, g_strdup(strrchr(target, ' ') + 1)};
+	g_idle_add_full(G_PRIORITY_DEFAULT, forget, gone, gone_free);
+}
+
+PtDevices *pt_tell_devices(PtTell *t) { return t->devices; }
+
 /* ---- life ---- */
 
 PtTell *pt_tell_new(const PtTellEnv *env, GError **error) {
@@ -163,20 +232,30 @@ PtTell *pt_tell_new(const PtTellEnv *env, GError **error) {
 	PtTell *t = g_new0(PtTell, 1);
 	t->env = *env;
 	t->env.state_dir = NULL;
-	t->notify = pt_notify_new(
-	    &(PtNotifySettings){
-	        .queue_path = path, .clock = env->clock, .done = on_done, .link = on_link, .picture = picture, .user = t},
-	    error);
-	if (!t->notify)
+	t->devices = pt_devices_open(env->state_dir, env->clock, set_targets, t, error);
+	if (!t->devices) {
+		g_free(t);
+		return NULL;
+	}
+	t->notify = pt_notify_new(&(PtNotifySettings){.queue_path = path,
+	                                              .clock = env->clock,
+	                                              .done = on_done,
+	                                              .link = on_link,
+	                                              .gone = on_gone,
+	                                              .picture = picture,
+	                                              .user = t},
+	                          error);
+	if (!t->notify) {
+		pt_devices_free(t->devices);
 		g_clear_pointer(&t, g_free);
+	}
 	return t;
 }
 
 void pt_tell_apply(PtTell *t, PtSite *site) {
 	PtSite *old = t->site;
 	t->site = pt_site_ref(site);
-	if (!old || !pt_site_same_notify(old, site))
-		pt_notify_set_targets(t->notify, site->notify);
+	set_targets(t);
 	pt_site_unref(old);
 }
 
@@ -184,6 +263,7 @@ void pt_tell_free(PtTell *t) {
 	if (!t)
 		return;
 	pt_notify_free(t->notify);
+	pt_devices_free(t->devices);
 	pt_site_unref(t->site);
 	g_free(t);
 }

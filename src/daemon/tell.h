@@ -9,6 +9,7 @@
 #include <json-glib/json-glib.h>
 
 typedef struct PtTell PtTell;
+typedef struct PtDevices PtDevices;
 
 typedef struct {
 	PtClock *clock;
@@ -22,4 +23,5 @@ void pt_tell_apply(PtTell *tell, PtSite *site);            /* whom to tell; keep
 void pt_tell_free(PtTell *tell);                           /* what waits stays on disk; takes NULL */
 /* NOTIFY and WEBHOOK. */
 void pt_tell_act(PtTell *tell, const PtAction *action, const PtActContext *context);
+PtDevices *pt_tell_devices(PtTell *tell); /* borrowed */
 void pt_tell_describe(PtTell *tell, JsonBuilder *builder);

@@ -64,11 +64,56 @@ static void send_order(PtHttp *http, const PtNotifyTarget *t, const PtQueued *m,
 	             fn, user);
 }
 
-void pt_hook_send(PtHttp *http, const PtNotifyTarget *t, const PtQueued *m, PtHttpFn fn, void *user) {
+/* Short: a push service takes 4 KiB, and a phone shows two lines. */
+static void put_short(GString *out, const char *text, long chars) {
+	g_autofree char *start = g_utf8_substring(text, 0, MIN(g_utf8_strlen(text, -1), chars));
+	pt_json_string(out, start);
+}
+
+static void send_push(PtHttp *http, const PtNotifyTarget *t, const PtQueued *m, int64_t now_ns, PtHttpFn fn, void *user) {
+	g_autofree char *text = pt_queued_text(m), *expires = NULL, *authorization = NULL;
+	g_autoptr(GString) json = g_string_new("{\"title\":");
+	g_autoptr(GString) body = g_string_new(NULL);
+	put_short(json, m->title, 100);
+	g_string_append(json, ",\"text\":");
+	put_short(json, text, 300);
+	g_string_append_printf(json, ",\"tag\":\"%" G_GINT64_MODIFIER "x\",\"time\":%" G_GINT64_FORMAT, m->made_ns,
+	                       m->wall_ns / PT_NS_PER_MS);
+	if (m->camera) {
+		g_string_append(json, ",\"camera\":");
+		pt_json_string(json, m->camera);
+	}
+	g_string_append_c(json, '}');
+	pt_push_encrypt(t->point, t->auth, json->str, json->len,
+	                body); /* without a body nothing is shown but that something came */
+	expires = g_strdup_printf("%" G_GINT64_FORMAT, MAX(m->expires_ns - now_ns, 0) / PT_NS_PER_S);
+	authorization = pt_vapid_authorization(t->vapid, t->url, t->from, now_ns / PT_NS_PER_S);
+	const char *headers[] = {"TTL",
+	                         expires,
+	                         "Urgency",
+	                         m->priority >= 4 ? "high" : "normal",
+	                         "Authorization",
+	                         authorization ? authorization : "",
+	                         "Content-Encoding",
+	                         "aes128gcm",
+	                         NULL};
+	pt_http_send(http,
+	             &(PtHttpRequest){.method = "POST",
+	                              .url = t->url,
+	                              .content_type = "application/octet-stream",
+	                              .body = body->str,
+	                              .body_size = body->len,
+	                              .headers = headers},
+	             fn, user);
+}
+
+void pt_hook_send(PtHttp *http, const PtNotifyTarget *t, const PtQueued *m, int64_t now_ns, PtHttpFn fn, void *user) {
 	if (t->kind == PT_NOTIFY_NTFY)
 		send_ntfy(http, t, m, fn, user);
 	else if (t->kind == PT_NOTIFY_ORDER)
 		send_order(http, t, m, fn, user);
+	else if (t->kind == PT_NOTIFY_PUSH)
+		send_push(http, t, m, now_ns, fn, user);
 	else
 		send_json(http, t, m, fn, user);
 }

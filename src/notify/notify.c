@@ -124,9 +124,12 @@ static void finish(Delivery *d, const char *reason) {
 
 static void on_answer(void *user, unsigned status, const char *body, size_t size, const GError *error) {
 	Delivery *d = user;
+	PtNotify *n = d->notify;
 	bool ok = !error && status >= 200 && status < 300;
 	g_autofree char *reason = ok ? NULL : error ? g_strdup(error->message) : g_strdup_printf("it answered %u", status);
 	d->final = !error && pt_hook_is_final(status);
+	if (d->target->kind == PT_NOTIFY_PUSH && (status == 404 || status == 410) && n->settings.gone)
+		n->settings.gone(n->settings.user, d->target->name); /* RFC 8030 §7.3 */
 	finish(d, reason);
 }
 
@@ -169,7 +172,7 @@ static void start(PtNotify *n, PtNotifyTarget *target, PtQueued *message) {
 	if (message) /* written down before, so that a try that ended the program counts */
 		pt_notify_queue_set(n->queue, message->row, message->due_ns, ++message->tries, message->reason);
 	if (target->kind != PT_NOTIFY_MAIL && target->kind != PT_NOTIFY_STATION) {
-		pt_hook_send(n->http, target, message, on_answer, d);
+		pt_hook_send(n->http, target, message, pt_wall_ns(n->settings.clock), on_answer, d);
 		return;
 	}
 	g_autoptr(GTask) task = g_task_new(NULL, n->stop, on_blocked, d);
@@ -304,7 +307,7 @@ static gboolean on_arrival(void *data) {
 	g_autoptr(GPtrArray) targets = get_targets(n);
 	for (guint i = 0; targets && i < targets->len; i++) {
 		PtNotifyTarget *t = targets->pdata[i];
-		if (a->message->target ? !strcmp(a->message->target, t->name) : t->kind != PT_NOTIFY_ORDER)
+		if (pt_notify_target_is(t, a->message->target))
 			put(n, t, a->message);
 	}
 	pump(n);
@@ -314,10 +317,8 @@ static gboolean on_arrival(void *data) {
 unsigned pt_notify_send(PtNotify *n, const char *target, const PtNotifyMessage *m) {
 	g_autoptr(GPtrArray) targets = get_targets(n);
 	unsigned count = 0;
-	for (guint i = 0; targets && i < targets->len; i++) {
-		PtNotifyTarget *t = targets->pdata[i];
-		count += target ? !strcmp(t->name, target) : t->kind != PT_NOTIFY_ORDER;
-	}
+	for (guint i = 0; targets && i < targets->len; i++)
+		count += pt_notify_target_is(targets->pdata[i], target);
 	if (!count)
 		return 0;
 	Arrival *a = g_new0(Arrival, 1);
@@ -343,13 +344,18 @@ unsigned pt_notify_send(PtNotify *n, const char *target, const PtNotifyMessage *
 	return count;
 }
 
+static gboolean is_not_in(void *name, void *link, void *targets) {
+	const PtNotifyTarget *t = find(targets, name);
+	return !t || !t->supervise_ns;
+}
+
 static gboolean on_targets(void *data) {
 	PtNotify *n = data;
 	g_autoptr(GPtrArray) targets = get_targets(n);
-	g_hash_table_remove_all(n->links);
+	g_hash_table_foreach_remove(n->links, is_not_in, targets);
 	for (guint i = 0; i < targets->len; i++) {
 		PtNotifyTarget *t = targets->pdata[i];
-		if (t->kind == PT_NOTIFY_STATION && t->supervise_ns)
+		if (t->kind == PT_NOTIFY_STATION && t->supervise_ns && !g_hash_table_contains(n->links, t->name))
 			g_hash_table_insert(n->links, g_strdup(t->name), g_new0(Link, 1));
 	}
 	drop_orphans(n, targets);

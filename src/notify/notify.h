@@ -29,6 +29,8 @@ typedef struct {
 	PtClock *clock;
 	/* Once for each message and target: reason NULL: it arrived; else why it was given up, without URL and token. */
 	void (*done)(void *user, const char *target, const PtQueued *message, const char *reason);
+	/* The browser that is this target is no more. NULL: nobody asks. */
+	void (*gone)(void *user, const char *target);
 	/* A supervised station came (why NULL) or went. */
 	void (*link)(void *user, const char *target, const char *why);
 	/* A JPEG of what a camera saw shortly before wall_ns; NULL and error: there is none. May block. NULL: there never

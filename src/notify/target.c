@@ -12,6 +12,12 @@ PtNotifyTarget *pt_notify_target_new(PtNotifyKind kind, const char *name) {
 	return t;
 }
 
+bool pt_notify_target_is(const PtNotifyTarget *t, const char *name) {
+	if (t->kind == PT_NOTIFY_PUSH && !t->url)
+		return false;
+	return name ? !strcmp(t->name, name) || !g_strcmp0(t->of, name) : t->kind != PT_NOTIFY_ORDER;
+}
+
 PtNotifyTarget *pt_notify_target_ref(PtNotifyTarget *target) { return g_atomic_rc_box_acquire(target); }
 
 static void clear(void *data) {
@@ -21,8 +27,8 @@ static void clear(void *data) {
 		if (secrets[i])
 			memset(secrets[i], 0, strlen(secrets[i]));
 	memset(t->key, 0, sizeof t->key);
-	char *strings[] = {t->name, t->url, t->secret, t->method,  t->login,    t->user,
-	                   t->from, t->ca,  t->host,   t->account, t->key_name, t->password};
+	char *strings[] = {t->of,   t->name, t->url,  t->secret,  t->method,   t->login,   t->user,
+	                   t->from, t->ca,   t->host, t->account, t->key_name, t->password};
 	for (size_t i = 0; i < G_N_ELEMENTS(strings); i++)
 		g_free(strings[i]);
 	g_strfreev(t->to);

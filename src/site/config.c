@@ -339,9 +339,9 @@ static void read_all(PtSite *site, PtNode *root, GPtrArray *problems) {
 	                     .broker = site->mqtt != NULL,
 	                     .located = site->located};
 	site->rules = pt_rules_parse(pt_node_get(root, "rules"), &names, problems);
-	pt_site_finish_notify(site, problems);
 	pt_site_read_path(site, pt_node_get(root, "users"), &site->users_path, problems);
 	pt_site_read_users(site, pt_node_get(root, "users") != NULL, cameras, problems);
+	pt_site_finish_notify(site, problems);
 }
 
 static void login_free(void *data) {

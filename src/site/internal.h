@@ -26,7 +26,7 @@ void pt_site_print_mqtt(GString *out, const PtSite *site);
 
 /* notify.c */
 void pt_site_read_notify(PtSite *site, const PtNode *node, GPtrArray *problems);
-/* Once the rules are there: their webhooks, and whether their codes are those of the station they go to. */
+/* Once rules and users are there: the rules' webhooks, and whether what targets and rules name is there. */
 void pt_site_finish_notify(PtSite *site, GPtrArray *problems);
 void pt_site_print_notify(GString *out, const PtSite *site);
 

@@ -200,12 +200,31 @@ static void read_station(PtSite *site, const PtNode *one, PtNotifyTarget *t, GPt
 		           t->host);
 }
 
+/* push: all | [USER, …] */
+static void read_push(const PtNode *one, const PtNode *push, PtNotifyTarget *t, GPtrArray *problems) {
+	static const char *const known[] = {"push", "quiet", "group", "expires", NULL};
+	if (!pt_node_check_keys(one, known, problems) || (push->kind == PT_NODE_SCALAR && !strcmp(push->text, "all")))
+		return;
+	g_autoptr(GStrvBuilder) users = g_strv_builder_new();
+	if (!pt_node_is_kind(push, PT_NODE_LIST, problems))
+		return;
+	for (unsigned i = 0; i < pt_node_count(push); i++) {
+		g_autofree char *name = NULL;
+		if (pt_node_read_text(pt_node_at(push, i), &name, problems))
+			g_strv_builder_add(users, name);
+	}
+	t->to = g_strv_builder_end(users);
+}
+
 void pt_site_read_notify(PtSite *site, const PtNode *node, GPtrArray *problems) {
 	static const struct {
 		const char *key;
 		PtNotifyKind kind;
-	} kinds[] = {
-	    {"webhook", PT_NOTIFY_WEBHOOK}, {"ntfy", PT_NOTIFY_NTFY}, {"mail", PT_NOTIFY_MAIL}, {"sia", PT_NOTIFY_STATION}};
+	} kinds[] = {{"webhook", PT_NOTIFY_WEBHOOK},
+	             {"ntfy", PT_NOTIFY_NTFY},
+	             {"mail", PT_NOTIFY_MAIL},
+	             {"sia", PT_NOTIFY_STATION},
+	             {"push", PT_NOTIFY_PUSH}};
 	if (!node || !pt_node_is_kind(node, PT_NODE_MAP, problems))
 		return;
 	for (unsigned i = 0; i < pt_node_count(node); i++) {
@@ -222,7 +241,7 @@ void pt_site_read_notify(PtSite *site, const PtNode *node, GPtrArray *problems) 
 			said++;
 		}
 		if (said != 1) {
-			pt_problem(problems, one, "needs one of webhook, ntfy, mail and sia: the address to send to");
+			pt_problem(problems, one, "needs one of webhook, ntfy, mail, sia and push: where to send to");
 			continue;
 		}
 		PtNotifyTarget *t = pt_notify_target_new(kind, one->key);
@@ -231,6 +250,8 @@ void pt_site_read_notify(PtSite *site, const PtNode *node, GPtrArray *problems) 
 			read_mail(site, one, t, problems);
 		else if (kind == PT_NOTIFY_STATION)
 			read_station(site, one, t, problems);
+		else if (kind == PT_NOTIFY_PUSH)
+			read_push(one, what, t, problems);
 		else
 			read_hook(site, one, what, t, problems);
 		t->zone = site->zone ? g_time_zone_ref(site->zone) : g_time_zone_new_local();
@@ -242,6 +263,16 @@ void pt_site_read_notify(PtSite *site, const PtNode *node, GPtrArray *problems) 
 }
 
 /* ---- with the rules ---- */
+
+static void check_users(const PtSite *site, const PtNotifyTarget *t, GPtrArray *problems) {
+	g_autofree const char **names = pt_site_names(site->users, G_STRUCT_OFFSET(PtSiteUser, name));
+	for (char **user = t->kind == PT_NOTIFY_PUSH ? t->to : NULL; user && *user; user++) {
+		g_autofree char *meant = pt_suggest_text(*user, names);
+		if (!pt_site_user(site, *user))
+			pt_problem_text(problems, "%s: notify.%s.push: there is no user '%.60s' in the users file%s",
+			                site->path, t->name, *user, meant);
+	}
+}
 
 static void check_code(const PtSite *site, const PtRule *rule, const PtAction *a, GPtrArray *problems) {
 	bool fits = !a->code;
@@ -276,6 +307,8 @@ char *pt_site_webhook_name(const PtRule *rule, unsigned number) {
 }
 
 void pt_site_finish_notify(PtSite *site, GPtrArray *problems) {
+	for (guint i = 0; i < site->notify->len; i++)
+		check_users(site, site->notify->pdata[i], problems);
 	for (guint i = 0; i < site->rules->list->len; i++) {
 		const PtRule *rule = site->rules->list->pdata[i];
 		for (guint k = 0; k < rule->actions->len; k++) {
@@ -316,12 +349,22 @@ static void print_station(GString *out, const PtNotifyTarget *t) {
 	pt_print_text(out, "plain", t->plain ? "lan" : NULL);
 }
 
+static void print_push(GString *out, const PtNotifyTarget *t) {
+	g_autofree char *users = t->to ? g_strjoinv(", ", t->to) : NULL; /* names of users: letters and digits */
+	if (users)
+		g_string_append_printf(out, " push: [%s]", users);
+	else
+		g_string_append(out, " push: all");
+}
+
 static void print_target(GString *out, const PtNotifyTarget *t) {
 	g_autofree char *shown = t->url ? pt_site_shown_url(t->url) : NULL;
 	if (t->kind == PT_NOTIFY_MAIL)
 		print_mail(out, t);
 	else if (t->kind == PT_NOTIFY_STATION)
 		print_station(out, t);
+	else if (t->kind == PT_NOTIFY_PUSH)
+		print_push(out, t);
 	else
 		pt_print_text(out, t->kind == PT_NOTIFY_NTFY ? "ntfy" : "webhook", shown);
 	if (t->kind == PT_NOTIFY_NTFY || t->kind == PT_NOTIFY_WEBHOOK)

@@ -8,7 +8,8 @@
 	"site: { timezone: UTC, location: [52.5, 13.4], holidays: days.txt }\n"                                             \
 	"cameras: { gate: { source: test:clock } }\n"                                                                       \
 	"inputs: { door: { driver: virtual, channel: 1 }, storage: { driver: virtual, channel: 2 } }\n"                     \
-	"relays: { flood: { driver: virtual, channel: 1 } }\nnotify: { desk: { ntfy: https://ntfy.example/t, quiet: "       \
+	"relays: { flood: { driver: virtual, channel: 1 } }\nnotify: { all: { push: all, group: 5s }, desk: { ntfy: "       \
+	"https://ntfy.example/t, quiet: "                                                                                   \
 	"[\"22:00\", \"6:30\"], group: 30s, expires: 2h }, office: { mail: [a@b.example, c@d.example], smtp: "              \
 	"smtp://localhost, from: hub@b.example }, guard: { sia: udp://localhost:9, account: \"0123\", format: adm-cid, "    \
 	"receiver: 2, line: 3, supervise: 90s } }\nmqtt: { "                                                                \

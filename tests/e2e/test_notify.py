@@ -135,6 +135,7 @@ def test_webhook_of_a_rule():
     ("rules: { r: { when: door active, do: { webhook: { url: 'ftp://x' } } } }", "must be http:// or https://"),
     ("rules: { r: { when: door active, do: { webhook: { url: 'http://u:p@x/' } } } }", "without a login"),
     ("rules: { r: { when: door active, do: { webhook: { url: 'http://x/', secret: none } } } }", "no token named 'none'"),
+    ("notify: { p: { push: [nobody] } }", "there is no user 'nobody'"),
     ("notify: { p: { ntfy: 'https://x/y', quiet: ['22:00'] } }", "two times of day"),
     ("notify: { p: { ntfy: 'https://x/y', webhook: 'https://x/y' } }", "needs one of"),
     ("notify: { m: { mail: nobody, smtp: 'smtp://x', from: a@b } }", "is no mail address"),
