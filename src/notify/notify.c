@@ -358,6 +358,8 @@ static gboolean on_targets(void *data) {
 		if (t->kind == PT_NOTIFY_STATION && t->supervise_ns && !g_hash_table_contains(n->links, t->name))
 			g_hash_table_insert(n->links, g_strdup(t->name), g_new0(Link, 1));
 	}
+	for (guint i = 0; i < targets->len; i++) /* what was wrong may be right now */
+		pt_notify_queue_wake(n->queue, ((PtNotifyTarget *)targets->pdata[i])->name, pt_wall_ns(n->settings.clock));
 	drop_orphans(n, targets);
 	pump(n);
 	return G_SOURCE_REMOVE;

@@ -14,7 +14,7 @@
 #define DUE_MAX_NS (INT64_C(90000) * 1000000000)
 
 static const char schema[] =
-    "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA journal_size_limit = 4194304;"
+    "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 4194304;"
     "CREATE TABLE IF NOT EXISTS message(row INTEGER PRIMARY KEY AUTOINCREMENT, target TEXT NOT NULL, title TEXT NOT NULL,"
     " text TEXT NOT NULL, actor TEXT, event TEXT, camera TEXT, code TEXT, link TEXT, alike TEXT, reason TEXT, zone INTEGER "
     "NOT NULL,"
