@@ -45,6 +45,13 @@ const PtAlarmZone *pt_alarm_plan_zone(const PtAlarmPlan *plan, const char *name)
 	return NULL;
 }
 
+const char **pt_alarm_plan_zone_names(const PtAlarmPlan *plan) {
+	const char **names = g_new0(const char *, plan->zones->len + 1);
+	for (guint i = 0; i < plan->zones->len; i++)
+		names[i] = ((const PtAlarmZone *)g_ptr_array_index(plan->zones, i))->name;
+	return names;
+}
+
 bool pt_alarm_zone_is_armed(const PtAlarmZone *zone, const char *mode) {
 	return zone->always || (zone->modes && g_strv_contains((const char *const *)zone->modes, mode));
 }

@@ -29,4 +29,5 @@ PtAlarmPlan *pt_alarm_plan_new(const char *const *modes);                 /* wit
 void pt_alarm_plan_free(PtAlarmPlan *plan);                               /* takes NULL */
 PtAlarmZone *pt_alarm_plan_add_zone(PtAlarmPlan *plan, const char *name); /* belongs to the plan */
 const PtAlarmZone *pt_alarm_plan_zone(const PtAlarmPlan *plan, const char *name); /* NULL: none of this name */
+const char **pt_alarm_plan_zone_names(const PtAlarmPlan *plan); /* NULL-terminated; caller frees the array alone */
 bool pt_alarm_zone_is_armed(const PtAlarmZone *zone, const char *mode);
