@@ -64,6 +64,9 @@ static const struct {
      "alarm/smoke raised (zone smoke: input smoke active), alarm/smoke acknowledged, alarm/smoke cleared (acknowledged, and "
      "its inputs are closed), alarm/smoke raised (zone smoke: input smoke active), ! there is no open alarm 1: it may have "
      "been cleared, alarm/smoke acknowledged"},
+    {"a line that is cut", "mode away, 30s, hall fault, hall open, hall closed",
+     "system/mode arming (away), system/mode away, alarm/hall raised (Somebody is in the hall)"},
+    {"and why", "smoke fault", "alarm/smoke raised (zone smoke: input smoke fault)"},
     {"a camera that comes back says what it said", "smoke open, smoke unknown, smoke open",
      "alarm/smoke raised (zone smoke: input smoke active)"},
     {"or something new", "smoke closed, smoke unknown, smoke open", "alarm/smoke raised (zone smoke: input smoke active)"},
@@ -180,6 +183,7 @@ static void step(World *w, const char *words) {
 	int64_t number = second ? g_ascii_strtoll(second, NULL, 10) : g_ascii_strtoll(first, NULL, 10);
 	PtAlarmInput state = !g_strcmp0(second, "open")     ? PT_ALARM_INPUT_OPEN
 	                     : !g_strcmp0(second, "closed") ? PT_ALARM_INPUT_CLOSED
+	                     : !g_strcmp0(second, "fault")  ? PT_ALARM_INPUT_FAULT
 	                                                    : PT_ALARM_INPUT_UNKNOWN;
 	if (!strcmp(first, "mode") || !strcmp(first, "force"))
 		pt_alarm_centre_set_mode(w->centre, second, "user/otto", !strcmp(first, "force"), &w->now, w->news, &error);

@@ -23,13 +23,15 @@ ZoneState *pt_alarm_zone_state(const PtAlarmCentre *c, const char *name) {
 	return z;
 }
 
+static bool is_open(PtAlarmInput state) { return state == PT_ALARM_INPUT_OPEN || state == PT_ALARM_INPUT_FAULT; }
+
 static PtAlarmInput sees(const PtAlarmCentre *c, const PtAlarmZone *zone) {
 	PtAlarmInput all = PT_ALARM_INPUT_CLOSED;
 	for (char **name = zone->inputs; *name; name++) {
 		const InputState *input = g_hash_table_lookup(c->inputs, *name);
 		PtAlarmInput state = input ? input->state : PT_ALARM_INPUT_UNKNOWN;
-		if (state == PT_ALARM_INPUT_OPEN)
-			return state;
+		if (is_open(state))
+			return PT_ALARM_INPUT_OPEN;
 		if (state == PT_ALARM_INPUT_UNKNOWN)
 			all = state;
 	}
@@ -89,12 +91,12 @@ void pt_alarm_centre_input(PtAlarmCentre *c, const char *name, PtAlarmInput stat
 		input = g_new0(InputState, 1);
 		g_hash_table_insert(c->inputs, g_strdup(name), input);
 	}
-	bool edge = state == PT_ALARM_INPUT_OPEN && input->known != PT_ALARM_INPUT_OPEN;
+	bool edge = is_open(state) && !is_open(input->known);
 	bool first = input->known == PT_ALARM_INPUT_UNKNOWN;
 	input->state = state;
 	if (state != PT_ALARM_INPUT_UNKNOWN)
 		input->known = state;
-	g_autofree char *cause = g_strdup_printf("input %s active", name);
+	g_autofree char *cause = g_strdup_printf("input %s %s", name, state == PT_ALARM_INPUT_FAULT ? "fault" : "active");
 	for (guint i = 0; i < c->plan->zones->len; i++) {
 		const PtAlarmZone *zone = g_ptr_array_index(c->plan->zones, i);
 		if (!has_input(zone, name))

@@ -40,7 +40,8 @@ typedef struct {
 } PtAlarm;
 #define PT_ALARM_MEMORY 500 /* so many are remembered; open ones always */
 
-typedef enum { PT_ALARM_INPUT_UNKNOWN, PT_ALARM_INPUT_CLOSED, PT_ALARM_INPUT_OPEN } PtAlarmInput; /* a fault is open */
+/* A line that is cut or shorted counts as open, and is told as what it is. */
+typedef enum { PT_ALARM_INPUT_UNKNOWN, PT_ALARM_INPUT_CLOSED, PT_ALARM_INPUT_OPEN, PT_ALARM_INPUT_FAULT } PtAlarmInput;
 
 /* In mode NULL until a plan is set: then in the plan's first, or in what was loaded. */
 PtAlarmCentre *pt_alarm_centre_new(void);
@@ -88,7 +89,7 @@ int64_t pt_alarm_centre_mode_since_ns(const PtAlarmCentre *c);                  
 const char *pt_alarm_centre_arming(const PtAlarmCentre *c, int64_t *ret_due_mono_ns); /* the mode to come, or NULL */
 typedef struct {
 	const PtAlarmZone *zone;
-	PtAlarmInput state;
+	PtAlarmInput state; /* a fault is open here */
 	bool armed, left_out;
 	int64_t entry_due_mono_ns; /* its entry delay runs until then; -1: no */
 } PtAlarmZoneView;

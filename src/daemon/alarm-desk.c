@@ -142,6 +142,7 @@ static void on_input(PtEvent *event, void *data) {
 		return;
 	PtAlarmInput state = !strcmp(event->state, "inactive")  ? PT_ALARM_INPUT_CLOSED
 	                     : !strcmp(event->state, "unknown") ? PT_ALARM_INPUT_UNKNOWN
+	                     : !strcmp(event->state, "fault")   ? PT_ALARM_INPUT_FAULT
 	                                                        : PT_ALARM_INPUT_OPEN;
 	PtAlarmNow now = now_of(d);
 	GPtrArray *news = pt_alarm_news_new();

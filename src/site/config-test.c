@@ -412,6 +412,7 @@ static void test_documents(void) {
 	load_ok(text, "site.example.yaml");
 	g_assert_cmpint(load_blocks(root, "site-file.md"), >=, 5);
 	g_assert_cmpint(load_blocks(root, "rules.md"), >=, 2);
+	g_assert_cmpint(load_blocks(root, "alarm.md"), ==, 1);
 	g_assert_cmpint(load_blocks(root, "mqtt.md"), ==, 2);
 	g_assert_cmpint(load_blocks(root, "gpio.md"), ==, 2);
 	g_assert_cmpint(load_blocks(root, "http.md"), ==, 2);

@@ -26,6 +26,7 @@ alarm:
     rooms: { inputs: [pir], armed-in: away, text: Somebody is inside, priority: 5 }
     fire: { inputs: smoke, armed-in: always, procedure: Call 112 }
 rules:
+  beep: { when: [{ event: alarm, source: alarm/front, state: entry }, { event: alarm, source: system/mode, state: arming }], do: { log: beep } }
   siren: { when: [alarm rooms raised, alarm front raised], do: { relay: { siren: on } } }
   quiet: { when: [mode disarmed, alarm rooms acknowledged], do: { relay: { siren: off } } }
   dry: { when: tank active, do: { alarm: { text: The tank is dry, procedure: Close the tap, camera: hall, priority: 1 } } }
@@ -81,6 +82,7 @@ def test_in_and_out():
         board.send(b"input 1 closed")  # back: time to disarm
         zone = wait_for("the entry delay", lambda: next((z for z in alarm(h)["zones"] if z.get("entry_in_s")), None), 3)
         assert zone["name"] == "front" and not open_alarms(h)
+        wait_for("rules hear of both delays", lambda: (lambda e: e if len(e) == 2 else None)([e for e in h.events(source="rule/beep") if e["state"] == "log"]), 3)
         assert set_mode(h, "disarmed")[0] == 200
         time.sleep(2.2)
         assert not open_alarms(h), "disarmed in time"

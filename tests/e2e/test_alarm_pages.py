@@ -184,7 +184,7 @@ def test_why_a_rule_did_not_fire(hub, browser):
     log_in(browser, hub, "otto")
     open_page(browser, hub, "plugs")
     press(browser, 3)
-    wait(lambda: "did not fire" in text(browser, "[data-rule='by night']") and "night" in text(browser, "[data-rule='by night'] .when"), 10, "why")
+    wait(lambda: "did not fire" in text(browser, "[data-rule='by night']") and "mode is disarmed" in text(browser, "[data-rule='by night'] .when"), 10, "why")
     assert "fired" in text(browser, "[data-rule=look]")
     card = find(browser, "[data-rule='by night']")
     ActionChains(browser).move_to_element(card.find_element(By.TAG_NAME, "summary")).click().perform()

@@ -46,10 +46,9 @@ function alarmCard(a) {
 		h("header", null, h("p.card-state", null, state(a.state, a.state === "raised" ? "active" : "waiting")), h("span.kind", null, `${a.of} ${a.name}${priority}`)),
 		h("h3", null, a.text), h("p.when", null, story(a)),
 		a.procedure ? h("div.procedure", null, h("h4", null, "What to do"), h("p", null, a.procedure)) : null,
-		picture(a),
 		mayOperate() ? h("div.buttons", null, a.state === "raised" ? actButton("Acknowledge", order("acknowledge"), {about: a.name}) : null,
 			a.state === "raised" ? null : actButton("Clear", order("clear"), {about: a.name})) : null,
-		trouble);
+		trouble, picture(a));
 }
 
 function zoneRow(z) {
