@@ -1,6 +1,7 @@
 /* What rules do to the rest of the house: relays, footage that is kept, messages. Main thread. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
+#include "daemon/alarm-desk.h"
 #include "daemon/keeper.h"
 #include "daemon/plugs.h"
 #include "notify/notify.h"
@@ -13,6 +14,7 @@ typedef struct {
 	PtBus *bus;
 	PtPlugs *plugs;
 	PtKeeper *keeper;
+	PtAlarmDesk *alarm;
 	/* P6: writes an intent down before it is done; FALSE: it could not be. */
 	gboolean (*journal)(void *user, PtEvent *intent, GError **error);
 	void *user;

@@ -23,6 +23,10 @@ void pt_site_read_mqtt(PtSite *site, const PtNode *node, GPtrArray *problems);
 void pt_site_mqtt_free(PtSiteMqtt *mqtt); /* takes NULL */
 void pt_site_print_mqtt(GString *out, const PtSite *site);
 
+/* alarm.c: after inputs and cameras; rules: the map of the file, whose names zones may not have. */
+void pt_site_read_alarm(PtSite *site, const PtNode *node, const PtNode *rules, GPtrArray *problems);
+void pt_site_print_alarm(GString *out, const PtSite *site);
+
 /* config.c */
 /* A path beside the site file when it is relative. */
 void pt_site_read_path(const PtSite *site, const PtNode *node, char **ret, GPtrArray *problems);

@@ -128,6 +128,7 @@ void pt_api_add_routes(PtHost *host) {
 	pt_api_add_state(host);
 	pt_api_add_plugs(host);
 	pt_api_add_rules(host);
+	pt_api_add_alarm(host);
 	pt_api_add_events(host);
 	pt_api_add_archive(host);
 	pt_api_add_backfill(host);

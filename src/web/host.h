@@ -2,6 +2,7 @@
  * called on the main thread unless said. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
+#include "alarm/centre.h"
 #include "archive/archive.h"
 #include "archive/eventlog.h"
 #include "base/bus.h"
@@ -17,6 +18,7 @@
 
 typedef struct PtClips PtClips; /* api-clip.c */
 typedef struct PtHls PtHls;     /* hls.c */
+typedef struct PtPins PtPins;   /* api-alarm.c */
 
 typedef struct {
 	PtClock *clock;
@@ -34,6 +36,13 @@ typedef struct {
 	GPtrArray *(*inputs)(void *user);                                        /* of PtInput *, borrowed */
 	GPtrArray *(*relays)(void *user);                                        /* of PtRelay *, borrowed */
 	PtRulesEngine *(*rules)(void *user);
+	/* The alarm centre (daemon/alarm-desk.h); when_kept calls done once all of it is on disk, or says why it is not */
+	const PtAlarmCentre *(*alarm)(void *user);
+	gboolean (*set_mode)(void *user, const char *mode, const char *actor, const char *detail, bool force,
+	                     GError **error);
+	gboolean (*acknowledge)(void *user, int64_t id, const char *actor, GError **error);
+	gboolean (*clear)(void *user, int64_t id, const char *actor, GError **error);
+	void (*when_kept)(void *user, void (*done)(void *data, const char *problem), void *data);
 	void (*describe)(void *user, JsonBuilder *builder);         /* members of "daemon" in /api/state */
 	void (*describe_archive)(void *user, JsonBuilder *builder); /* more members of "archive" there */
 	void (*describe_camera)(void *user, const char *camera, JsonBuilder *builder); /* more members of it in /api/state */
@@ -58,6 +67,7 @@ typedef struct {
 
 	PtClips *clips; /* made with the routes, freed with pt_api_free_clips() */
 	PtHls *hls;     /* likewise */
+	PtPins *pins;   /* likewise */
 } PtHost;
 
 /* All routes of the API and the pages. The host outlives the server. */
@@ -70,6 +80,8 @@ void pt_api_free_clips(PtHost *host);
 void pt_api_add_state(PtHost *host);
 void pt_api_add_plugs(PtHost *host);
 void pt_api_add_rules(PtHost *host);
+void pt_api_add_alarm(PtHost *host);
+void pt_api_free_alarm(PtHost *host);
 bool pt_api_may_see_plug(PtRequest *request, const PtPlugSettings *plug);
 void pt_api_add_events(PtHost *host);
 void pt_api_add_archive(PtHost *host);
