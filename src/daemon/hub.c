@@ -495,12 +495,12 @@ static bool start(Hub *h, GError **error) {
 	                 .note_cycles = note_cycles,
 	                 .user = h};
 	h->plugs = pt_plugs_new(&env, off_due, h);
+	h->alarm = pt_alarm_desk_new(&(PtAlarmDeskEnv){h->clock, h->bus, journal, h}, h->site);
 	if (h->site->mqtt) {
-		h->mqtt = pt_mqtt_site_new(&(PtMqttSiteEnv){h->clock, h->bus, h->log, h->plugs}, h->site, error);
+		h->mqtt = pt_mqtt_site_new(&(PtMqttSiteEnv){h->clock, h->bus, h->log, h->plugs, h->alarm}, h->site, error);
 		if (!h->mqtt)
 			return false;
 	}
-	h->alarm = pt_alarm_desk_new(&(PtAlarmDeskEnv){h->clock, h->bus, journal, h}, h->site);
 	h->actions = pt_actions_new(&(PtActionsEnv){h->clock, h->bus, h->plugs, h->keeper, h->alarm, journal, h});
 	h->rules = pt_rules_engine_new(h->clock, h->bus, NULL, pt_actions_act, h->actions);
 	h->http = pt_http_new(CAMERA_CONNECTIONS);
