@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The alarm centre: arming with its delays, zones, PINs, alarms that are acknowledged and cleared; all of it outlives kill -9."""
 import json
+import signal
 import subprocess
 import time
 import urllib.error
@@ -223,6 +224,46 @@ def test_command_line():
         h.cli("alarm", "arm", "away", "--force")
         assert json.loads(h.cli("alarm", "--json").stdout)["arming"] == "away"
         assert h.cli("alarm", "arm", "awya", check=False).returncode == 1
+
+
+def test_a_reload_while_armed():
+    """Zones of the same name go on; one that is new and found open raises; a mode that is gone is told."""
+    with Hub(SITE) as h, h.board() as board:
+        arm(h)
+        board.send(b"input 4 closed")
+        wait_for("the rule's alarm", lambda: open_alarms(h), 5)
+        h.write_site(SITE.replace("    fire:", "    water: { inputs: tank, armed-in: always, text: Water }\n    fire:"))
+        h.process.send_signal(signal.SIGHUP)
+        wait_for("the new zone", lambda: {a["name"] for a in open_alarms(h)} == {"dry", "water"}, 10)
+        assert alarm(h)["mode"] == "away"
+        board.send(b"input 2 closed")
+        wait_for("what was guarded is", lambda: "rooms" in {a["name"] for a in open_alarms(h)}, 5)
+        h.write_site("inputs: { door: { driver: virtual, channel: 1 } }\n")
+        site = h.dir / "site.yaml"
+        site.write_text(site.read_text().replace("timezone: UTC", "timezone: UTC, modes: [open, shut]"))
+        h.process.send_signal(signal.SIGHUP)
+        wait_for("its own modes", lambda: alarm(h)["mode"] == "open", 10)
+        assert "no mode away any more" in h.events(source="system/mode", topic="mode")[0]["detail"]
+        assert len(open_alarms(h)) == 3, "nothing is forgotten"
+        for a in open_alarms(h):
+            assert h.request("POST", f"/api/alarm/{a['id']}/clear")[0] == 200
+
+
+def test_a_disk_that_takes_nothing():
+    """Done, and said that it will not outlive a restart; and written with the next one that can be."""
+    with Hub(SITE, start=False) as h:
+        h.archive.mkdir()
+        (h.archive / "alarm.state").mkdir()
+        (h.archive / "alarm.state" / "in the way").touch()
+        h.start()
+        status, answer = set_mode(h, "home")
+        assert status == 500 and "written down" in answer["error"], answer
+        assert alarm(h)["mode"] == "home"
+        assert [e for e in h.events(source="system/alarm") if e["state"] == "warning"]
+        (h.archive / "alarm.state" / "in the way").unlink()
+        (h.archive / "alarm.state").rmdir()
+        assert set_mode(h, "disarmed")[0] == 200
+        assert "mode=disarmed" in (h.archive / "alarm.state").read_text()
 
 
 def test_without_a_section():
