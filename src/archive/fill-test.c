@@ -161,6 +161,24 @@ static void assert_replay(Fixture *f, uint32_t from, uint32_t hole, uint32_t hol
 	replay->ops->free(replay);
 }
 
+/* Group by group, each forward: every frame once. */
+static void assert_replay_backwards(Fixture *f) {
+	PtReplay *replay = pt_archive_replay(f->archive, "gate", "main", false);
+	PtReplayRun *run = replay->ops->open(
+	    replay, &(PtReplaySpan){.from_ns = f->t0 + 161 * FRAME_NS, .to_ns = f->t0, .tracks = 1, .reverse = true}, NULL);
+	for (uint32_t group = 160 + GOP; group;) {
+		group -= GOP;
+		for (uint32_t want = group; want < MIN(group + GOP, 161); want++) {
+			PtReplayItem item;
+			g_assert_cmpint(replay->ops->next(run, &item, NULL), ==, PT_REPLAY_SAMPLE);
+			g_assert_cmpuint(number_of(item.sample), ==, want);
+			pt_sample_unref(item.sample);
+		}
+	}
+	replay->ops->close(run);
+	replay->ops->free(replay);
+}
+
 static void test_whole(Fixture *f, gconstpointer unused) {
 	assert_frames(f, f->t0, 0, 161, 55, 120);
 	g_autoptr(GArray) before = open_gaps(f);
@@ -181,6 +199,7 @@ static void test_whole(Fixture *f, gconstpointer unused) {
 	assert_frames(f, f->t0 + 57 * FRAME_NS + 1, 40, 161, 200, 200); /* decoded from 40 on, which the file has too */
 	assert_replay(f, 0, 200, 200);
 	assert_replay(f, 57, 200, 200);
+	assert_replay_backwards(f);
 	g_autoptr(GArray) spans =
 	    pt_store_coverage(pt_archive_store(f->archive), f->series, 0, INT64_MAX, 5 * PT_NS_PER_MS, NULL);
 	g_assert_cmpuint(spans->len, ==, 1);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #define TRACKS 2                       /* pictures and sound */
+#define FRAME_NS (4 * PT_NS_PER_MS)    /* no camera makes more than one in this time */
 #define DAMAGED_MAX 100                /* then it is the disk */
 #define LOOK_NS (PT_NS_PER_S * 3 / 10) /* between two looks for what was recorded meanwhile */
 
@@ -194,16 +195,17 @@ static int find_more(PtReplayRun *run, Cursor *c, GError **error) {
 	return 1;
 }
 
+/* What was fetched holds from its clean point on what the file before it ends with: that was given, and is not given again.
+ */
 static int find_earlier(PtReplayRun *run, Cursor *c, GError **error) {
 	if (c->index < c->gop_end)
 		return 1;
-	if (c->gop_first) {
-		c->gop_end = c->gop_first;
-	} else {
+	c->gop_end = c->gop_first;
+	while (!c->gop_end) {
 		int there = step_file(run, c, false, error);
 		if (there <= 0)
 			return there;
-		c->gop_end = n_samples(c);
+		c->gop_end = c->gop_start ? count_until(c, c->gop_start - FRAME_NS) : n_samples(c);
 	}
 	c->gop_first = c->index = clean_point(c, c->gop_end);
 	return 1;
