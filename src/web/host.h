@@ -102,10 +102,14 @@ void pt_api_put_plugs(PtHost *host, PtRequest *request, JsonBuilder *builder);
 JsonObject *pt_api_body(PtRequest *request, JsonParser **ret_parser);
 /* Text of a member, or NULL when it is absent or no text. */
 const char *pt_api_text(JsonObject *object, const char *name);
+/* A time of the body; absent: *ret_ns stays. False and an error: what is there is no time. */
+bool pt_api_body_time(JsonObject *body, const char *name, int64_t *ret_ns, GError **error);
 /* A time of the query (RFC 3339 or seconds), or fallback when absent. False: it is no time, and the request was answered. */
 bool pt_api_time(PtRequest *request, const char *name, int64_t fallback_ns, int64_t *ret_ns);
 /* The camera that the first '*' of the path names, when there is one and the caller may see it; else answers, NULL. */
 const PtSiteCamera *pt_api_camera(PtHost *host, PtRequest *request);
+/* Answers 404: there is no camera of this name, or the caller may not see it. */
+void pt_api_fail_unknown_camera(PtHost *host, PtRequest *request, const char *name);
 /* Answers 404: there is no such thing of this name, did you mean …? names: of what the caller may see; NULL-terminated here.
  */
 void pt_api_fail_unknown(PtRequest *request, const char *what, const char *name, GPtrArray *names);
