@@ -81,12 +81,13 @@ static void tear_down(Fixture *f, gconstpointer unused) {
 	g_free(f->dir);
 }
 
-static PtFill *begin(Fixture *f) {
+/* Of what is missing from frame `first` on. */
+static PtFill *begin_at(Fixture *f, uint32_t first) {
 	g_autoptr(GError) error = NULL;
 	PtFill *fill = pt_fill_new(f->archive,
 	                           &(PtFillParams){.camera = "gate",
 	                                           .stream = "main",
-	                                           .from_ns = f->t0 + 55 * FRAME_NS,
+	                                           .from_ns = f->t0 + first * FRAME_NS,
 	                                           .to_ns = f->t0 + 120 * FRAME_NS,
 	                                           .origin = "serial 4711, recording Rec1"},
 	                           &error);
@@ -94,17 +95,22 @@ static PtFill *begin(Fixture *f) {
 	return fill;
 }
 
-static void add(Fixture *f, PtFill *fill, uint32_t from, uint32_t to) {
+static PtFill *begin(Fixture *f) { return begin_at(f, 55); }
+
+/* Those before `first` are for the decoder alone. */
+static void add_from(Fixture *f, PtFill *fill, uint32_t from, uint32_t to, uint32_t first) {
 	g_autoptr(GError) error = NULL;
 	for (uint32_t i = from; i < to; i++) {
 		PtSample *s = frame(f, i);
 		/* the times that cameras give tremble against their ticks */
 		int64_t tremble = ((int64_t)(i * 7 % 5) - 2) * PT_NS_PER_MS;
-		pt_fill_add(fill, s, s->wall_ns + tremble, i >= 55, &error);
+		pt_fill_add(fill, s, s->wall_ns + tremble, i >= first, &error);
 		g_assert_no_error(error);
 		pt_sample_unref(s);
 	}
 }
+
+static void add(Fixture *f, PtFill *fill, uint32_t from, uint32_t to) { add_from(f, fill, from, to, 55); }
 
 static GArray *open_gaps(Fixture *f) {
 	GArray *all = pt_store_gaps(pt_archive_store(f->archive), f->series, 0, f->t0 + 150 * FRAME_NS, NULL);
@@ -138,15 +144,36 @@ static void assert_frames(Fixture *f, int64_t from_ns, uint32_t from, uint32_t t
 	g_assert_null(pt_reader_next(reader));
 }
 
-static void assert_replay(Fixture *f, uint32_t from, uint32_t to) {
+/* From the clean point before a frame on: every frame to the last one once, but for [hole, hole_end). */
+static void assert_replay(Fixture *f, uint32_t from, uint32_t hole, uint32_t hole_end) {
 	PtReplay *replay = pt_archive_replay(f->archive, "gate", "main", false);
 	PtReplayRun *run = replay->ops->open(
 	    replay, &(PtReplaySpan){.from_ns = f->t0 + from * FRAME_NS + 1, .to_ns = INT64_MAX, .tracks = 1}, NULL);
-	for (uint32_t want = from - from % GOP; want < to; want++) {
+	for (uint32_t want = from - (from < hole ? from % GOP : 0); want < 161; want++) {
 		PtReplayItem item;
+		if (want == hole)
+			want = hole_end;
 		g_assert_cmpint(replay->ops->next(run, &item, NULL), ==, PT_REPLAY_SAMPLE);
 		g_assert_cmpuint(number_of(item.sample), ==, want);
 		pt_sample_unref(item.sample);
+	}
+	replay->ops->close(run);
+	replay->ops->free(replay);
+}
+
+/* Group by group, each forward: every frame once. */
+static void assert_replay_backwards(Fixture *f) {
+	PtReplay *replay = pt_archive_replay(f->archive, "gate", "main", false);
+	PtReplayRun *run = replay->ops->open(
+	    replay, &(PtReplaySpan){.from_ns = f->t0 + 161 * FRAME_NS, .to_ns = f->t0, .tracks = 1, .reverse = true}, NULL);
+	for (uint32_t group = 160 + GOP; group;) {
+		group -= GOP;
+		for (uint32_t want = group; want < MIN(group + GOP, 161); want++) {
+			PtReplayItem item;
+			g_assert_cmpint(replay->ops->next(run, &item, NULL), ==, PT_REPLAY_SAMPLE);
+			g_assert_cmpuint(number_of(item.sample), ==, want);
+			pt_sample_unref(item.sample);
+		}
 	}
 	replay->ops->close(run);
 	replay->ops->free(replay);
@@ -170,13 +197,29 @@ static void test_whole(Fixture *f, gconstpointer unused) {
 	assert_frames(f, f->t0, 0, 161, 200, 200);
 	assert_frames(f, f->t0 + 60 * FRAME_NS + 1, 60, 161, 200, 200);
 	assert_frames(f, f->t0 + 57 * FRAME_NS + 1, 40, 161, 200, 200); /* decoded from 40 on, which the file has too */
-	assert_replay(f, 0, 161);
-	assert_replay(f, 57, 161);
+	assert_replay(f, 0, 200, 200);
+	assert_replay(f, 57, 200, 200);
+	assert_replay_backwards(f);
 	g_autoptr(GArray) spans =
 	    pt_store_coverage(pt_archive_store(f->archive), f->series, 0, INT64_MAX, 5 * PT_NS_PER_MS, NULL);
 	g_assert_cmpuint(spans->len, ==, 1);
 	g_autoptr(GArray) fetched = pt_store_fetched(pt_archive_store(f->archive), f->series, 0, INT64_MAX, 0, NULL);
 	g_assert_cmpuint(fetched->len, ==, 1);
+}
+
+/* Nothing stands right before what was fetched: it is read from its key frame on, for nothing else is there to decode it
+ * from. */
+static void test_behind_a_hole(Fixture *f, gconstpointer unused) {
+	PtFill *fill = begin_at(f, 90);
+	add_from(f, fill, 70, 120, 90);
+	g_assert_true(pt_fill_commit(fill, false, NULL));
+	pt_fill_free(fill);
+	assert_frames(f, f->t0, 0, 161, 55, 80);
+	g_autoptr(GArray) left = open_gaps(f);
+	g_assert_cmpuint(left->len, ==, 1);
+	g_assert_cmpint(ABS(g_array_index(left, PtGapRow, 0).end_ns - f->t0 - 90 * FRAME_NS), <, 5 * PT_NS_PER_MS);
+	assert_replay(f, 41, 55, 80);
+	assert_replay(f, 60, 60, 80); /* from within the gap */
 }
 
 /* A program that knows nothing of the index makes the same of it. */
@@ -401,6 +444,7 @@ int main(int argc, char **argv) {
 	g_test_init(&argc, &argv, NULL);
 #define CASE(name, fn) g_test_add("/fill/" name, Fixture, NULL, set_up, fn, tear_down)
 	CASE("whole", test_whole);
+	CASE("behind-a-hole", test_behind_a_hole);
 	CASE("rebuild", test_rebuild);
 	CASE("other-quality", test_other_quality);
 	CASE("hole", test_hole);

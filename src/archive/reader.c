@@ -9,8 +9,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define HOLE_NS (PT_NS_PER_S / 2)
-
 struct PtReader {
 	char *root;
 	int64_t from, to;
@@ -36,7 +34,7 @@ static void close_file(PtReader *r) {
 /* The last key frame at or before from, for the first file; else the first one that counts. */
 static size_t first_index(const PtReader *r, const PtSegmentRow *row) {
 	const PtMp4Track *t = &r->mp4->tracks[0];
-	size_t best = r->started ? pt_segment_lead(t, row) : 0;
+	size_t best = r->started ? pt_segment_lead(t, row, r->end_ns) : 0;
 	for (size_t i = 0; !r->started && i < t->n_samples; i++)
 		if (t->samples[i].key && t->samples[i].wall_ns <= r->from)
 			best = i;
@@ -118,7 +116,7 @@ const PtFootage *pt_reader_next(PtReader *r) {
 		}
 		if (!r->started && s->wall_ns < r->from - 3600 * PT_NS_PER_S)
 			continue;
-		r->now.fresh = !r->started || first_of_file || s->wall_ns > r->end_ns + HOLE_NS;
+		r->now.fresh = !r->started || first_of_file || s->wall_ns > r->end_ns + PT_HOLE_NS;
 		r->started = true;
 		r->end_ns = MAX(r->end_ns, s->wall_ns + r->now.duration * PT_NS_PER_S / t->format->timescale);
 		return &r->now;

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #define TRACKS 2                       /* pictures and sound */
-#define HOLE_NS (PT_NS_PER_S / 2)      /* between two samples: a gap */
+#define FRAME_NS (4 * PT_NS_PER_MS)    /* no camera makes more than one in this time */
 #define DAMAGED_MAX 100                /* then it is the disk */
 #define LOOK_NS (PT_NS_PER_S * 3 / 10) /* between two looks for what was recorded meanwhile */
 
@@ -110,7 +110,7 @@ static int64_t end_time(const Cursor *c, size_t i) {
 	const PtMp4Track *t = track_of(c);
 	int64_t last = i ? t->samples[i].dts - t->samples[i - 1].dts : t->format->timescale / 25;
 	int64_t ticks = i + 1 < t->n_samples ? t->samples[i + 1].dts - t->samples[i].dts : last;
-	return decode_time(c, i) + MIN(ticks_to_ns(ticks, t->format->timescale), HOLE_NS);
+	return decode_time(c, i) + MIN(ticks_to_ns(ticks, t->format->timescale), PT_HOLE_NS);
 }
 
 /* The last clean point below `below`, or the file's first sample. */
@@ -167,7 +167,7 @@ static int begin(PtReplayRun *run, Cursor *c, GError **error) {
 		if (!there)
 			c->row.start_ns = span->from_ns;
 		there = step_file(run, c, true, error);
-		c->index = there > 0 ? pt_segment_lead(track_of(c), &c->row) : 0;
+		c->index = there > 0 ? pt_segment_lead(track_of(c), &c->row, c->read_end) : 0;
 	}
 	c->begun = there > 0;
 	return there;
@@ -190,21 +190,22 @@ static int find_more(PtReplayRun *run, Cursor *c, GError **error) {
 			return 0;
 		c->row = newer;
 		open_file(run, c);
-		c->index = c->mp4 ? pt_segment_lead(track_of(c), &c->row) : 0;
+		c->index = c->mp4 ? pt_segment_lead(track_of(c), &c->row, c->read_end) : 0;
 	}
 	return 1;
 }
 
+/* What was fetched holds from its clean point on what the file before it ends with: that was given, and is not given again.
+ */
 static int find_earlier(PtReplayRun *run, Cursor *c, GError **error) {
 	if (c->index < c->gop_end)
 		return 1;
-	if (c->gop_first) {
-		c->gop_end = c->gop_first;
-	} else {
+	c->gop_end = c->gop_first;
+	while (!c->gop_end) {
 		int there = step_file(run, c, false, error);
 		if (there <= 0)
 			return there;
-		c->gop_end = n_samples(c);
+		c->gop_end = c->gop_start ? count_until(c, c->gop_start - FRAME_NS) : n_samples(c);
 	}
 	c->gop_first = c->index = clean_point(c, c->gop_end);
 	return 1;
@@ -241,7 +242,7 @@ static bool beyond(const PtReplayRun *run, const Cursor *c) {
 
 /* Forward: looks whether a gap lies before the sample that is next. */
 static void look_for_gap(Cursor *c) {
-	c->apart |= c->read_end && decode_time(c, c->index) - c->read_end > HOLE_NS;
+	c->apart |= c->read_end && decode_time(c, c->index) - c->read_end > PT_HOLE_NS;
 	c->read_end = end_time(c, c->index);
 }
 
@@ -303,7 +304,7 @@ static bool fill(PtReplayRun *run, Cursor *c, GError **error) {
 		c->gop_start = c->held_decode;
 	c->held_jump = first || group || (run->span.reverse && run->span.intra);
 	if (run->span.reverse)
-		c->held_apart = group && !first && start_before - end_time(c, c->gop_end - 1) > HOLE_NS;
+		c->held_apart = group && !first && start_before - end_time(c, c->gop_end - 1) > PT_HOLE_NS;
 	else
 		c->held_apart = c->apart;
 	c->apart = false;

@@ -23,11 +23,12 @@ PtMp4 *pt_segment_read(const char *root, const PtSegmentRow *row, int *ret_fd) {
 	return mp4;
 }
 
-size_t pt_segment_lead(const PtMp4Track *t, const PtSegmentRow *row) {
+size_t pt_segment_lead(const PtMp4Track *t, const PtSegmentRow *row, int64_t reached_ns) {
+	int64_t from = row->start_ns - reached_ns > PT_HOLE_NS ? reached_ns : row->start_ns;
 	size_t i = 0;
 	for (; row->fetched && i < t->n_samples; i++) {
 		const PtMp4Sample *s = &t->samples[i];
-		if (s->wall_ns - (s->pts - s->dts) * PT_NS_PER_S / t->format->timescale >= row->start_ns - ROUNDING_NS)
+		if (s->wall_ns - (s->pts - s->dts) * PT_NS_PER_S / t->format->timescale >= from - ROUNDING_NS)
 			break;
 	}
 	return i;

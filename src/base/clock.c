@@ -4,6 +4,8 @@
 #include <string.h>
 #include <time.h>
 
+#define YEAR_2250_S INT64_C(8835955200) /* since 1970; what is later would soon not fit */
+
 static int64_t read_clock(clockid_t id) {
 	struct timespec ts;
 	clock_gettime(id, &ts);
@@ -110,7 +112,7 @@ gboolean pt_time_parse(const char *text, int64_t *ret_wall_ns, GError **error) {
 		if (*end == '.')
 			for (end++; g_ascii_isdigit(*end); end++, unit /= 10)
 				ns += (*end - '0') * unit;
-		if (!*end && s < INT64_C(9000000000)) {
+		if (!*end && s < YEAR_2250_S) {
 			*ret_wall_ns = s * PT_NS_PER_S + ns;
 			return TRUE;
 		}

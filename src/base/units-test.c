@@ -159,8 +159,8 @@ static void test_time(void) {
 		g_assert_true(pt_units_parse_time(good[i].text, now, &at, &error));
 		g_assert_cmpint(at, ==, now - good[i].ago_s * second);
 	}
-	static const char *const bad[] = {"",          "ago",  " ago",  "10 ago",    "-10",
-	                                  "yesterday", "--1h", "-200y", "-292w ago", "+5"};
+	static const char *const bad[] = {"",     "ago",   " ago",      "10 ago", "-10",     "yesterday",
+	                                  "--1h", "-200y", "-292w ago", "+5",     "+100000d"};
 	for (size_t i = 0; i < G_N_ELEMENTS(bad); i++) {
 		g_autoptr(GError) error = NULL;
 		int64_t at = 7;

@@ -268,8 +268,9 @@ gboolean pt_units_parse_time(const char *text, int64_t now_ns, int64_t *ret_wall
 	g_autofree char *span = ago ? g_strndup(text, strlen(text) - strlen(" ago")) : g_strdup(text + 1);
 	if (!pt_units_parse_duration(span, &span_ns, error))
 		return FALSE;
-	int64_t at = *text == '+' && !ago ? now_ns + span_ns : now_ns - span_ns;
-	if (span_ns > INT64_MAX / 4 || at < 0) {
+	bool far = span_ns > INT64_MAX / 4;
+	int64_t at = far ? -1 : *text == '+' && !ago ? now_ns + span_ns : now_ns - span_ns;
+	if (at < 0) {
 		pt_error_set(error, INVALID, "'%s' is before 1970 or too far ahead", text);
 		return FALSE;
 	}

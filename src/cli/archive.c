@@ -244,9 +244,9 @@ int pt_cli_archive(int argc, char **argv) {
 		return list(name, stream, from, to, json);
 	if (!strcmp(what, "gaps"))
 		return pt_cli_gaps(name, from, to, explain, json);
-	if (!strcmp(what, "backfill") && (pause || resume))
+	if (!strcmp(what, "backfill") && pause != resume && !name && !now) /* of all cameras at once */
 		return pt_cli_backfill_pause(pause);
-	if (!strcmp(what, "backfill") && (name || !now))
+	if (!strcmp(what, "backfill") && !pause && !resume && (name || !now))
 		return pt_cli_backfill(name, from, to, now, json);
 	if (!strcmp(what, "proof"))
 		return pt_cli_proof(name, from, to, json);

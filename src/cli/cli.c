@@ -20,7 +20,10 @@ static const PtCommand commands[] = {
     {"drill", "CAMERA [--for 20s] [--json]", "cuts a camera off, and sees that its card fills the gap", pt_cli_drill},
     {"rules", "ls|explain NAME [--at TIME]|simulate SITE.yaml", "the rules, why they fired or not, and what others would do",
      pt_cli_rules, pt_cli_rules_usage},
-    {"user", "add NAME ROLE | password", "a line for users.yaml, the password asked for", pt_cli_user, pt_cli_user_usage},
+    {"alarm", "[arm MODE|disarm|ack ID|clear ID]", "mode, zones and alarms; arming, disarming, acknowledging", pt_cli_alarm,
+     pt_cli_alarm_usage},
+    {"user", "add NAME ROLE | password | pin", "a line for users.yaml, the password asked for", pt_cli_user,
+     pt_cli_user_usage},
     {"parse", "KIND FILE", "what a parser makes of a file: sdp, rtsp, rtp, mp4, site", pt_cli_parse},
 };
 

@@ -29,11 +29,13 @@ int pt_cli_snapshot(int argc, char **argv);
 int pt_cli_archive(int argc, char **argv);
 int pt_cli_drill(int argc, char **argv);
 int pt_cli_rules(int argc, char **argv);
+int pt_cli_alarm(int argc, char **argv);
 int pt_cli_parse(int argc, char **argv);
 int pt_cli_user(int argc, char **argv);
 int pt_cli_demo(int argc, char **argv);
 int pt_cli_discover(int argc, char **argv);
-extern const char pt_cli_archive_usage[], pt_cli_discover_usage[], pt_cli_user_usage[], pt_cli_rules_usage[];
+extern const char pt_cli_alarm_usage[], pt_cli_archive_usage[], pt_cli_discover_usage[], pt_cli_user_usage[],
+    pt_cli_rules_usage[];
 
 /* ---- arguments: "--name value" and "--name" are taken out wherever they stand ---- */
 bool pt_cli_flag(int *argc, char **argv, const char *name);
@@ -59,6 +61,11 @@ JsonNode *pt_cli_post(const char *path, const char *const *names, const char *co
 bool pt_cli_download(const char *path, int fd, uint64_t *ret_bytes, const char *header, char **ret_value, GError **error);
 char *pt_cli_escape(const char *text);                                     /* for a URL's query. Caller frees. */
 void pt_cli_add_query(GString *path, const char *name, const char *value); /* nothing when value is NULL */
+
+/* From the terminal without echo, twice to be sure; from a pipe one line. NULL: nothing came, or (with a message) the two
+ * differ. Wiped and freed by pt_cli_wipe(), which takes NULL. */
+char *pt_cli_read_secret(const char *prompt, bool twice);
+void pt_cli_wipe(char *secret);
 
 void pt_cli_print_json(JsonNode *node);                          /* indented */
 const char *pt_cli_member(JsonObject *object, const char *name); /* text of a member, "" when absent or null */

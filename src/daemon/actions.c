@@ -107,8 +107,20 @@ static void do_record(PtActions *a, const PtAction *action, const PtActContext *
 /* ---- alarms ---- */
 
 static void do_alarm(PtActions *a, const PtAction *action, const PtActContext *c) {
-	g_autofree char *source = g_strconcat("alarm/", c->rule->name, NULL);
-	publish(a, source, PT_TOPIC_ALARM, "raised", c->actor, action->text);
+	pt_alarm_desk_raise(a->env.alarm, &(PtAlarmRaise){.name = c->rule->name,
+	                                                  .text = action->text,
+	                                                  .procedure = action->procedure,
+	                                                  .camera = action->target,
+	                                                  .cause = c->cause,
+	                                                  .actor = c->actor,
+	                                                  .priority = action->priority});
+}
+
+/* Nobody stands there to close a window: what is open is left out, and told. */
+static void do_mode(PtActions *a, const PtAction *action, const PtActContext *c) {
+	g_autoptr(GError) error = NULL;
+	if (!pt_alarm_desk_set_mode(a->env.alarm, action->target, c->actor, c->cause, true, &error))
+		failed(a, c->actor, "mode %s: %s", action->target, error->message);
 }
 
 /* ---- all ---- */
@@ -136,7 +148,7 @@ void pt_actions_act(void *user, const PtAction *action, const PtActContext *c) {
 		do_show(a, action, c);
 		break;
 	case PT_DO_MODE:
-		publish(a, PT_SOURCE_MODE, PT_TOPIC_MODE, action->target, c->actor, c->cause);
+		do_mode(a, action, c);
 		break;
 	case PT_DO_ALARM:
 		do_alarm(a, action, c);

@@ -1,6 +1,7 @@
 /* What rules do to the rest of the house: relays, footage that is kept, messages. Main thread. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
+#include "daemon/alarm-desk.h"
 #include "daemon/keeper.h"
 #include "daemon/plugs.h"
 #include "daemon/tell.h"
@@ -14,6 +15,7 @@ typedef struct {
 	PtPlugs *plugs;
 	PtKeeper *keeper;
 	PtTell *tell;
+	PtAlarmDesk *alarm;
 	/* P6: writes an intent down before it is done; FALSE: it could not be. */
 	gboolean (*journal)(void *user, PtEvent *intent, GError **error);
 	void *user;

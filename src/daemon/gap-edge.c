@@ -3,11 +3,27 @@
 #include "archive/reader.h"
 #include "base/clock.h"
 
+/* Behind footage that nobody wanted is another edge than the one that is looked for. */
+static void keep_to_edge(PtStore *store, int64_t series, int64_t *from, int64_t *to, bool newest) {
+	g_autoptr(GArray) gaps = pt_store_gaps(store, series, *from, *to, NULL);
+	for (guint i = 0; gaps && i < gaps->len; i++) {
+		const PtGapRow *gap = &g_array_index(gaps, PtGapRow, i);
+		if (gap->cause != PT_GAP_POLICY)
+			continue;
+		if (newest)
+			*from = MAX(*from, gap->end_ns);
+		else
+			*to = MIN(*to, gap->start_ns);
+	}
+}
+
 GArray *pt_gap_edge_read(PtArchive *archive, const char *camera, const char *stream, int64_t from, int64_t to, bool newest,
                          unsigned max, GError **error) {
 	GArray *frames = g_array_new(FALSE, FALSE, sizeof(PtSeamFrame));
 	PtStore *store = pt_archive_store(archive);
 	int64_t series = pt_store_series(store, camera, stream, error);
+	if (series)
+		keep_to_edge(store, series, &from, &to, newest);
 	g_autoptr(PtReader) reader =
 	    series ? pt_reader_new(store, pt_archive_path(archive), series, from, to + PT_NS_PER_S, error) : NULL;
 	const PtFootage *f;

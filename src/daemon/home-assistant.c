@@ -152,9 +152,33 @@ static void announce_camera(const Announcer *a, const PtSiteCamera *c) {
 		announce_sensor(a, sight, "motion", motion, "active", "inactive", "motion", c->name, true);
 }
 
+/* The arming panel: of the modes that Home Assistant has words for, those that the site has. */
+static void announce_alarm(const Announcer *a) {
+	static const char *const features[][2] = {{"home", "arm_home"}, {"night", "arm_night"}, {"away", "arm_away"}};
+	g_autofree char *state = g_strdup_printf("%s/alarm/state", a->site->mqtt->prefix);
+	g_autofree char *command = g_strdup_printf("%s/mode/set", a->site->mqtt->prefix);
+	JsonBuilder *b = begin(a, "alarm", "alarm", state, NULL);
+	put(b, "command_topic", command);
+	put(b, "command_template", "{\"mode\": \"{{ action }}\", \"code\": \"{{ code }}\"}");
+	put(b, "code", "REMOTE_CODE_TEXT");
+	json_builder_set_member_name(b, "code_arm_required");
+	json_builder_add_boolean_value(b, FALSE);
+	json_builder_set_member_name(b, "code_disarm_required");
+	json_builder_add_boolean_value(b, TRUE);
+	json_builder_set_member_name(b, "supported_features");
+	json_builder_begin_array(b);
+	for (size_t i = 0; i < G_N_ELEMENTS(features); i++)
+		if (g_strv_contains((const char *const *)a->site->alarm->modes, features[i][0]))
+			json_builder_add_string_value(b, features[i][1]);
+	json_builder_end_array(b);
+	put_availability(a, b, NULL);
+	end(a, b, "alarm_control_panel", "alarm");
+}
+
 GPtrArray *pt_home_assistant_announce(const PtSite *site, const char *version) {
 	g_autofree char *node = g_strdelimit(g_strdup(site->mqtt->prefix), "/", '_');
 	Announcer a = {site, version, node, g_ptr_array_new_with_free_func(announcement_free)};
+	announce_alarm(&a);
 	for (guint i = 0; i < site->cameras->len; i++)
 		announce_camera(&a, site->cameras->pdata[i]);
 	for (guint i = 0; i < site->inputs->len; i++)

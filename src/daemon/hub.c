@@ -5,6 +5,7 @@
 #include "base/units.h"
 #include "daemon/actions.h"
 #include "daemon/add-camera.h"
+#include "daemon/alarm-desk.h"
 #include "daemon/backfill.h"
 #include "daemon/cameras.h"
 #include "daemon/card-health.h"
@@ -58,6 +59,7 @@ typedef struct {
 	PtPlugs *plugs;
 	PtVirtualHand *hand;
 	PtTell *tell;
+	PtAlarmDesk *alarm;
 	PtActions *actions;
 	PtRulesEngine *rules;
 	PtHttp *http; /* to cameras */
@@ -218,6 +220,21 @@ static GPtrArray *host_relays(void *user) { return pt_plugs_relays(((Hub *)user)
 
 static PtRulesEngine *host_rules(void *user) { return ((Hub *)user)->rules; }
 
+static const PtAlarmCentre *host_alarm(void *user) { return pt_alarm_desk_centre(((Hub *)user)->alarm); }
+static gboolean host_set_mode(void *user, const char *mode, const char *actor, const char *detail, bool force,
+                              GError **error) {
+	return pt_alarm_desk_set_mode(((Hub *)user)->alarm, mode, actor, detail, force, error);
+}
+static gboolean host_acknowledge(void *user, int64_t id, const char *actor, GError **error) {
+	return pt_alarm_desk_acknowledge(((Hub *)user)->alarm, id, actor, error);
+}
+static gboolean host_clear(void *user, int64_t id, const char *actor, GError **error) {
+	return pt_alarm_desk_clear(((Hub *)user)->alarm, id, actor, error);
+}
+static void host_when_kept(void *user, void (*done)(void *, const char *), void *data) {
+	pt_alarm_desk_when_kept(((Hub *)user)->alarm, done, data);
+}
+
 static void host_discover(void *user, PtRequest *r) { pt_add_camera_discover(((Hub *)user)->add, r); }
 static void host_preview(void *user, PtRequest *r) { pt_add_camera_preview(((Hub *)user)->add, r); }
 static void host_add_camera(void *user, PtRequest *r) { pt_add_camera_save(((Hub *)user)->add, r); }
@@ -291,6 +308,7 @@ static void apply_site(Hub *h) {
 	pt_actions_apply(h->actions, h->site);
 	pt_rules_engine_set(h->rules, h->site->rules,
 	                    &(PtRulesPlace){h->site->located, h->site->latitude, h->site->longitude, h->site->zone});
+	pt_alarm_desk_apply(h->alarm, h->site);
 	pt_serve_apply(h->serve, h->site);
 	pt_onvif_apply(h->onvif, h->site);
 	if (h->mqtt)
@@ -368,6 +386,11 @@ static bool open_web(Hub *h, GError **error) {
 	                   .inputs = host_inputs,
 	                   .relays = host_relays,
 	                   .rules = host_rules,
+	                   .alarm = host_alarm,
+	                   .set_mode = host_set_mode,
+	                   .acknowledge = host_acknowledge,
+	                   .clear = host_clear,
+	                   .when_kept = host_when_kept,
 	                   .describe = host_describe,
 	                   .describe_archive = host_describe_archive,
 	                   .describe_camera = host_describe_camera,
@@ -491,15 +514,16 @@ static bool start(Hub *h, GError **error) {
 	                 .note_cycles = note_cycles,
 	                 .user = h};
 	h->plugs = pt_plugs_new(&env, off_due, h);
+	h->alarm = pt_alarm_desk_new(&(PtAlarmDeskEnv){h->clock, h->bus, journal, h}, h->site);
 	if (h->site->mqtt) {
-		h->mqtt = pt_mqtt_site_new(&(PtMqttSiteEnv){h->clock, h->bus, h->log, h->plugs}, h->site, error);
+		h->mqtt = pt_mqtt_site_new(&(PtMqttSiteEnv){h->clock, h->bus, h->log, h->plugs, h->alarm}, h->site, error);
 		if (!h->mqtt)
 			return false;
 	}
 	h->tell = pt_tell_new(&(PtTellEnv){h->clock, h->bus, h->archive, h->site->archive_state}, error);
 	if (!h->tell)
 		return false;
-	h->actions = pt_actions_new(&(PtActionsEnv){h->clock, h->bus, h->plugs, h->keeper, h->tell, journal, h});
+	h->actions = pt_actions_new(&(PtActionsEnv){h->clock, h->bus, h->plugs, h->keeper, h->tell, h->alarm, journal, h});
 	h->rules = pt_rules_engine_new(h->clock, h->bus, NULL, pt_actions_act, h->actions);
 	h->http = pt_http_new(CAMERA_CONNECTIONS);
 	h->cameras =
@@ -514,6 +538,7 @@ static bool start(Hub *h, GError **error) {
 	/* P5: overdue offs and safe states before anything else; the rules know the site before inputs report */
 	pt_rules_engine_set(h->rules, h->site->rules,
 	                    &(PtRulesPlace){h->site->located, h->site->latitude, h->site->longitude, h->site->zone});
+	pt_alarm_desk_begin(h->alarm);
 	pt_plugs_apply(h->plugs, h->site);
 	if (h->site->serve_onvif)
 		h->onvif = pt_onvif_new(&(PtOnvifEnv){h->clock, h->bus, h->plugs, h->cameras, h->serve,
@@ -547,6 +572,7 @@ static void stop(Hub *h) {
 	pt_rules_engine_free(h->rules);
 	pt_actions_free(h->actions);
 	pt_tell_free(h->tell);
+	pt_alarm_desk_free(h->alarm);
 	pt_virtual_hand_free(h->hand);
 	pt_plugs_free(h->plugs);
 	pt_mqtt_site_free(h->mqtt);

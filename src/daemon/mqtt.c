@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "base/units.h"
 #include "daemon/home-assistant.h"
+#include "daemon/mqtt-alarm.h"
 #include "web/host.h"
 #include <json-glib/json-glib.h>
 #include <string.h>
@@ -17,6 +18,7 @@ struct PtMqttSite {
 	PtSite *site;
 	char *prefix;
 	PtBusSubscription *heard;
+	PtMqttAlarm *alarm;              /* NULL: not yet */
 	unsigned commands, found, watch; /* subscriptions; 0: none */
 	GHashTable *announced;           /* topics that are to be there: of char * */
 
@@ -106,6 +108,7 @@ static void on_connection(void *user, bool connected, const char *why) {
 		return;
 	announce(m);
 	say_states(m);
+	pt_mqtt_alarm_tell(m->alarm);
 }
 
 /* ---- in: orders ---- */
@@ -197,12 +200,11 @@ static void on_command(void *user, const PtMqttMessage *message) {
 		return;
 	}
 	/* what cannot be done is in the log: the relay sees to that */
-	pt_relay_command(relay,
-	                 &(PtRelayCommand){.order = order.order,
-	                                   .for_ns = order.for_ns,
-	                                   .issued_ns = pt_mono_ns(m->env.clock),
-	                                   .actor = ACTOR},
-	                 NULL);
+	pt_relay_command(
+	    relay,
+	    &(PtRelayCommand){
+	        .order = order.order, .for_ns = order.for_ns, .issued_ns = pt_mono_ns(m->env.clock), .actor = ACTOR},
+	    NULL);
 }
 
 /* ---- life ---- */
@@ -279,12 +281,14 @@ void pt_mqtt_site_apply(PtMqttSite *m, PtSite *site) {
 	pt_site_unref(old);
 	forget_gone(m, site);
 	if (!m->commands) {
+		m->alarm = pt_mqtt_alarm_new(&(PtMqttAlarmEnv){m->env.clock, m->env.bus, m->env.desk}, m->client, m->prefix);
 		g_autofree char *commands = g_strconcat(m->prefix, "/relay/+/set", NULL);
 		m->commands = pt_mqtt_subscribe(m->client, commands, on_command, m);
 		m->watch = pt_mqtt_watch(m->client, on_connection, m);
 	} else {
 		announce(m);
 	}
+	pt_mqtt_alarm_apply(m->alarm, site);
 	pt_mqtt_unsubscribe(m->client, m->found); /* asked anew, all that the broker remembers comes again */
 	m->found = 0;
 	if (site->mqtt && site->mqtt->home_assistant) {
@@ -313,6 +317,7 @@ void pt_mqtt_site_describe(PtMqttSite *m, JsonBuilder *b) {
 void pt_mqtt_site_stop(PtMqttSite *m) {
 	if (!m)
 		return;
+	g_clear_pointer(&m->alarm, pt_mqtt_alarm_free);
 	pt_mqtt_unsubscribe(m->client, m->commands);
 	pt_mqtt_unsubscribe(m->client, m->found);
 	pt_mqtt_unwatch(m->client, m->watch);

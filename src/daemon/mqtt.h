@@ -3,6 +3,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 #include "archive/eventlog.h"
+#include "daemon/alarm-desk.h"
 #include "daemon/plugs.h"
 #include "mqtt/client.h"
 #include "site/config.h"
@@ -15,6 +16,7 @@ typedef struct {
 	PtBus *bus;
 	PtEventlog *log;
 	PtPlugs *plugs;
+	PtAlarmDesk *desk;
 } PtMqttSiteEnv;
 
 /* Before plugs are opened: drivers use the client. What the log holds and an end of the program kept from being queued is

@@ -135,10 +135,69 @@ static void test_input(void) {
 	pt_bus_free(bus);
 }
 
+/* A driver that says whatever the test says. */
+static PtInputHost said;
+static PtInputPort *open_said(const PtPlugSettings *settings, GMainContext *context, PtInputHost host, GError **error) {
+	said = host;
+	host.level(host.user, PT_LEVEL_OPEN, pt_mono_ns(pt_clock_system()), true);
+	return (PtInputPort *)&said;
+}
+static void close_said(PtInputPort *port) {}
+static void say(PtLevel level) { said.level(said.user, level, pt_mono_ns(pt_clock_system()), false); }
+
+static void run_until(PtInput *input, PtInputState state) {
+	while (pt_input_state(input) != state)
+		g_main_context_iteration(NULL, TRUE);
+}
+
+/* A device that forgets to say inactive; and one that goes on saying active. */
+static void test_off_after(void) {
+	static const PtInputDriver port = {.open = open_said, .close = close_said};
+	static const PtPlugDriver driver = {.name = "said", .input = &port};
+	PtBus *bus = pt_bus_new();
+	g_autoptr(GString) heard = g_string_new(NULL);
+	PtBusSubscription *s = pt_bus_subscribe_direct(bus, NULL, note, heard);
+	PtPlugEnv env = {.clock = pt_clock_system(), .bus = bus};
+	PtPlugSettings *settings = pt_plug_settings_new(PT_PLUG_INPUT);
+	settings->name = g_strdup("pir");
+	settings->driver = &driver;
+	settings->off_after_ns = 300 * MS;
+	PtInput *input = pt_input_new(settings, &env);
+	int64_t began = pt_mono_ns(pt_clock_system());
+	say(PT_LEVEL_CLOSED);
+	for (int i = 0; i < 4; i++) { /* still active: goes on for as long as it is said */
+		g_usleep(100000);
+		say(PT_LEVEL_CLOSED);
+		pt_input_tick(input);
+	}
+	g_assert_cmpint(pt_input_state(input), ==, PT_INPUT_ACTIVE);
+	run_until(input, PT_INPUT_INACTIVE);
+	g_assert_cmpint(pt_mono_ns(pt_clock_system()) - began, >=, 700 * MS);
+	say(PT_LEVEL_CLOSED); /* a new one */
+	say(PT_LEVEL_OPEN);
+	say(PT_LEVEL_CLOSED);
+	said.level(said.user, PT_LEVEL_UNKNOWN, pt_mono_ns(pt_clock_system()), false); /* lost: it is not known to be over */
+	g_usleep(310000);
+	pt_input_tick(input);
+	g_assert_cmpstr(heard->str, ==,
+	                "input/pir inactive initial\n"
+	                "input/pir active\n"
+	                "input/pir inactive\n"
+	                "input/pir active\n"
+	                "input/pir inactive\n"
+	                "input/pir active\n"
+	                "input/pir unknown\n");
+	pt_input_free(input);
+	pt_plug_settings_free(settings);
+	pt_bus_unsubscribe(s);
+	pt_bus_free(bus);
+}
+
 int main(int argc, char **argv) {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/input/debounce", test_debounce);
 	g_test_add_func("/input/contact", test_contact);
 	g_test_add_func("/input/virtual", test_input);
+	g_test_add_func("/input/off-after", test_off_after);
 	return g_test_run();
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "plugs/input.h"
+#include "base/units.h"
 #include "plugs/wake.h"
 
 /* ---- debounce ---- */
@@ -51,6 +52,7 @@ struct PtInput {
 	PtDebounce debounce;
 	PtInputState state, last_known; /* last_known: the last one that was active or inactive */
 	int64_t since_wall_ns;
+	int64_t off_due; /* monotonic: when an active one that is not heard of again is over; < 0: it is not */
 	char *error;
 	GSource *wake;
 };
@@ -68,7 +70,7 @@ PtInputState pt_input_state_of(PtLevel level, PtContact contact) {
 	return (level == PT_LEVEL_CLOSED) == (contact == PT_CONTACT_OPEN_NORMALLY) ? PT_INPUT_ACTIVE : PT_INPUT_INACTIVE;
 }
 
-static void publish(PtInput *input, PtLevel level, int64_t edge_ns, bool initial) {
+static void publish(PtInput *input, PtLevel level, int64_t edge_ns, bool initial, const char *detail) {
 	PtClock *clock = input->env.clock;
 	int64_t now = pt_mono_ns(clock), age = MAX(now - edge_ns, 0);
 	PtInputState state = pt_input_state_of(level, input->settings->contact);
@@ -90,21 +92,43 @@ static void publish(PtInput *input, PtLevel level, int64_t edge_ns, bool initial
 	                .source = source,
 	                .topic = PT_TOPIC_INPUT,
 	                .state = pt_input_state_word(state),
-	                .detail = known ? NULL : input->error,
+	                .detail = known ? detail : input->error,
 	                .late = age > PT_INPUT_LATE_NS,
 	                .initial = known && (initial || from_unknown) && returning};
 	g_autoptr(PtEvent) event = pt_event_new(&what);
 	pt_bus_publish(input->env.bus, event);
 }
 
-static void arm(PtInput *input) { pt_wake_set(input->wake, input->env.clock, pt_debounce_due(&input->debounce)); }
+static void arm(PtInput *input) {
+	int64_t due = pt_debounce_due(&input->debounce), off = input->off_due;
+	pt_wake_set(input->wake, input->env.clock, due < 0 || (off >= 0 && off < due) ? off : due);
+}
+
+/* Each report of active begins the time anew, a repeated one too: what lasts is not cut short. */
+static void note_report(PtInput *input, PtLevel level) {
+	bool active = pt_input_state_of(level, input->settings->contact) == PT_INPUT_ACTIVE;
+	int64_t after = input->settings->off_after_ns;
+	input->off_due = active && after ? pt_mono_ns(input->env.clock) + after : -1;
+}
+
+/* The device has forgotten to say that it is over. When it reports active once more, that is a new one. */
+static void end_forgotten(PtInput *input) {
+	const PtPlugSettings *s = input->settings;
+	PtLevel over = s->contact == PT_CONTACT_OPEN_NORMALLY ? PT_LEVEL_OPEN : PT_LEVEL_CLOSED;
+	g_autofree char *after = pt_units_format_duration(s->off_after_ns);
+	g_autofree char *detail = g_strdup_printf("taken to be over: not reported active again for %s (off-after)", after);
+	input->off_due = -1;
+	pt_debounce_init(&input->debounce, input->debounce.hold_ns, over);
+	publish(input, over, pt_mono_ns(input->env.clock), false, detail);
+}
 
 static void on_level(void *user, PtLevel level, int64_t mono_ns, bool initial) {
 	PtInput *input = user;
 	PtLevel accepted = PT_LEVEL_UNKNOWN;
 	int64_t edge_ns = 0;
+	note_report(input, level);
 	if (pt_debounce_feed(&input->debounce, level, mono_ns, &accepted, &edge_ns))
-		publish(input, accepted, edge_ns, initial);
+		publish(input, accepted, edge_ns, initial, NULL);
 	arm(input);
 }
 
@@ -136,9 +160,11 @@ static void on_tamper(void *user, bool tampered, const char *why) {
 
 void pt_input_tick(PtInput *input) {
 	PtLevel accepted = PT_LEVEL_UNKNOWN;
-	int64_t edge_ns = 0;
-	if (pt_debounce_tick(&input->debounce, pt_mono_ns(input->env.clock), &accepted, &edge_ns))
-		publish(input, accepted, edge_ns, false);
+	int64_t edge_ns = 0, now = pt_mono_ns(input->env.clock);
+	if (pt_debounce_tick(&input->debounce, now, &accepted, &edge_ns))
+		publish(input, accepted, edge_ns, false, NULL);
+	if (input->off_due >= 0 && now >= input->off_due)
+		end_forgotten(input);
 	arm(input);
 }
 
@@ -148,6 +174,7 @@ PtInput *pt_input_new(const PtPlugSettings *settings, const PtPlugEnv *env) {
 	PtInput *input = g_new0(PtInput, 1);
 	input->settings = pt_plug_settings_copy(settings);
 	input->env = *env;
+	input->off_due = -1;
 	input->wake = pt_wake_new(env->context, on_wake, input);
 	pt_debounce_init(&input->debounce, settings->debounce_ns, PT_LEVEL_UNKNOWN);
 	const PtInputDriver *driver = settings->driver->input;

@@ -71,6 +71,8 @@ typedef struct {
 
 	PtInputKind input_kind;
 	int64_t debounce_ns; /* 0 .. 10 s */
+	int64_t
+	    off_after_ns; /* inactive so long after it was last reported active, for a device that forgets to; 0: never */
 
 	PtRelayKind relay_kind;
 	PtRelayMode mode;

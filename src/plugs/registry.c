@@ -78,13 +78,13 @@ bool pt_plug_settings_equal(const PtPlugSettings *a, const PtPlugSettings *b) {
 			return false;
 	return a->plug == b->plug && a->driver == b->driver && a->line_offset == b->line_offset && a->bias == b->bias &&
 	       a->active == b->active && a->channel == b->channel && a->contact == b->contact &&
-	       a->input_kind == b->input_kind && a->debounce_ns == b->debounce_ns && a->relay_kind == b->relay_kind &&
-	       a->mode == b->mode && a->pulse_ns == b->pulse_ns && a->safe == b->safe && a->max_on_ns == b->max_on_ns &&
-	       a->egress == b->egress && a->hub_timed == b->hub_timed && a->via_panel == b->via_panel &&
-	       a->series_ohm == b->series_ohm && a->parallel_ohm == b->parallel_ohm && a->pull_up_ohm == b->pull_up_ohm &&
-	       a->tolerance == b->tolerance && a->full_scale == b->full_scale && a->every_ns == b->every_ns &&
-	       a->min_pause_ns == b->min_pause_ns && a->rated_cycles == b->rated_cycles && a->allow_mqtt == b->allow_mqtt &&
-	       a->allow_http == b->allow_http;
+	       a->input_kind == b->input_kind && a->debounce_ns == b->debounce_ns && a->off_after_ns == b->off_after_ns &&
+	       a->relay_kind == b->relay_kind && a->mode == b->mode && a->pulse_ns == b->pulse_ns && a->safe == b->safe &&
+	       a->max_on_ns == b->max_on_ns && a->egress == b->egress && a->hub_timed == b->hub_timed &&
+	       a->via_panel == b->via_panel && a->series_ohm == b->series_ohm && a->parallel_ohm == b->parallel_ohm &&
+	       a->pull_up_ohm == b->pull_up_ohm && a->tolerance == b->tolerance && a->full_scale == b->full_scale &&
+	       a->every_ns == b->every_ns && a->min_pause_ns == b->min_pause_ns && a->rated_cycles == b->rated_cycles &&
+	       a->allow_mqtt == b->allow_mqtt && a->allow_http == b->allow_http;
 }
 
 static bool is_guarded(const PtPlugSettings *s) {

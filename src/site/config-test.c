@@ -58,6 +58,31 @@ static const struct {
     {"archive: { path: /mnt/card/x, card: /mnt/card, state: /mnt/card/y }\n", "archive.state: has to lie elsewhere"},
     {"archive: { path: /mnt/card/x, card: /mnt/card }\n", NULL},
     {"archive: { sync: 2 }\n", "the unit is missing"},
+    {PLUGS "alarm: { exit-delay: 45s, zones: { front: { inputs: door, armed-in: [night, away], entry: delayed } } }\n",
+     NULL},
+    {PLUGS
+     "alarm: { zones: { f: { inputs: [door], armed-in: always, open: leave-out, priority: 5, text: a, procedure: b } } }\n",
+     NULL},
+    {PLUGS "alarm: { zones: { f: { inputs: [], armed-in: away } } }\n", "alarm.zones.f.inputs: names no input"},
+    {PLUGS "alarm: { zones: { f: { inputs: doro, armed-in: away } } }\n",
+     "alarm.zones.f.inputs: there is no input named 'doro' (did you mean door?)"},
+    {PLUGS "alarm: { zones: { f: { inputs: door, armed-in: awya } } }\n",
+     "there is no mode named 'awya' (did you mean away?)"},
+    {PLUGS "alarm: { zones: { f: { inputs: door, armed-in: [disarmed] } } }\n", "nothing is armed but what is always"},
+    {PLUGS "alarm: { zones: { f: { inputs: door } } }\n", "needs armed-in"},
+    {PLUGS "alarm: { zones: { f: { armed-in: always } } }\n", "needs inputs"},
+    {PLUGS "alarm: { zones: { f: { inputs: door, armed-in: always, entry: delayed } } }\n", "waits for nobody"},
+    {PLUGS "alarm: { zones: { f: { inputs: door, armed-in: away, camera: gate } } }\n", "there is no camera named 'gate'"},
+    {PLUGS "alarm: { zones: { f: { inputs: door, armed-in: away } } }\n"
+           "rules: { f: { when: door active, do: { log: x } } }\n",
+     "a rule has this name too"},
+    {PLUGS "alarm: { zones: { f: { inputs: door, armed-in: away } } }\n"
+           "rules: { r: { when: alarm f raised, do: { log: x } } }\n",
+     NULL},
+    {PLUGS "alarm: { exit-delay: 1h }\n", "alarm.exit-delay"},
+    {"inputs: { d: { driver: virtual, channel: 1, off-after: 5min } }\n", NULL},
+    {"inputs: { d: { driver: virtual, channel: 1, off-after: never } }\n", NULL},
+    {"inputs: { d: { driver: virtual, channel: 1, off-after: nevr } }\n", "inputs.d.off-after"},
     {"archive: { keep: { days: 30d } }\n", "archive.keep.days: '30d' has a unit, and this is a number of days: write 30"},
     {"archive: { keep: { free: 5 } }\n", "archive.keep.free: '5' is neither a share such as 5% nor a size such as 20GiB"},
     {"archive: { keep: { size: 500gb } }\n", "the unit 'gb' is unknown (did you mean GB?)"},
@@ -396,6 +421,7 @@ static void test_documents(void) {
 	load_ok(text, "site.example.yaml");
 	g_assert_cmpint(load_blocks(root, "site-file.md"), >=, 5);
 	g_assert_cmpint(load_blocks(root, "rules.md"), >=, 2);
+	g_assert_cmpint(load_blocks(root, "alarm.md"), ==, 1);
 	g_assert_cmpint(load_blocks(root, "mqtt.md"), ==, 2);
 	g_assert_cmpint(load_blocks(root, "gpio.md"), ==, 2);
 	g_assert_cmpint(load_blocks(root, "loops.md"), ==, 1);

@@ -298,7 +298,7 @@ static void merge_cameras(const PtSite *site, PtNode *root, GPtrArray *kept, GPt
 /* ---- the whole ---- */
 
 static const char *const sections[] = {"site",  "web",   "archive", "cameras", "inputs", "relays", "rules",
-                                       "serve", "users", "secrets", "notify",  "mqtt",   NULL};
+                                       "serve", "users", "secrets", "notify",  "mqtt",   "alarm",  NULL};
 
 static void read_all(PtSite *site, PtNode *root, GPtrArray *problems) {
 	g_autoptr(GPtrArray) extra = g_ptr_array_new_with_free_func((GDestroyNotify)pt_node_free);
@@ -324,9 +324,11 @@ static void read_all(PtSite *site, PtNode *root, GPtrArray *problems) {
 		pt_site_read_cameras(site, holder, problems);
 	}
 	pt_site_read_plugs(site, pt_node_get(root, "inputs"), pt_node_get(root, "relays"), problems);
+	pt_site_read_alarm(site, pt_node_get(root, "alarm"), pt_node_get(root, "rules"), problems);
 	g_autofree const char **cameras = pt_site_names(site->cameras, G_STRUCT_OFFSET(PtSiteCamera, name));
 	g_autofree const char **inputs = pt_site_names(site->inputs, G_STRUCT_OFFSET(PtPlugSettings, name));
 	g_autofree const char **relays = pt_site_names(site->relays, G_STRUCT_OFFSET(PtPlugSettings, name));
+	g_autofree const char **zones = pt_alarm_plan_zone_names(site->alarm);
 	g_autofree const char **targets = pt_site_names(site->notify, G_STRUCT_OFFSET(PtNotifyTarget, name));
 	g_autofree const char **tokens = pt_site_tokens(site);
 	PtRuleNames names = {.inputs = inputs,
@@ -335,6 +337,7 @@ static void read_all(PtSite *site, PtNode *root, GPtrArray *problems) {
 	                     .targets = targets,
 	                     .tokens = tokens,
 	                     .modes = (const char *const *)site->modes,
+	                     .zones = zones,
 	                     .holidays = site->holidays,
 	                     .broker = site->mqtt != NULL,
 	                     .located = site->located};
@@ -360,6 +363,7 @@ static void user_free(void *data) {
 	g_free(u->name);
 	g_strfreev(u->cameras);
 	g_free(u->password);
+	g_free(u->pin);
 	g_free(u);
 }
 
@@ -432,6 +436,7 @@ void pt_site_unref(PtSite *site) {
 		g_ptr_array_unref(lists[i]);
 	g_strfreev(site->web_names);
 	pt_rules_free(site->rules);
+	pt_alarm_plan_free(site->alarm);
 	g_clear_pointer(&site->zone, g_time_zone_unref);
 	g_free(site);
 }
@@ -447,6 +452,13 @@ const PtPlugSettings *pt_site_input(const PtSite *site, const char *name) { FIND
 const PtPlugSettings *pt_site_relay(const PtSite *site, const char *name) { FIND(PtPlugSettings, site->relays, name); }
 const PtSiteUser *pt_site_user(const PtSite *site, const char *name) { FIND(PtSiteUser, site->users, name); }
 const PtSiteLogin *pt_site_login(const PtSite *site, const char *name) { FIND(PtSiteLogin, site->logins, name); }
+
+bool pt_site_has_pins(const PtSite *site) {
+	for (guint i = 0; i < site->users->len; i++)
+		if (((const PtSiteUser *)g_ptr_array_index(site->users, i))->pin)
+			return true;
+	return false;
+}
 
 char *pt_site_shown_url(const char *url) {
 	g_autoptr(GRegex) secret =

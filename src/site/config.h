@@ -2,6 +2,7 @@
  * whoever still works with the old site keeps it. doc/guide/site-file.md describes every key. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
+#include "alarm/plan.h"
 #include "base/node.h"
 #include "notify/target.h"
 #include "plugs/plug.h"
@@ -83,6 +84,7 @@ typedef struct {
 	PtSiteRole role;
 	char **cameras; /* NULL: all */
 	char *password; /* "$argon2id$…"; NULL: cannot log in with a password */
+	char *pin;      /* the same of the PIN that disarms; NULL: has none */
 } PtSiteUser;
 
 typedef struct PtSite PtSite;
@@ -115,6 +117,7 @@ struct PtSite {
 	GPtrArray *cameras;         /* of PtSiteCamera *, in the order of the file */
 	GPtrArray *inputs, *relays; /* of PtPlugSettings * */
 	PtRules *rules;
+	PtAlarmPlan *alarm;              /* without a section alarm: no zones, no delays */
 	GPtrArray *notify;               /* of PtNotifyTarget *; behind those of the file the webhooks of rules */
 	PtSiteMqtt *mqtt;                /* NULL: no broker */
 	GPtrArray *users;                /* of PtSiteUser * */
@@ -141,6 +144,7 @@ const PtSiteCamera *pt_site_camera(const PtSite *site, const char *name); /* NUL
 const PtPlugSettings *pt_site_input(const PtSite *site, const char *name);
 const PtPlugSettings *pt_site_relay(const PtSite *site, const char *name);
 const PtSiteUser *pt_site_user(const PtSite *site, const char *name);
+bool pt_site_has_pins(const PtSite *site); /* somebody has a PIN: disarming asks for one */
 
 /* An address as others may see it: many cameras want user and password in its query or path, and those stay ours. Caller
  * frees. */

@@ -6,8 +6,9 @@
 #include <string.h>
 
 #define DAY_NS (86400 * PT_NS_PER_S)
+#define OFF_AFTER_NS (INT64_C(3600) * PT_NS_PER_S)
 
-static const char *const input_keys[] = {"driver", "kind", "contact", "debounce", NULL};
+static const char *const input_keys[] = {"driver", "kind", "contact", "debounce", "off-after", NULL};
 static const char *const relay_keys[] = {"driver",    "kind",      "contact",      "mode",      "pulse",
                                          "safe",      "max-on",    "egress",       "hub-timed", "via",
                                          "interlock", "min-pause", "rated-cycles", "allow",     NULL};
@@ -192,12 +193,23 @@ static PtPlugSettings *read_common(PtSite *site, const PtNode *node, PtPlugKind 
 	return s;
 }
 
+/* off-after: 1h, or never. ONVIF cameras are known to forget the end of an event; a door may well stand open for long. */
+static void read_off_after(const PtNode *node, PtPlugSettings *s, GPtrArray *problems) {
+	bool forgets = s->driver && !strcmp(s->driver->name, "onvif") && s->input_kind != PT_INPUT_DOOR;
+	s->off_after_ns = forgets ? OFF_AFTER_NS : 0;
+	if (node && node->kind == PT_NODE_SCALAR && !strcmp(node->text, "never"))
+		s->off_after_ns = 0;
+	else
+		pt_node_read_duration(node, PT_NS_PER_S / 10, 7 * DAY_NS, &s->off_after_ns, problems);
+}
+
 static void read_input(PtSite *site, const PtNode *node, GPtrArray *problems) {
 	PtPlugSettings *s = read_common(site, node, PT_PLUG_INPUT, problems);
 	if (!s)
 		return;
 	s->input_kind = (PtInputKind)choice(node, "kind", pt_input_kind_words, PT_INPUT_OTHER, problems);
 	pt_node_read_duration(pt_node_get(node, "debounce"), 0, 10 * PT_NS_PER_S, &s->debounce_ns, problems);
+	read_off_after(pt_node_get(node, "off-after"), s, problems);
 	check_twice(site->inputs, node, s, problems);
 	g_ptr_array_add(site->inputs, s);
 }

@@ -161,6 +161,9 @@ static void print_plug(GString *out, const PtPlugSettings *s) {
 	if (s->plug == PT_PLUG_INPUT) {
 		pt_print_text(out, "kind", pt_input_kind_words[s->input_kind]);
 		pt_print_duration(out, "debounce", s->debounce_ns);
+		pt_print_duration(out, "off-after", s->off_after_ns);
+		if (!s->off_after_ns && !strcmp(s->driver->name, "onvif"))
+			g_string_append(out, ", off-after: never");
 	} else {
 		pt_print_text(out, "kind", pt_relay_kind_words[s->relay_kind]);
 		pt_print_text(out, "mode", pt_relay_mode_words[s->mode]);
@@ -261,6 +264,7 @@ char *pt_site_print(const PtSite *s) {
 		g_string_append(out, i ? "" : "relays:\n");
 		print_plug(out, s->relays->pdata[i]);
 	}
+	pt_site_print_alarm(out, s);
 	pt_site_print_rules(out, s);
 	pt_site_print_mqtt(out, s);
 	pt_site_print_notify(out, s);
@@ -315,7 +319,8 @@ static bool same_users(const PtSite *a, const PtSite *b) {
 		bool same_list =
 		    y && !x->cameras == !y->cameras &&
 		    (!x->cameras || g_strv_equal((const char *const *)x->cameras, (const char *const *)y->cameras));
-		if (!y || x->role != y->role || g_strcmp0(x->password, y->password) || !same_list)
+		if (!y || x->role != y->role || g_strcmp0(x->password, y->password) || g_strcmp0(x->pin, y->pin) ||
+		    !same_list)
 			return false;
 	}
 	for (guint i = 0; i < a->app_passwords->len; i++) {

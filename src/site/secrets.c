@@ -91,8 +91,17 @@ const char **pt_site_tokens(const PtSite *site) {
 	return names;
 }
 
+static void read_pin(PtSiteUser *user, const PtNode *node, GPtrArray *problems) {
+	if (!pt_node_read_text(node, &user->pin, problems))
+		return;
+	if (!g_str_has_prefix(user->pin, "$argon2id$"))
+		pt_problem(problems, node, "is not an argon2id hash ($argon2id$…): run pigtail user pin for one");
+	if (user->role == PT_SITE_ROLE_VIEWER)
+		pt_problem(problems, node, "a viewer disarms nothing: take the PIN away, or write role: operator");
+}
+
 static void read_user(PtSite *site, const PtNode *node, const char *const *cameras, GPtrArray *problems) {
-	static const char *const known[] = {"role", "cameras", "password", NULL};
+	static const char *const known[] = {"role", "cameras", "password", "pin", NULL};
 	int role = PT_SITE_ROLE_VIEWER;
 	if (!pt_site_check_name(node, "a user", problems) || !pt_node_check_keys(node, known, problems))
 		return;
@@ -106,6 +115,7 @@ static void read_user(PtSite *site, const PtNode *node, const char *const *camer
 	const PtNode *password = pt_node_get(node, "password"), *list = pt_node_get(node, "cameras");
 	if (pt_node_read_text(password, &user->password, problems) && !g_str_has_prefix(user->password, "$argon2id$"))
 		pt_problem(problems, password, "is not an argon2id hash ($argon2id$…): a password is never stored as it is");
+	read_pin(user, pt_node_get(node, "pin"), problems);
 	if (!list || !pt_node_is_kind(list, PT_NODE_LIST, problems))
 		return;
 	g_autoptr(GStrvBuilder) names = g_strv_builder_new();

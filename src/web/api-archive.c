@@ -150,19 +150,18 @@ static void post_keep(PtRequest *r, void *data) {
 	PtAsk *a = body ? pt_ask_new(host, r) : NULL;
 	if (!a)
 		return;
-	const char *camera = pt_api_text(body, "camera"), *why = pt_api_text(body, "why"),
-	           *until = pt_api_text(body, "until");
+	const char *camera = pt_api_text(body, "camera"), *why = pt_api_text(body, "why");
 	const char *from = pt_api_text(body, "from"), *to = pt_api_text(body, "to");
 	g_autoptr(GError) error = NULL;
 	if (!camera || !pt_site_camera(host->site(host->user), camera) || !pt_request_may_see(r, camera))
 		pt_error_set(&error, NOT_FOUND, "there is no camera '%s'", camera ? camera : "");
 	if (error || !pt_time_parse(from, &a->keep.start_ns, &error) || !pt_time_parse(to, &a->keep.end_ns, &error) ||
-	    (until && !pt_time_parse(until, &a->keep.until_ns, &error))) {
+	    !pt_api_body_time(body, "until", &a->keep.until_ns, &error)) {
 		pt_request_fail_error(r, error);
 		pt_ask_free(a);
 		return;
 	}
-	bool past = until && a->keep.until_ns <= pt_wall_ns(host->clock);
+	bool past = json_object_has_member(body, "until") && a->keep.until_ns <= pt_wall_ns(host->clock);
 	if (past || a->keep.end_ns <= a->keep.start_ns) {
 		pt_request_fail(r, 400, past ? "until has to be in the future" : "to has to be later than from");
 		pt_ask_free(a);

@@ -174,16 +174,19 @@ static void post_backfill(PtRequest *r, void *data) {
 	PtAsk *a = body ? pt_ask_new(host, r) : NULL;
 	if (!a)
 		return;
-	const char *name = pt_api_text(body, "camera"), *from = pt_api_text(body, "from"), *to = pt_api_text(body, "to");
+	const char *name = pt_api_text(body, "camera");
 	const PtSiteCamera *camera = name ? pt_site_camera(host->site(host->user), name) : NULL;
 	g_autoptr(GError) error = NULL;
-	if (!camera || !pt_request_may_see(r, name))
-		pt_error_set(&error, NOT_FOUND, "there is no camera '%s'", name ? name : "");
-	else if (!host->backfill_ask || !pt_site_is_onvif(camera))
+	if (!camera || !pt_request_may_see(r, name)) {
+		pt_api_fail_unknown_camera(host, r, name ? name : "");
+		pt_ask_free(a);
+		return;
+	}
+	if (!host->backfill_ask || !pt_site_is_onvif(camera))
 		pt_error_set(&error, UNSUPPORTED,
 		             "camera %s is reached by %.4s: only cameras by onvif:// can be asked for what they recorded",
 		             name, camera->source);
-	if (error || (from && !pt_time_parse(from, &a->from, &error)) || (to && !pt_time_parse(to, &a->to, &error))) {
+	if (error || !pt_api_body_time(body, "from", &a->from, &error) || !pt_api_body_time(body, "to", &a->to, &error)) {
 		pt_request_fail_error(r, error);
 		pt_ask_free(a);
 		return;
@@ -213,7 +216,11 @@ static void post_drill(PtRequest *r, void *data) {
 	int64_t length = DRILL_NS, begin = pt_wall_ns(host->clock);
 	g_autoptr(GError) error = NULL;
 	if (text && !pt_units_parse_duration(text, &length, &error)) {
-		pt_request_fail_error(r, error);
+		pt_request_fail(r, 400, "for: %s", error->message);
+		return;
+	}
+	if (!text && json_object_has_member(body, "for")) {
+		pt_request_fail(r, 400, "for: write how long as a text, such as \"20s\"");
 		return;
 	}
 	if (length < DRILL_LEAST_NS || length > DRILL_MOST_NS) {
@@ -310,13 +317,18 @@ static bool put_proof(PtAsk *a, const PtSeriesRow *s, GError **error) {
 }
 
 static bool proof_work(PtAsk *a, GError **error) {
+	int64_t now = pt_wall_ns(a->host->clock);
+	if (a->from >= now) {
+		pt_error_set(error, INVALID, "from lies in the future, of which nothing can be proven");
+		return false;
+	}
 	g_autoptr(GArray) series = chosen_series(a, error);
 	if (!series)
 		return false;
 	pt_json_object(a->json, NULL);
 	pt_json_time(a->json, "from", a->from);
-	pt_json_time(a->json, "to", MIN(a->to, pt_wall_ns(a->host->clock)));
-	pt_json_time(a->json, "made", pt_wall_ns(a->host->clock));
+	pt_json_time(a->json, "to", MIN(a->to, now));
+	pt_json_time(a->json, "made", now);
 	pt_json_array(a->json, "series");
 	for (guint i = 0; i < series->len; i++) {
 		const PtSeriesRow *s = &g_array_index(series, PtSeriesRow, i);

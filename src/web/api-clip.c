@@ -237,6 +237,7 @@ void pt_api_add_clip(PtHost *host) {
 
 void pt_api_free_clips(PtHost *host) {
 	pt_hls_free(host);
+	pt_api_free_alarm(host);
 	if (!host->clips)
 		return;
 	for (guint i = 0; i < host->clips->running->len; i++)

@@ -77,6 +77,13 @@ const char *pt_api_text(JsonObject *object, const char *name) {
 	           : NULL;
 }
 
+bool pt_api_body_time(JsonObject *body, const char *name, int64_t *ret_ns, GError **error) {
+	if (!json_object_has_member(body, name) || pt_time_parse(pt_api_text(body, name), ret_ns, error))
+		return true;
+	g_prefix_error(error, "%s: ", name);
+	return false;
+}
+
 bool pt_api_time(PtRequest *request, const char *name, int64_t fallback_ns, int64_t *ret_ns) {
 	const char *text = pt_request_query(request, name);
 	g_autoptr(GError) error = NULL;
@@ -93,7 +100,7 @@ void pt_api_fail_unknown(PtRequest *request, const char *what, const char *name,
 	pt_request_fail(request, 404, "there is no %s '%s'%s", what, name, meant);
 }
 
-static void fail_unknown_camera(PtHost *host, PtRequest *request, const char *name) {
+void pt_api_fail_unknown_camera(PtHost *host, PtRequest *request, const char *name) {
 	const PtSite *site = host->site(host->user);
 	g_autoptr(GPtrArray) names = g_ptr_array_new();
 	for (guint i = 0; i < site->cameras->len; i++) {
@@ -108,7 +115,7 @@ const PtSiteCamera *pt_api_camera(PtHost *host, PtRequest *request) {
 	const char *name = pt_request_segment(request, 0);
 	const PtSiteCamera *camera = pt_site_camera(host->site(host->user), name);
 	if (!camera || !pt_request_may_see(request, name)) {
-		fail_unknown_camera(host, request, name);
+		pt_api_fail_unknown_camera(host, request, name);
 		return NULL;
 	}
 	return camera;
@@ -128,6 +135,7 @@ void pt_api_add_routes(PtHost *host) {
 	pt_api_add_state(host);
 	pt_api_add_plugs(host);
 	pt_api_add_rules(host);
+	pt_api_add_alarm(host);
 	pt_api_add_events(host);
 	pt_api_add_archive(host);
 	pt_api_add_backfill(host);

@@ -83,7 +83,7 @@ bool pt_ask_choose_cameras(PtAsk *a) {
 	g_autoptr(GPtrArray) chosen = g_ptr_array_new_with_free_func(g_free);
 	for (char **n = names; n && *n; n++) {
 		if (!pt_site_camera(site, *n) || !pt_request_may_see(a->request, *n)) {
-			pt_request_fail(a->request, 404, "there is no camera '%s'", *n);
+			pt_api_fail_unknown_camera(a->host, a->request, *n);
 			return false;
 		}
 		g_ptr_array_add(chosen, g_strdup(*n));

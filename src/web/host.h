@@ -2,6 +2,7 @@
  * called on the main thread unless said. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
+#include "alarm/centre.h"
 #include "archive/archive.h"
 #include "archive/eventlog.h"
 #include "base/bus.h"
@@ -17,6 +18,7 @@
 
 typedef struct PtClips PtClips; /* api-clip.c */
 typedef struct PtHls PtHls;     /* hls.c */
+typedef struct PtPins PtPins;   /* api-alarm.c */
 
 typedef struct {
 	PtClock *clock;
@@ -34,6 +36,13 @@ typedef struct {
 	GPtrArray *(*inputs)(void *user);                                        /* of PtInput *, borrowed */
 	GPtrArray *(*relays)(void *user);                                        /* of PtRelay *, borrowed */
 	PtRulesEngine *(*rules)(void *user);
+	/* The alarm centre (daemon/alarm-desk.h); when_kept calls done once all of it is on disk, or says why it is not */
+	const PtAlarmCentre *(*alarm)(void *user);
+	gboolean (*set_mode)(void *user, const char *mode, const char *actor, const char *detail, bool force,
+	                     GError **error);
+	gboolean (*acknowledge)(void *user, int64_t id, const char *actor, GError **error);
+	gboolean (*clear)(void *user, int64_t id, const char *actor, GError **error);
+	void (*when_kept)(void *user, void (*done)(void *data, const char *problem), void *data);
 	void (*describe)(void *user, JsonBuilder *builder);         /* members of "daemon" in /api/state */
 	void (*describe_archive)(void *user, JsonBuilder *builder); /* more members of "archive" there */
 	void (*describe_camera)(void *user, const char *camera, JsonBuilder *builder); /* more members of it in /api/state */
@@ -64,6 +73,7 @@ typedef struct {
 
 	PtClips *clips; /* made with the routes, freed with pt_api_free_clips() */
 	PtHls *hls;     /* likewise */
+	PtPins *pins;   /* likewise */
 } PtHost;
 
 /* All routes of the API and the pages. The host outlives the server. */
@@ -76,6 +86,8 @@ void pt_api_free_clips(PtHost *host);
 void pt_api_add_state(PtHost *host);
 void pt_api_add_plugs(PtHost *host);
 void pt_api_add_rules(PtHost *host);
+void pt_api_add_alarm(PtHost *host);
+void pt_api_free_alarm(PtHost *host);
 bool pt_api_may_see_plug(PtRequest *request, const PtPlugSettings *plug);
 void pt_api_add_events(PtHost *host);
 void pt_api_add_archive(PtHost *host);
@@ -97,10 +109,14 @@ void pt_api_put_plugs(PtHost *host, PtRequest *request, JsonBuilder *builder);
 JsonObject *pt_api_body(PtRequest *request, JsonParser **ret_parser);
 /* Text of a member, or NULL when it is absent or no text. */
 const char *pt_api_text(JsonObject *object, const char *name);
+/* A time of the body; absent: *ret_ns stays. False and an error: what is there is no time. */
+bool pt_api_body_time(JsonObject *body, const char *name, int64_t *ret_ns, GError **error);
 /* A time of the query (RFC 3339 or seconds), or fallback when absent. False: it is no time, and the request was answered. */
 bool pt_api_time(PtRequest *request, const char *name, int64_t fallback_ns, int64_t *ret_ns);
 /* The camera that the first '*' of the path names, when there is one and the caller may see it; else answers, NULL. */
 const PtSiteCamera *pt_api_camera(PtHost *host, PtRequest *request);
+/* Answers 404: there is no camera of this name, or the caller may not see it. */
+void pt_api_fail_unknown_camera(PtHost *host, PtRequest *request, const char *name);
 /* Answers 404: there is no such thing of this name, did you mean …? names: of what the caller may see; NULL-terminated here.
  */
 void pt_api_fail_unknown(PtRequest *request, const char *what, const char *name, GPtrArray *names);

@@ -20,6 +20,9 @@
 #define ARGON_MEMORY_KIB (19 * 1024)
 #define ARGON_PASSES 2
 
+#define PIN_MIN 4 /* digits: who guesses is slowed to one a minute */
+#define PIN_MAX 12
+
 typedef struct {
 	char *name, *password, **cameras;
 	PtRole role;
@@ -81,22 +84,37 @@ static void observe(PtLogin *l, const char *user, const char *remote, const char
 
 /* ---- passwords ---- */
 
-char *pt_login_hash_password(const char *password, GError **error) {
+static char *hash_secret(const char *secret, GError **error) {
 	uint8_t salt[16];
-	if (g_utf8_strlen(password, -1) < 8) {
-		pt_error_set(error, INVALID, "a password needs at least 8 characters");
-		return NULL;
-	}
 	if (getrandom(salt, sizeof salt, 0) != sizeof salt)
 		g_error("the kernel gives no random bytes");
 	char encoded[200];
-	int e = argon2id_hash_encoded(ARGON_PASSES, ARGON_MEMORY_KIB, 1, password, strlen(password), salt, sizeof salt, 32,
+	int e = argon2id_hash_encoded(ARGON_PASSES, ARGON_MEMORY_KIB, 1, secret, strlen(secret), salt, sizeof salt, 32,
 	                              encoded, sizeof encoded);
 	if (e != ARGON2_OK) {
 		pt_error_set(error, FAILED, "argon2id: %s", argon2_error_message(e));
 		return NULL;
 	}
 	return g_strdup(encoded);
+}
+
+char *pt_login_hash_password(const char *password, GError **error) {
+	if (g_utf8_strlen(password, -1) >= 8)
+		return hash_secret(password, error);
+	pt_error_set(error, INVALID, "a password needs at least 8 characters");
+	return NULL;
+}
+
+char *pt_login_hash_pin(const char *pin, GError **error) {
+	size_t n = strlen(pin);
+	if (n >= PIN_MIN && n <= PIN_MAX && strspn(pin, "0123456789") == n)
+		return hash_secret(pin, error);
+	pt_error_set(error, INVALID, "a PIN is %d to %d digits", PIN_MIN, PIN_MAX);
+	return NULL;
+}
+
+bool pt_login_is_right(const char *hash, const char *secret) {
+	return argon2id_verify(hash, secret, strlen(secret)) == ARGON2_OK;
 }
 
 /* ---- sessions ---- */
@@ -231,7 +249,7 @@ static void check_free(void *data) {
 
 static void check_in_thread(GTask *task, gpointer source, gpointer data, GCancellable *cancellable) {
 	Check *c = data;
-	c->good = c->hash && argon2id_verify(c->hash, c->password, strlen(c->password)) == ARGON2_OK;
+	c->good = c->hash && pt_login_is_right(c->hash, c->password);
 	if (!c->hash) { /* an unknown name costs the same time as a wrong password */
 		g_autofree char *waste = pt_login_hash_password("no such user", NULL);
 	}

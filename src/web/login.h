@@ -32,5 +32,9 @@ bool pt_login_still_in(void *login, const PtCaller *caller);
 /* POST /api/login {"user","password"} or {"token"}; POST /api/logout; GET /api/me. */
 void pt_login_add_routes(PtLogin *login, PtServer *server);
 
+/* "$argon2id$…" of a PIN of 4 to 12 digits, or NULL and an error. Slow on purpose. Caller frees. */
+char *pt_login_hash_pin(const char *pin, GError **error);
+/* Whether the hash is that of the password or PIN. Slow on purpose, from any thread. */
+bool pt_login_is_right(const char *hash, const char *secret);
 /* "$argon2id$…" of a password, or NULL and an error (too short: fewer than 8 characters). Slow on purpose. Caller frees. */
 char *pt_login_hash_password(const char *password, GError **error);

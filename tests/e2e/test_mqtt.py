@@ -8,6 +8,7 @@ import signal
 import subprocess
 import time
 
+import hub
 from broker import Broker, Client
 from hub import Farm, Hub, wait_for
 
@@ -71,7 +72,7 @@ def test_events_states_and_orders():
         board.send(b"input 2 closed")
         wait_for("what a rule publishes", lambda: other.last("house/horn") == "toot")
         # nobody else's topics
-        assert {t.split("/")[1] for t, _, _ in other.got if t.startswith("pigtail/")} <= {"status", "event", "input", "relay", "camera", "mode"}
+        assert {t.split("/")[1] for t, _, _ in other.got if t.startswith("pigtail/")} <= {"status", "event", "input", "relay", "camera", "mode", "alarm"}
         h.stop()
         wait_for("offline", lambda: other.last("pigtail/status") == "offline")
 
@@ -173,11 +174,11 @@ def test_home_assistant():
         with Hub(text) as h, h.board() as board:
             def configs():
                 return {t: json.loads(p) for t, p, _ in other.got if t.startswith("homeassistant/") and p and t != stale}
-            wait_for("all is announced", lambda: len(configs()) >= 9)
+            wait_for("all is announced", lambda: len(configs()) >= 10)
             wait_for("what is no more is taken back", lambda: other.last(stale) == "")
             found = configs()
             assert set(found) == {f"homeassistant/{c}/config" for c in (
-                "binary_sensor/pigtail/input_door", "binary_sensor/pigtail/input_pir", "light/pigtail/relay_lamp", "switch/pigtail/relay_siren",
+                "alarm_control_panel/pigtail/alarm", "binary_sensor/pigtail/input_door", "binary_sensor/pigtail/input_pir", "light/pigtail/relay_lamp", "switch/pigtail/relay_siren",
                 "binary_sensor/pigtail/relay_gate", "button/pigtail/relay_barrier", "binary_sensor/pigtail/relay_barrier",
                 "binary_sensor/pigtail/camera_yard", "binary_sensor/pigtail/motion_yard")}
             ids = [c["unique_id"] + t.split("/")[1] for t, c in found.items()]
@@ -186,7 +187,7 @@ def test_home_assistant():
                 assert c["device"]["identifiers"] and c["origin"]["name"] == "Pigtail" and c["availability"][0] == {"topic": "pigtail/status"}
                 component = topic.split("/")[1]
                 needed = {"binary_sensor": {"state_topic", "payload_on", "payload_off"}, "switch": {"state_topic", "command_topic"},
-                          "light": {"state_topic", "command_topic"}, "button": {"command_topic"}}[component]
+                          "light": {"state_topic", "command_topic"}, "alarm_control_panel": {"state_topic", "command_topic"}, "button": {"command_topic"}}[component]
                 assert needed <= set(c), (topic, c)
                 if "state_topic" in c and "motion" not in topic:
                     wait_for(f"{c['state_topic']} is told", lambda: other.last(c["state_topic"]) is not None)
@@ -218,6 +219,7 @@ def test_the_documented_topics_are_those():
                 board.send(b"input 2 closed")
                 board.send(b"input 2 open")
                 other.publish("pigtail/relay/lamp/set", "ON")
+                other.publish("pigtail/mode/set", "{}")
                 wait_for("a mode", lambda: other.last("pigtail/mode/state") == "away")
                 wait_for("a camera", lambda: other.last("pigtail/camera/yard/state") == "live")
                 wait_for("motion or none", lambda: other.last("pigtail/camera/yard/motion"), 30)
@@ -296,3 +298,58 @@ def test_devices_at_the_broker():
                 wait_for("back", lambda: connected(h), 40)
                 again.publish("shellies/bell/input/0", "0")
                 wait_for("the bell again", lambda: h.get("/api/inputs/bell")["state"] == "inactive")
+
+
+ALARM = """mqtt: {{ broker: 'mqtt://127.0.0.1:{port}' }}
+inputs: {{ door: {{ driver: virtual, channel: 1, kind: door, debounce: 0ms }}, pir: {{ driver: virtual, channel: 2, kind: pir, debounce: 0ms }} }}
+alarm:
+  exit-delay: 1s
+  entry-delay: 2s
+  zones: {{ front: {{ inputs: door, armed-in: [night, away], entry: delayed }}, hall: {{ inputs: pir, armed-in: away }} }}
+"""
+
+
+def test_the_alarm_panel():
+    """Armed and disarmed as Home Assistant's panel does it: to disarm takes a PIN, which neither the log nor a topic shows."""
+    with Broker() as broker, Client(broker, "pigtail/#", "homeassistant/alarm_control_panel/#") as panel:
+        with Hub(ALARM.format(port=broker.port), start=False) as h:
+            def say(mode, code=""):
+                template = json.loads(panel.last("homeassistant/alarm_control_panel/pigtail/alarm/config"))["command_template"]
+                panel.publish("pigtail/mode/set", template.replace("{{ action }}", mode).replace("{{ code }}", code))
+
+            def shows(state, seconds=10):
+                wait_for(state, lambda: panel.last("pigtail/alarm/state") == state, seconds, 0.02)
+
+            def refused():
+                return [e["detail"] for e in h.events(topic="command", source="system/mode") if e["state"] == "refused"]
+            h.start()
+            wait_for("announced", lambda: panel.last("homeassistant/alarm_control_panel/pigtail/alarm/config"))
+            config = json.loads(panel.last("homeassistant/alarm_control_panel/pigtail/alarm/config"))
+            assert config["supported_features"] == ["arm_home", "arm_night", "arm_away"] and config["code"] == "REMOTE_CODE_TEXT"
+            shows("disarmed")
+            say("ARM_AWAY")
+            shows("arming")
+            shows("armed_away")
+            assert panel.last("pigtail/mode/state") == "away"
+            say("DISARM")
+            wait_for("without a PIN there is no disarming", lambda: refused())
+            assert "nobody has a PIN" in refused()[0] and panel.last("pigtail/mode/state") == "away"
+            h.stop()
+            line = subprocess.run([hub.PIGTAIL, "user", "pin"], input="271828\n", capture_output=True, text=True, check=True).stdout
+            users = h.dir / "users.yaml"
+            users.write_text(f"anna:\n  role: operator\n  {line}")
+            users.chmod(0o600)
+            h.start()
+            shows("armed_away")
+            with h.board() as board:
+                board.send(b"input 1 closed")
+                shows("pending")
+                say("DISARM", "1234")
+                wait_for("a wrong PIN", lambda: refused() and "wrong PIN" in refused()[0])
+                shows("triggered")
+                say("DISARM", "271828")
+                wait_for("disarmed", lambda: panel.last("pigtail/mode/state") == "disarmed")
+                done = [e for e in h.events(topic="command", source="system/mode") if e["actor"] == "user/anna"]
+                assert done and "over MQTT" in done[0]["detail"]
+            assert "271828" not in h.stderr() + json.dumps(h.events(limit=1000))
+            assert not [p for t, p, _ in panel.got if "271828" in p and t != "pigtail/mode/set"]

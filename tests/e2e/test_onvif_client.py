@@ -550,3 +550,23 @@ def test_all_that_it_sends_is_valid(farm, tmp_path):
     assert {"Subscribe", "CreatePullPointSubscription", "PullMessages", "SetMask", "CreateMask", "DeleteMask", "ContinuousMove", "GetProfiles"} <= names, names
     onvif_zeep.kept.extend(sent)
     onvif_zeep.assert_kept_are_valid(tmp_path)
+
+
+def test_a_camera_that_forgets_to_say_that_it_is_over(farm):
+    """off-after: what is still reported lasts, what is not is over, and what is reported then is a new one."""
+    with Camera(farm.url()) as camera, OnvifHub(camera, tokens=("AlarmIn_1, off-after: 2s", "AlarmOut_1")) as h:
+        h.wait_door("inactive", 20)
+        camera.set_input("AlarmIn_1", True)
+        h.wait_door("active")
+        for _ in range(4):
+            time.sleep(1)
+            camera.set_input("AlarmIn_1", True)
+            assert h.door() == "active", "it is still reported"
+        h.wait_door("inactive", 5)
+        over = h.events(source="input/door")[0]
+        assert over["state"] == "inactive" and "off-after" in over["detail"]
+        camera.set_input("AlarmIn_1", True)
+        h.wait_door("active")
+        assert not h.events(source="input/door")[0].get("initial"), "news, and no state that was found"
+        camera.set_input("AlarmIn_1", False)
+        h.wait_door("inactive")

@@ -142,13 +142,14 @@ static PtOnvifPlug *plug_of(const PtOnvifCamera *c, PtOnvifPlugKind kind, const 
 /* Logical state to contact and back: inactive is what the contact idles at. */
 static bool closed_of(const PtOnvifPlug *p, bool active) { return active != p->idle_closed; }
 
-static void tell_watch(PtOnvifWatch *w, int64_t mono_ns, bool initial) {
+/* again: also what was told already, since that an input is still active says that it is not over. */
+static void tell_watch(PtOnvifWatch *w, int64_t mono_ns, bool initial, bool again) {
 	const PtOnvifPlug *p = w->camera->state == PT_ONVIF_READY ? plug_of(w->camera, w->kind, w->token) : NULL;
 	PtOnvifContact level = !p || !p->known           ? PT_ONVIF_CONTACT_UNKNOWN
 	                       : closed_of(p, p->active) ? PT_ONVIF_CONTACT_CLOSED
 	                                                 : PT_ONVIF_CONTACT_OPEN;
 	/* a state that is repeated on a new subscription is none that anybody has to hear of again */
-	if (w->told_once && level == w->told)
+	if (w->told_once && level == w->told && !again)
 		return;
 	bool first = !w->told_once || w->told == PT_ONVIF_CONTACT_UNKNOWN;
 	w->told = level;
@@ -160,7 +161,7 @@ static void tell_watches(PtOnvifCamera *c, const PtOnvifPlug *p, int64_t mono_ns
 	for (guint i = 0; i < c->watches->len; i++) {
 		PtOnvifWatch *w = g_ptr_array_index(c->watches, i);
 		if (!p || (w->kind == p->kind && !strcmp(w->token, p->token)))
-			tell_watch(w, mono_ns, initial);
+			tell_watch(w, mono_ns, initial, p && p->kind == PT_ONVIF_PLUG_INPUT);
 	}
 }
 
@@ -547,7 +548,7 @@ PtOnvifWatch *pt_onvif_camera_watch(PtOnvifCamera *c, PtOnvifPlugKind kind, cons
 	g_ptr_array_add(c->watches, w);
 	if (c->state == PT_ONVIF_READY)
 		set_modes(c);
-	tell_watch(w, pt_mono_ns(c->clock ? c->clock : pt_clock_system()), true);
+	tell_watch(w, pt_mono_ns(c->clock ? c->clock : pt_clock_system()), true, false);
 	return w;
 }
 

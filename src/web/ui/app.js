@@ -4,6 +4,7 @@ import {bus, get, listen, onLoggedOut, post, startBus, stopBus} from "./api.js";
 import {devicePart} from "./devices.js";
 import {fill, h, icon, say} from "./dom.js";
 import * as format from "./format.js";
+import {alarmStrip, cameraToTheFront, clearFront} from "./front.js";
 import {go, where} from "./router.js";
 import {every, follow, now, refresh, site} from "./site.js";
 import * as login from "./pages/login.js";
@@ -12,13 +13,14 @@ import * as time from "./pages/time.js";
 import * as plugs from "./pages/plugs.js";
 import * as events from "./pages/events.js";
 import * as system from "./pages/system.js";
+import * as alarm from "./pages/alarm.js";
 import * as add from "./pages/add.js";
 import * as gaps from "./pages/gaps.js";
 import * as proof from "./pages/proof.js";
 
-const pages = {live, time, plugs, events, system, add, gaps, proof};
-const menu = ["live", "time", "plugs", "events", "system"]; // add is reached from live, gaps and proof from time and system
-const titles = {live: "Live", time: "Timeline", plugs: "Plugs", events: "Events", system: "System", add: "Add a camera", gaps: "Gaps", proof: "Proof of recording"};
+const pages = {live, time, plugs, events, system, alarm, add, gaps, proof};
+const menu = ["live", "time", "plugs", "events", "system", "alarm"]; // add is reached from live, gaps and proof from time and system
+const titles = {live: "Live", time: "Timeline", plugs: "Plugs", events: "Events", system: "System", alarm: "Alarm", add: "Add a camera", gaps: "Gaps", proof: "Proof of recording"};
 
 let current = null; // {page, name, view: what mount() gave}
 let shell = null, main = null;
@@ -33,6 +35,7 @@ function linkToken() {
 
 function showLogin(message) {
 	leave();
+	clearFront();
 	stopBus();
 	shell = null;
 	fill(document.body, login.mount({message, done: start}));
@@ -88,7 +91,7 @@ function build() {
 	main = h("main", {id: "main", tabindex: "-1"});
 	shell = h("div.shell", null,
 		h("a.skip", {href: "#main", onclick: event => { event.preventDefault(); main.focus(); }}, "Skip to the page"),
-		h("header", null, name, navigation(), h("div.right", null, clock, who())), banner, main);
+		h("header", null, name, navigation(), h("div.right", null, clock, who())), banner, alarmStrip(), cameraToTheFront(), main);
 	fill(document.body, shell);
 	const tick = () => {
 		say(name, site.name);

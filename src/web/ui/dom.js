@@ -46,6 +46,7 @@ const paths = {
 	plugs: "M8 3v5 M16 3v5 M5 8h14v4a7 7 0 0 1-14 0z M12 19v3",
 	events: "M4 6h2 M9 6h11 M4 12h2 M9 12h11 M4 18h2 M9 18h11",
 	system: "M4 5h16v10H4z M9 20h6 M12 15v5",
+	alarm: "M6 17V11a6 6 0 0 1 12 0v6l2 2H4z M10 22h4",
 	kept: "M6 3h12v18l-6-4-6 4z",
 	play: "M7 4l13 8-13 8z",
 	pause: "M7 4v16 M17 4v16",

@@ -6,7 +6,7 @@ import * as format from "../format.js";
 import {link, replace} from "../router.js";
 import {site} from "../site.js";
 
-const topics = ["input", "relay", "command", "stream", "rule", "talk", "archive", "notify", "login", "system", "motion", "tamper", "sound", "storage", "reboot"];
+const topics = ["input", "relay", "command", "stream", "rule", "talk", "archive", "notify", "login", "system", "motion", "tamper", "sound", "storage", "reboot", "mode", "alarm", "network", "show"];
 const PAGE = 200, KEEP = 1000;
 
 export function mount(root, name, values) {

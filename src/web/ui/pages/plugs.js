@@ -7,6 +7,7 @@ import {actButton} from "../hold.js";
 import {link} from "../router.js";
 import {every, mayOperate, now} from "../site.js";
 import {board} from "./board.js";
+import {rulesSection} from "./rules.js";
 
 const words = { // what a state means for a kind of input
 	door: ["open", "closed"], pir: ["movement", "still"], beam: ["broken", "whole"], button: ["pressed", "released"], badge: ["badge shown", "no badge"],
@@ -93,12 +94,12 @@ function relayCard(relay, refresh) {
 
 export function mount(root) {
 	const inputs = h("div.cards"), relays = h("div.cards"), bench = h("section.board"), trouble = h("div");
-	const log = h("ol.log");
+	const log = h("ol.log"), rules = h("section"), refreshRules = rulesSection(rules);
 	const cards = new Map();
 	let hasBoard = false, left = false, panel = null;
 	fill(root, h("div.bar", null, h("h1", null, "Plugs")), trouble, bench,
 		h("section", null, h("h2", null, "Relays"), relays), h("section", null, h("h2", null, "Inputs"), inputs),
-		h("section", null, h("h2", null, "Who did what"), log, h("p", null, h("a", {href: link("events", "", {topic: "command"})}, "All orders"))));
+		rules, h("section", null, h("h2", null, "Who did what"), log, h("p", null, h("a", {href: link("events", "", {topic: "command"})}, "All orders"))));
 
 	function put(list, items, make, nothing) {
 		if (!items.length)
@@ -145,13 +146,15 @@ export function mount(root) {
 			h("b", null, `${e.source.replace("relay/", "")} ${e.state}`), format.whom(e.actor), e.detail ? `: ${e.detail}` : "")) : h("li", null, "No order has been given yet."));
 	}
 
-	const ends = [every(2000, refresh), every(15000, refreshLog), listen((kind, event) => {
+	const ends = [every(2000, refresh), every(15000, refreshLog), every(15000, refreshRules), listen((kind, event) => {
 		if (kind !== "event" || ["input", "relay", "command"].includes(event.topic)) {
 			refresh();
 			panel?.refresh();
 		}
 		if (kind === "event" && event.topic === "command")
 			setTimeout(refreshLog, 100);
+		if (kind === "event" && ["input", "rule"].includes(event.topic))
+			setTimeout(refreshRules, 100);
 	})];
 	return {
 		leave() {
