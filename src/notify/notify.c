@@ -62,6 +62,7 @@ static PtNotifyTarget *find(const GPtrArray *targets, const char *name) {
 static void tell(PtNotify *n, const PtQueued *message, const char *reason) {
 	g_mutex_lock(&n->lock);
 	*(reason ? &n->counters.failed : &n->counters.sent) += 1;
+	n->counters.waiting = pt_notify_queue_length(n->queue);
 	g_mutex_unlock(&n->lock);
 	if (n->settings.done)
 		n->settings.done(n->settings.user, message->target, message, reason);
