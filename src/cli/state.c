@@ -110,6 +110,15 @@ static void print_broker(JsonObject *daemon) {
 	putchar('\n');
 }
 
+static void print_messages(JsonObject *daemon) {
+	if (!json_object_has_member(daemon, "notify"))
+		return;
+	JsonObject *n = json_object_get_object_member(daemon, "notify");
+	if (number(n, "waiting") + number(n, "sent") + number(n, "failed") > 0)
+		printf("messages       %.0f sent, %.0f failed, %.0f wait\n", number(n, "sent"), number(n, "failed"),
+		       number(n, "waiting"));
+}
+
 static void print_plugs(JsonObject *plugs, const char *list) {
 	JsonArray *all = json_object_get_array_member(plugs, list);
 	for (guint i = 0; i < json_array_get_length(all); i++) {
@@ -172,6 +181,7 @@ int pt_cli_state(int argc, char **argv) {
 	if (pt_cli_member(archive, "over_limit")[0])
 		printf("               %s\n", pt_cli_member(archive, "over_limit"));
 	print_broker(daemon);
+	print_messages(daemon);
 	printf("daemon         process %.0f, %s of memory, %.1f s of CPU\n", number(daemon, "pid"), memory,
 	       number(daemon, "cpu_s"));
 	return PT_EXIT_DONE;

@@ -5,7 +5,6 @@
 
 struct PtActions {
 	PtActionsEnv env;
-	PtNotify *notify;
 	PtSite *site;
 };
 
@@ -105,33 +104,7 @@ static void do_record(PtActions *a, const PtAction *action, const PtActContext *
 	pt_keeper_put(a->env.keeper, &row);
 }
 
-/* ---- messages ---- */
-
-static char *late_text(const PtActions *a, const char *text, int64_t wall_ns) {
-	g_autoptr(GDateTime) utc = g_date_time_new_from_unix_utc(wall_ns / PT_NS_PER_S);
-	g_autoptr(GDateTime) local = utc && a->site && a->site->zone ? g_date_time_to_timezone(utc, a->site->zone) : NULL;
-	g_autofree char *when = g_date_time_format(local ? local : utc, "%Y-%m-%d %H:%M:%S %Z");
-	return g_strdup_printf("%s (late: happened at %s)", text, when);
-}
-
-static void do_notify(PtActions *a, const PtAction *action, const PtActContext *c) {
-	const PtEvent *event = c->event;
-	g_autofree char *late = event && event->late ? late_text(a, action->text, event->wall_ns) : NULL;
-	PtNotifyMessage message = {
-	    .title = a->site ? a->site->name : NULL, .text = late ? late : action->text, .actor = c->actor, .event = event};
-	if (!pt_notify_send(a->notify, action->target, &message))
-		publish(a, c->actor, PT_TOPIC_NOTIFY, "failed", c->actor,
-		        "nobody to tell: the site file names no target under notify, or its queue is full");
-}
-
-static void notified(void *user, const char *target, const PtNotifyMessage *message, int tries, const char *reason) {
-	PtActions *a = user;
-	g_autofree char *source = g_strconcat("notify/", target, NULL);
-	g_autofree char *detail =
-	    reason ? g_strdup_printf("%s (not delivered after %d tries: %s)", message->text, tries, reason)
-	           : g_strdup(message->text);
-	publish(a, source, PT_TOPIC_NOTIFY, reason ? "failed" : "sent", message->actor, detail);
-}
+/* ---- alarms ---- */
 
 static void do_alarm(PtActions *a, const PtAction *action, const PtActContext *c) {
 	pt_alarm_desk_raise(a->env.alarm, &(PtAlarmRaise){.name = c->rule->name,
@@ -162,7 +135,8 @@ void pt_actions_act(void *user, const PtAction *action, const PtActContext *c) {
 		do_record(a, action, c);
 		break;
 	case PT_DO_NOTIFY:
-		do_notify(a, action, c);
+	case PT_DO_WEBHOOK:
+		pt_tell_act(a->env.tell, action, c);
 		break;
 	case PT_DO_LOG:
 		publish(a, c->actor, PT_TOPIC_RULE, "log", c->actor, action->text);
@@ -193,17 +167,10 @@ void pt_actions_act(void *user, const PtAction *action, const PtActContext *c) {
 PtActions *pt_actions_new(const PtActionsEnv *env) {
 	PtActions *a = g_new0(PtActions, 1);
 	a->env = *env;
-	a->notify = pt_notify_new(notified, a);
 	return a;
 }
 
 void pt_actions_apply(PtActions *a, PtSite *site) {
-	g_autofree PtNotifyTarget *targets = g_new0(PtNotifyTarget, site->notify->len);
-	for (guint i = 0; i < site->notify->len; i++) {
-		const PtSiteNotify *n = g_ptr_array_index(site->notify, i);
-		targets[i] = (PtNotifyTarget){.name = n->name, .url = n->url, .ntfy = n->ntfy, .secret = n->secret};
-	}
-	pt_notify_set_targets(a->notify, targets, site->notify->len);
 	PtSite *old = a->site;
 	a->site = pt_site_ref(site);
 	pt_site_unref(old);
@@ -212,7 +179,6 @@ void pt_actions_apply(PtActions *a, PtSite *site) {
 void pt_actions_free(PtActions *a) {
 	if (!a)
 		return;
-	pt_notify_free(a->notify);
 	pt_site_unref(a->site);
 	g_free(a);
 }

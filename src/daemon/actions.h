@@ -4,7 +4,7 @@
 #include "daemon/alarm-desk.h"
 #include "daemon/keeper.h"
 #include "daemon/plugs.h"
-#include "notify/notify.h"
+#include "daemon/tell.h"
 #include "rules/engine.h"
 
 typedef struct PtActions PtActions;
@@ -15,13 +15,14 @@ typedef struct {
 	PtPlugs *plugs;
 	PtKeeper *keeper;
 	PtAlarmDesk *alarm;
+	PtTell *tell;
 	/* P6: writes an intent down before it is done; FALSE: it could not be. */
 	gboolean (*journal)(void *user, PtEvent *intent, GError **error);
 	void *user;
 } PtActionsEnv;
 
 PtActions *pt_actions_new(const PtActionsEnv *env);      /* copied; what it names outlives this */
-void pt_actions_apply(PtActions *actions, PtSite *site); /* whom to notify; keeps a reference */
+void pt_actions_apply(PtActions *actions, PtSite *site); /* keeps a reference */
 void pt_actions_free(PtActions *actions);                /* takes NULL */
 /* A PtActFn for the rules' engine; user is the PtActions. */
 void pt_actions_act(void *actions, const PtAction *action, const PtActContext *context);

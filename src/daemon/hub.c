@@ -11,6 +11,7 @@
 #include "daemon/card-health.h"
 #include "daemon/catch-up.h"
 #include "daemon/controls.h"
+#include "daemon/devices.h"
 #include "daemon/mqtt.h"
 #include "daemon/network-watch.h"
 #include "daemon/onvif-announce.h"
@@ -18,6 +19,7 @@
 #include "daemon/plugs.h"
 #include "daemon/relay-cycles.h"
 #include "daemon/serve.h"
+#include "daemon/tell.h"
 #include "daemon/unset-clock.h"
 #include "onvif/client/camera.h"
 #include "plugs/http/http.h"
@@ -57,6 +59,7 @@ typedef struct {
 	PtPlugs *plugs;
 	PtVirtualHand *hand;
 	PtAlarmDesk *alarm;
+	PtTell *tell;
 	PtActions *actions;
 	PtRulesEngine *rules;
 	PtHttp *http; /* to cameras */
@@ -243,6 +246,17 @@ static void host_control(void *user, const PtSiteCamera *camera, PtRequest *r) {
 	pt_controls_post(&(PtControlsEnv){h->clock, h->bus, journal, h}, camera, r);
 }
 
+static void host_devices(void *user, PtRequest *r) { pt_devices_get(pt_tell_devices(((Hub *)user)->tell), r); }
+static void host_add_device(void *user, PtRequest *r) {
+	Hub *h = user;
+	if (pt_site_user(h->site, pt_request_caller(r)->user))
+		pt_devices_post(pt_tell_devices(h->tell), r);
+	else
+		pt_request_fail(
+		    r, 409, "devices belong to users of the users file: make one with pigtail user add, and log in as it");
+}
+static void host_remove_device(void *user, PtRequest *r) { pt_devices_delete(pt_tell_devices(((Hub *)user)->tell), r); }
+
 static int host_backfill_ask(void *user, const char *camera, int64_t from, int64_t to, GError **error) {
 	return pt_backfill_ask(((Hub *)user)->backfill, camera, from, to, error);
 }
@@ -279,6 +293,7 @@ static void host_describe(void *user, JsonBuilder *b) {
 	pt_json_text(b, "error", log.error[0] ? log.error : NULL);
 	json_builder_end_object(b);
 	pt_mqtt_site_describe(h->mqtt, b);
+	pt_tell_describe(h->tell, b);
 	pt_serve_describe(h->serve, b);
 	pt_onvif_describe(h->onvif, b);
 }
@@ -289,6 +304,7 @@ static void apply_site(Hub *h) {
 	pt_catch_up_apply(h->catch_up, h->site);
 	pt_card_health_set_zone(h->health, h->site->zone);
 	pt_plugs_apply(h->plugs, h->site);
+	pt_tell_apply(h->tell, h->site);
 	pt_actions_apply(h->actions, h->site);
 	pt_rules_engine_set(h->rules, h->site->rules,
 	                    &(PtRulesPlace){h->site->located, h->site->latitude, h->site->longitude, h->site->zone});
@@ -389,6 +405,9 @@ static bool open_web(Hub *h, GError **error) {
 	                   .backfill_paused = host_backfill_paused,
 	                   .backfill_progress = host_backfill_progress,
 	                   .backfill_wait = host_backfill_wait,
+	                   .devices = host_devices,
+	                   .add_device = host_add_device,
+	                   .remove_device = host_remove_device,
 	                   .controls = host_controls,
 	                   .control = host_control};
 	pt_api_add_routes(&h->host);
@@ -501,7 +520,10 @@ static bool start(Hub *h, GError **error) {
 		if (!h->mqtt)
 			return false;
 	}
-	h->actions = pt_actions_new(&(PtActionsEnv){h->clock, h->bus, h->plugs, h->keeper, h->alarm, journal, h});
+	h->tell = pt_tell_new(&(PtTellEnv){h->clock, h->bus, h->archive, h->site->archive_state}, error);
+	if (!h->tell)
+		return false;
+	h->actions = pt_actions_new(&(PtActionsEnv){h->clock, h->bus, h->plugs, h->keeper, h->alarm, h->tell, journal, h});
 	h->rules = pt_rules_engine_new(h->clock, h->bus, NULL, pt_actions_act, h->actions);
 	h->http = pt_http_new(CAMERA_CONNECTIONS);
 	h->cameras =
@@ -550,6 +572,7 @@ static void stop(Hub *h) {
 	pt_rules_engine_free(h->rules);
 	pt_actions_free(h->actions);
 	pt_alarm_desk_free(h->alarm);
+	pt_tell_free(h->tell);
 	pt_virtual_hand_free(h->hand);
 	pt_plugs_free(h->plugs);
 	pt_mqtt_site_free(h->mqtt);

@@ -1,7 +1,8 @@
-/* Against a real server on a thread of its own: plain sockets, so that it can also misbehave. */
+/* Against a real server on threads of its own: plain sockets, so that it can also misbehave. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "notify/notify.h"
 #include <gio/gio.h>
+#include <glib/gstdio.h>
 #include <string.h>
 
 typedef struct {
@@ -66,104 +67,277 @@ static void server_stop(Server *s) {
 	g_free(s->answer);
 }
 
-static void on_done(void *user, const char *target, const PtNotifyMessage *m, int tries, const char *reason) {
-	g_string_append_printf(user, "%s: %s after %d%s%s\n", target, m->text, tries, reason ? ": " : "",
+/* A notifier with a queue of its own, and what it said. */
+typedef struct {
+	PtNotify *notify;
+	char *dir, *path;
+	GMutex lock;
+	GString *log; /* under lock */
+} Place;
+
+static void on_done(void *user, const char *target, const PtQueued *m, const char *reason) {
+	Place *p = user;
+	g_autofree char *text = pt_queued_text(m);
+	g_mutex_lock(&p->lock);
+	g_string_append_printf(p->log, "%s: %s after %d%s%s\n", target, text, (int)m->tries, reason ? ": " : "",
 	                       reason ? reason : "");
+	g_mutex_unlock(&p->lock);
 }
 
-static void wait_for(PtNotify *n) {
+static void place_open(Place *p, unsigned pause_ms) {
+	g_autoptr(GError) error = NULL;
+	p->notify = pt_notify_new(
+	    &(PtNotifySettings){
+	        .queue_path = p->path, .clock = pt_clock_system(), .done = on_done, .user = p, .pause_ms = pause_ms},
+	    &error);
+	g_assert_no_error(error);
+}
+
+static void place_init(Place *p) {
+	*p = (Place){.log = g_string_new(NULL), .dir = g_dir_make_tmp("pt-notify-XXXXXX", NULL)};
+	p->path = g_build_filename(p->dir, "notify.db", NULL);
+	g_mutex_init(&p->lock);
+	place_open(p, 5);
+}
+
+static void place_clear(Place *p) {
+	pt_notify_free(p->notify);
+	const char *const ends[] = {"", "-wal", "-shm", ".damaged"};
+	for (size_t i = 0; i < G_N_ELEMENTS(ends); i++) {
+		g_autofree char *name = g_strconcat(p->path, ends[i], NULL);
+		g_unlink(name);
+	}
+	g_rmdir(p->dir);
+	g_free(p->dir);
+	g_free(p->path);
+	g_string_free(p->log, TRUE);
+	g_mutex_clear(&p->lock);
+}
+
+/* The server takes connections on the main context. */
+static void rest(void) {
+	while (g_main_context_iteration(NULL, FALSE))
+		;
+	g_usleep(1000);
+}
+
+/* So many outcomes were told. */
+static void wait_for(Place *p, uint64_t outcomes) {
 	PtNotifyCounters c;
 	do {
-		g_main_context_iteration(NULL, TRUE);
-		pt_notify_counters(n, &c);
-	} while (c.waiting);
+		rest();
+		pt_notify_counters(p->notify, &c);
+	} while (c.sent + c.failed < outcomes);
+}
+
+static void expect_log(Place *p, const char *text) {
+	g_mutex_lock(&p->lock);
+	g_assert_cmpstr(p->log->str, ==, text);
+	g_string_truncate(p->log, 0);
+	g_mutex_unlock(&p->lock);
+}
+
+static PtNotifyTarget *add(GPtrArray *targets, PtNotifyKind kind, const char *name, const Server *s, const char *secret) {
+	PtNotifyTarget *t = pt_notify_target_new(kind, name);
+	t->url = g_strdup_printf("http://127.0.0.1:%d/topic", s->port);
+	t->secret = g_strdup(secret);
+	g_ptr_array_add(targets, t);
+	return t;
+}
+
+static GPtrArray *targets_new(void) { return g_ptr_array_new_with_free_func(pt_notify_target_unref); }
+
+static void answer_with(Server *s, const char *answer, int fail_first) {
+	g_mutex_lock(&s->lock);
+	g_free(s->answer);
+	s->answer = g_strdup(answer);
+	s->fail_first = fail_first;
+	g_string_truncate(s->seen, 0);
+	g_mutex_unlock(&s->lock);
 }
 
 static void test_delivery(void) {
 	Server s;
+	Place p;
 	server_start(&s);
-	g_autoptr(GString) log = g_string_new(NULL);
-	PtNotify *n = pt_notify_new(on_done, log);
-	g_autofree char *url = g_strdup_printf("http://127.0.0.1:%d/topic", s.port);
-	PtNotifyTarget targets[] = {{.name = "hook", .url = url, .secret = "tok"},
-	                            {.name = "phone", .url = url, .ntfy = true}};
-	pt_notify_set_targets(n, targets, 2);
-	pt_notify_set_pause(n, 5);
-	g_autoptr(PtEvent) event = pt_event_now(pt_clock_system(), "input/door", PT_TOPIC_INPUT, "active", NULL, NULL);
-	PtNotifyMessage m = {.title = "Lager 4 – Süd", .text = "Tür \"auf\"", .actor = "rule/night", .event = event};
-	g_assert_cmpuint(pt_notify_send(n, "hook", &m), ==, 1);
-	wait_for(n);
+	place_init(&p);
+	g_autoptr(GPtrArray) targets = targets_new();
+	add(targets, PT_NOTIFY_WEBHOOK, "hook", &s, "tok");
+	add(targets, PT_NOTIFY_NTFY, "phone", &s, NULL);
+	PtNotifyTarget *order = add(targets, PT_NOTIFY_ORDER, "order", &s, NULL);
+	order->method = g_strdup("PUT");
+	pt_notify_set_targets(p.notify, targets);
+	PtNotifyMessage m = {.title = "Lager 4 – Süd", .text = "Tür \"auf\"", .actor = "rule/night", .event = "{\"id\":1}"};
+	g_assert_cmpuint(pt_notify_send(p.notify, "hook", &m), ==, 1);
+	wait_for(&p, 1);
 	g_assert_nonnull(strstr(s.seen->str, "POST /topic HTTP/1.1"));
 	g_assert_nonnull(strstr(s.seen->str, "Authorization: Bearer tok"));
-	g_assert_nonnull(
-	    strstr(s.seen->str, "\"text\":\"Tür \\\"auf\\\"\",\"priority\":3,\"actor\":\"rule/night\",\"event\":{\"id\":"));
-	g_string_truncate(s.seen, 0);
+	g_assert_nonnull(strstr(s.seen->str, "\"text\":\"Tür \\\"auf\\\"\",\"count\":1,\"priority\":3,\"actor\":"
+	                                     "\"rule/night\",\"event\":{\"id\":1}}"));
+	answer_with(&s, NULL, 0);
 	m.priority = 5;
-	g_assert_cmpuint(pt_notify_send(n, "phone", &m), ==, 1);
-	wait_for(n);
+	m.link = "https://hub.example.org/#/time/gate";
+	g_assert_cmpuint(pt_notify_send(p.notify, "phone", &m), ==, 1);
+	wait_for(&p, 2);
 	g_assert_nonnull(strstr(s.seen->str, "Title: =?UTF-8?B?TGFnZXIgNCDigJMgU8O8ZA==?="));
 	g_assert_nonnull(strstr(s.seen->str, "Priority: 5"));
+	g_assert_nonnull(strstr(s.seen->str, "Click: https://hub.example.org/#/time/gate"));
 	g_assert_nonnull(strstr(s.seen->str, "\r\n\r\nTür \"auf\""));
 	g_assert_null(strstr(s.seen->str, "Authorization"));
-	g_assert_cmpuint(pt_notify_send(n, "nobody", &m), ==, 0);
-	g_assert_cmpstr(log->str, ==, "hook: Tür \"auf\" after 1\nphone: Tür \"auf\" after 1\n");
+	m.text = "{\"on\":true}";
+	g_assert_cmpuint(pt_notify_send(p.notify, "order", &m), ==, 1);
+	wait_for(&p, 3);
+	g_assert_nonnull(strstr(s.seen->str, "PUT /topic HTTP/1.1"));
+	g_assert_nonnull(strstr(s.seen->str, "\r\n\r\n{\"on\":true}"));
+	g_assert_cmpuint(pt_notify_send(p.notify, "nobody", &m), ==, 0);
+	expect_log(&p, "hook: Tür \"auf\" after 1\nphone: Tür \"auf\" after 1\norder: {\"on\":true} after 1\n");
+	place_clear(&p);
+	server_stop(&s);
+}
 
-	g_string_truncate(log, 0);
-	m.text = "x";
-	s.fail_first = 2;
-	pt_notify_send(n, "hook", &m);
-	wait_for(n);
-	s.fail_first = 100;
-	pt_notify_send(n, "hook", &m);
-	wait_for(n);
-	s.fail_first = 0;
+/* What may be better later is tried again, what is refused is not. */
+static void test_refusals(void) {
 	static const char *const answers[] = {
 	    "HTTP/1.1 403 No\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
 	    "HTTP/1.1 302 Moved\r\nLocation: http://192.0.2.1/\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
 	    "HTTP/1.1 307 Moved\r\nLocation: http://192.0.2.1/\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
 	};
+	Server s;
+	Place p;
+	server_start(&s);
+	place_init(&p);
+	g_autoptr(GPtrArray) targets = targets_new();
+	PtNotifyTarget *t = add(targets, PT_NOTIFY_WEBHOOK, "hook", &s, "tok");
+	pt_notify_set_targets(p.notify, targets);
+	PtNotifyMessage m = {.text = "x"};
+	answer_with(&s, NULL, 4);
+	pt_notify_send(p.notify, "hook", &m);
+	wait_for(&p, 1);
+	expect_log(&p, "hook: x after 5\n");
+	g_ptr_array_set_size(targets, 0);
+	t = add(targets, PT_NOTIFY_WEBHOOK, "hook", &s, "tok");
+	t->expires_ns = 300 * PT_NS_PER_MS;
+	pt_notify_set_targets(p.notify, targets);
+	static const char *const wanted[] = {"hook: x after 1: it answered 403\n", ", the last: it answered 302\n",
+	                                     "not followed: write the final address\n"};
 	for (size_t i = 0; i < G_N_ELEMENTS(answers); i++) {
-		g_free(s.answer);
-		s.answer = g_strdup(answers[i]);
-		pt_notify_send(n, "hook", &m);
-		wait_for(n);
+		answer_with(&s, answers[i], 0);
+		pt_notify_send(p.notify, "hook", &m);
+		wait_for(&p, 2 + i);
+		g_mutex_lock(&p.lock);
+		g_assert_true(g_str_has_suffix(p.log->str, wanted[i]));
+		g_assert_true(!i || strstr(p.log->str, ": expired after "));
+		g_assert_null(strstr(p.log->str, "127.0.0.1"));
+		g_assert_null(strstr(p.log->str, "tok"));
+		g_string_truncate(p.log, 0);
+		g_mutex_unlock(&p.lock);
 	}
-	g_autofree char *huge = g_strnfill(100000, 'x');
-	g_free(s.answer);
-	s.answer = g_strconcat("HTTP/1.1 200 OK\r\nContent-Length: 100000\r\nConnection: close\r\n\r\n", huge, NULL);
-	pt_notify_send(n, "hook", &m);
-	wait_for(n);
-	g_assert_cmpstr(
-	    log->str, ==,
-	    "hook: x after 3\n"
-	    "hook: x after 4: it answered 503\n"
-	    "hook: x after 1: it answered 403\n"
-	    "hook: x after 4: it answered 302\n"
-	    "hook: x after 4: it answered with a redirect to another place, which is not followed: write the final "
-	    "address\n"
-	    "hook: x after 4: the answer is larger than 64 KiB\n");
-	PtNotifyCounters c;
-	pt_notify_counters(n, &c);
-	g_assert_cmpuint(c.sent, ==, 3);
-	g_assert_cmpuint(c.failed, ==, 5);
-	g_assert_cmpuint(c.refused, ==, 1);
+	place_clear(&p);
 	server_stop(&s);
+}
 
-	/* nobody there; the end while tries are left */
-	pt_notify_set_pause(n, 60000);
-	g_string_truncate(log, 0);
-	for (int i = 0; i < PT_NOTIFY_QUEUE_MAX + 10; i++)
-		pt_notify_send(n, "hook", &m);
-	pt_notify_counters(n, &c);
-	g_assert_cmpuint(c.waiting, ==, PT_NOTIFY_QUEUE_MAX);
-	g_assert_cmpuint(c.refused, ==, 11);
-	pt_notify_free(n);
-	g_assert_null(strstr(log->str, "127.0.0.1"));
-	g_assert_null(strstr(log->str, "tok"));
+/* What waits when the program ends goes out when it runs again, once; a target that is gone by then is told of. */
+static void test_queue_stays(void) {
+	Server s;
+	Place p;
+	PtNotifyCounters c;
+	server_start(&s);
+	place_init(&p);
+	g_autoptr(GPtrArray) targets = targets_new();
+	add(targets, PT_NOTIFY_WEBHOOK, "hook", &s, NULL);
+	add(targets, PT_NOTIFY_WEBHOOK, "gone", &s, NULL);
+	pt_notify_set_targets(p.notify, targets);
+	answer_with(&s, NULL, 1000000);
+	for (int i = 0; i < 20; i++) {
+		g_autofree char *text = g_strdup_printf("m%d", i);
+		pt_notify_send(p.notify, i == 19 ? "gone" : "hook", &(PtNotifyMessage){.text = text});
+	}
+	do {
+		rest();
+		pt_notify_counters(p.notify, &c);
+	} while (c.waiting < 20);
+	pt_notify_free(p.notify);
+	place_open(&p, 5);
+	answer_with(&s, NULL, 0);
+	g_ptr_array_set_size(targets, 1);
+	pt_notify_set_targets(p.notify, targets);
+	wait_for(&p, 20);
+	pt_notify_counters(p.notify, &c);
+	g_assert_cmpuint(c.sent, ==, 19);
+	g_assert_cmpuint(c.failed, ==, 1);
+	g_assert_nonnull(strstr(p.log->str, "the site file names no such target any more"));
+	for (int i = 0; i < 19; i++) {
+		g_autofree char *text = g_strdup_printf("\"text\":\"m%d\"", i);
+		const char *once = strstr(s.seen->str, text);
+		g_assert_true(once && !strstr(once + 1, text));
+	}
+	place_clear(&p);
+	server_stop(&s);
+}
+
+static void test_damaged_queue(void) {
+	Place p;
+	place_init(&p);
+	pt_notify_free(p.notify);
+	g_autofree char *noise = g_strnfill(8192, 'x');
+	g_assert_true(g_file_set_contents(p.path, noise, 8192, NULL));
+	place_open(&p, 5);
+	g_autofree char *aside = g_strconcat(p.path, ".damaged", NULL);
+	g_assert_true(g_file_test(aside, G_FILE_TEST_EXISTS));
+	place_clear(&p);
+}
+
+/* Twelve of a kind are one message, other things another, and what is urgent waits for nobody. */
+static void test_group(void) {
+	Server s;
+	Place p;
+	server_start(&s);
+	place_init(&p);
+	g_autoptr(GPtrArray) targets = targets_new();
+	PtNotifyTarget *t = add(targets, PT_NOTIFY_NTFY, "phone", &s, NULL);
+	t->group_ns = PT_NS_PER_S;
+	pt_notify_set_targets(p.notify, targets);
+	for (int i = 0; i < 12; i++)
+		pt_notify_send(p.notify, NULL, &(PtNotifyMessage){.text = "door", .like = "a"});
+	pt_notify_send(p.notify, NULL, &(PtNotifyMessage){.text = "gate", .like = "b"});
+	pt_notify_send(p.notify, NULL, &(PtNotifyMessage){.text = "fire", .like = "a", .priority = 5});
+	wait_for(&p, 3);
+	expect_log(&p, "phone: fire after 1\nphone: door (12 times) after 1\nphone: gate after 1\n");
+	place_clear(&p);
+	server_stop(&s);
+}
+
+/* In quiet hours only what is urgent goes out. */
+static void test_quiet(void) {
+	Server s;
+	Place p;
+	PtNotifyCounters c;
+	server_start(&s);
+	place_init(&p);
+	g_autoptr(GPtrArray) targets = targets_new();
+	PtNotifyTarget *t = add(targets, PT_NOTIFY_NTFY, "phone", &s, NULL);
+	g_autoptr(GDateTime) now = g_date_time_new_now_utc();
+	int minute = g_date_time_get_hour(now) * 60 + g_date_time_get_minute(now);
+	t->quiet_from_min = (minute + 1439) % 1440;
+	t->quiet_to_min = (minute + 60) % 1440;
+	pt_notify_set_targets(p.notify, targets);
+	pt_notify_send(p.notify, NULL, &(PtNotifyMessage){.text = "door"});
+	pt_notify_send(p.notify, NULL, &(PtNotifyMessage){.text = "fire", .priority = 5});
+	wait_for(&p, 1);
+	expect_log(&p, "phone: fire after 1\n");
+	pt_notify_counters(p.notify, &c);
+	g_assert_cmpint(c.waiting, ==, 1);
+	place_clear(&p);
+	server_stop(&s);
 }
 
 int main(int argc, char **argv) {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/notify/delivery", test_delivery);
+	g_test_add_func("/notify/refusals", test_refusals);
+	g_test_add_func("/notify/queue-stays", test_queue_stays);
+	g_test_add_func("/notify/damaged-queue", test_damaged_queue);
+	g_test_add_func("/notify/group", test_group);
+	g_test_add_func("/notify/quiet", test_quiet);
 	return g_test_run();
 }

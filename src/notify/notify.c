@@ -1,208 +1,452 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "notify/notify.h"
-#include "base/json.h"
 #include "http/client.h"
+#include "notify/hook.h"
+#include "notify/mail.h"
+#include "notify/station.h"
 #include <string.h>
 
-typedef struct {
-	char *name, *url, *secret;
-	bool ntfy;
-} Target;
+#define WAKE_MAX_NS (60 * PT_NS_PER_S) /* the wall clock may be set: it is looked at this often */
 
 typedef struct {
-	PtNotify *notify;
-	Target *target; /* a copy of its own */
-	char *title, *text, *actor;
-	int priority, tries;
-	PtEvent *event;
-	GSource *pause; /* while it waits for another try */
-} Job;
+	int64_t heard_ns; /* monotonic: the last exchange, whatever came of it */
+	bool known, live;
+} Link;
 
 struct PtNotify {
-	PtHttp *http;
+	PtNotifySettings settings;
+	GThread *thread;
 	GMainContext *context;
-	GPtrArray *targets;
-	GPtrArray *jobs; /* not owned: each ends itself */
-	PtNotifyDoneFn done;
-	void *user;
-	PtNotifyCounters counters;
-	unsigned pause_ms;
+	GMainLoop *loop;
+	GCancellable *stop;
+
+	GMutex lock;
+	GPtrArray *targets;        /* under lock: of PtNotifyTarget *; replaced, never changed; NULL: not told yet */
+	PtNotifyCounters counters; /* under lock */
+
+	/* the thread's own */
+	PtNotifyQueue *queue;
+	PtHttp *http;
+	GHashTable *busy;  /* names of targets that something is under way to */
+	GHashTable *links; /* name -> Link, of stations */
+	GSource *timer;
 	bool closing;
 };
 
-static void target_free(void *data) {
-	Target *t = data;
-	g_free(t->name);
-	g_free(t->url);
-	g_free(t->secret);
-	g_free(t);
+/* Something under way. */
+typedef struct {
+	PtNotify *notify;
+	PtNotifyTarget *target;
+	PtQueued *message; /* NULL: whether the station is there */
+	bool final;        /* what went wrong will go wrong again */
+} Delivery;
+
+static void pump(PtNotify *n);
+
+static GPtrArray *get_targets(PtNotify *n) {
+	g_mutex_lock(&n->lock);
+	GPtrArray *targets = n->targets ? g_ptr_array_ref(n->targets) : NULL;
+	g_mutex_unlock(&n->lock);
+	return targets;
 }
 
-static Target *target_copy(const char *name, const char *url, const char *secret, bool ntfy) {
-	Target *t = g_new0(Target, 1);
-	*t = (Target){g_strdup(name), g_strdup(url), g_strdup(secret), ntfy};
-	return t;
+static PtNotifyTarget *find(const GPtrArray *targets, const char *name) {
+	for (guint i = 0; i < targets->len; i++)
+		if (!strcmp(((PtNotifyTarget *)targets->pdata[i])->name, name))
+			return targets->pdata[i];
+	return NULL;
 }
 
-PtNotify *pt_notify_new(PtNotifyDoneFn done, void *user) {
-	PtNotify *n = g_new0(PtNotify, 1);
-	n->http = pt_http_new(0);
-	n->context = g_main_context_ref_thread_default();
-	n->targets = g_ptr_array_new_with_free_func(target_free);
-	n->jobs = g_ptr_array_new();
-	n->done = done;
-	n->user = user;
-	n->pause_ms = 2000;
-	return n;
-}
+/* ---- what becomes of it ---- */
 
-static void end_job(Job *job, const char *reason) {
-	PtNotify *n = job->notify;
-	PtNotifyMessage message = {job->title, job->text, job->actor, job->priority, job->event};
+static void tell(PtNotify *n, const PtQueued *message, const char *reason) {
+	g_mutex_lock(&n->lock);
 	*(reason ? &n->counters.failed : &n->counters.sent) += 1;
-	g_ptr_array_remove_fast(n->jobs, job);
-	if (n->done)
-		n->done(n->user, job->target->name, &message, job->tries, reason);
-	if (job->pause) {
-		g_source_destroy(job->pause);
-		g_source_unref(job->pause);
+	g_mutex_unlock(&n->lock);
+	if (n->settings.done)
+		n->settings.done(n->settings.user, message->target, message, reason);
+}
+
+static void end(PtNotify *n, const PtQueued *message, const char *reason) {
+	pt_notify_queue_done(n->queue, message->row);
+	tell(n, message, reason);
+}
+
+static void try_again(PtNotify *n, const Delivery *d, const char *reason) {
+	unsigned longest = d->target->kind == PT_NOTIFY_STATION ? PT_NOTIFY_STATION_PAUSE_MAX_MS : PT_NOTIFY_PAUSE_MAX_MS;
+	int64_t pause_ms = (int64_t)n->settings.pause_ms << MIN(d->message->tries - 1, 20);
+	int64_t due = pt_wall_ns(n->settings.clock) + MIN(pause_ms, longest) * PT_NS_PER_MS;
+	pt_notify_queue_set(n->queue, d->message->row, MIN(due, d->message->expires_ns), d->message->tries, reason);
+}
+
+/* A station speaks for itself with each answer. */
+static void note_link(PtNotify *n, const PtNotifyTarget *t, const char *reason) {
+	Link *link = g_hash_table_lookup(n->links, t->name);
+	if (!link)
+		return;
+	bool live = !reason;
+	link->heard_ns = pt_mono_ns(n->settings.clock);
+	if (n->settings.link && (!link->known || link->live != live))
+		n->settings.link(n->settings.user, t->name, reason);
+	link->known = true;
+	link->live = live;
+}
+
+/* What was a question to the station ends with the answer. */
+static void settle(PtNotify *n, const Delivery *d, const char *reason) {
+	const PtQueued *m = d->message;
+	if (!reason) {
+		end(n, m, NULL);
+		pt_notify_queue_wake(n->queue, m->target, pt_wall_ns(n->settings.clock));
+	} else if (d->final) {
+		end(n, m, reason);
+	} else if (n->closing) { /* it goes on where it was */
+		pt_notify_queue_set(n->queue, m->row, m->due_ns, m->tries, reason);
+	} else {
+		try_again(n, d, reason);
 	}
-	target_free(job->target);
-	pt_event_unref(job->event);
-	g_free(job->title);
-	g_free(job->text);
-	g_free(job->actor);
-	g_free(job);
+}
+
+static void finish(Delivery *d, const char *reason) {
+	PtNotify *n = d->notify;
+	g_hash_table_remove(n->busy, d->target->name);
+	if (!n->closing)
+		note_link(n, d->target, d->final ? NULL : reason);
+	if (d->message)
+		settle(n, d, reason);
+	pt_notify_target_unref(d->target);
+	pt_queued_free(d->message);
+	g_free(d);
+	pump(n);
+}
+
+/* ---- the ways ---- */
+
+static void on_answer(void *user, unsigned status, const char *body, size_t size, const GError *error) {
+	Delivery *d = user;
+	PtNotify *n = d->notify;
+	bool ok = !error && status >= 200 && status < 300;
+	g_autofree char *reason = ok ? NULL : error ? g_strdup(error->message) : g_strdup_printf("it answered %u", status);
+	d->final = !error && pt_hook_is_final(status);
+	if (d->target->kind == PT_NOTIFY_PUSH && (status == 404 || status == 410) && n->settings.gone)
+		n->settings.gone(n->settings.user, d->target->name); /* RFC 8030 §7.3 */
+	finish(d, reason);
+}
+
+static void send_mail(PtNotify *n, Delivery *d, GCancellable *cancellable, GError **error) {
+	g_autoptr(GError) blind = NULL;
+	PtQueued *m = d->message;
+	g_autoptr(GBytes) jpeg = m->camera && n->settings.picture
+	                             ? n->settings.picture(n->settings.user, m->camera, m->wall_ns, cancellable, &blind)
+	                             : NULL;
+	g_free(m->reason);
+	m->reason = blind ? g_strdup(blind->message) : NULL; /* the mail says why it has no picture */
+	pt_mail_send(d->target, m, jpeg, cancellable, &d->final, error);
+}
+
+static void block(GTask *task, gpointer source, gpointer data, GCancellable *cancellable) {
+	Delivery *d = data;
+	GError *error = NULL;
+	if (d->target->kind == PT_NOTIFY_MAIL)
+		send_mail(d->notify, d, cancellable, &error);
+	else
+		pt_station_send(d->target, d->message, pt_wall_ns(d->notify->settings.clock), cancellable, &d->final,
+		                &error);
+	if (error)
+		g_task_return_error(task, error);
+	else
+		g_task_return_boolean(task, TRUE);
+}
+
+static void on_blocked(GObject *source, GAsyncResult *result, void *data) {
+	g_autoptr(GError) error = NULL;
+	g_task_propagate_boolean(G_TASK(result), &error);
+	finish(data, error ? error->message : NULL);
+}
+
+/* Takes the message. */
+static void start(PtNotify *n, PtNotifyTarget *target, PtQueued *message) {
+	Delivery *d = g_new0(Delivery, 1);
+	*d = (Delivery){.notify = n, .target = pt_notify_target_ref(target), .message = message};
+	g_hash_table_add(n->busy, g_strdup(target->name));
+	if (message) /* written down before, so that a try that ended the program counts */
+		pt_notify_queue_set(n->queue, message->row, message->due_ns, ++message->tries, message->reason);
+	if (target->kind != PT_NOTIFY_MAIL && target->kind != PT_NOTIFY_STATION) {
+		pt_hook_send(n->http, target, message, pt_wall_ns(n->settings.clock), on_answer, d);
+		return;
+	}
+	g_autoptr(GTask) task = g_task_new(NULL, n->stop, on_blocked, d);
+	g_task_set_return_on_cancel(task, FALSE);
+	g_task_set_check_cancellable(task, FALSE);
+	g_task_set_task_data(task, d, NULL);
+	g_task_run_in_thread(task, block);
+}
+
+/* ---- what is due ---- */
+
+/* The end of what expired, or the quiet hours that hold it. True: it is to be sent. */
+static bool is_wanted(PtNotify *n, const PtNotifyTarget *t, const PtQueued *m, int64_t now) {
+	if (now >= m->expires_ns) {
+		g_autofree char *reason = g_strdup_printf("expired after %" G_GINT64_FORMAT " tries%s%s", m->tries,
+		                                          m->reason ? ", the last: " : "", m->reason ? m->reason : "");
+		end(n, m, reason);
+		return false;
+	}
+	int64_t quiet = m->priority < 5 ? pt_notify_target_quiet_until(t, now) : now;
+	if (quiet > now)
+		pt_notify_queue_set(n->queue, m->row, quiet, m->tries, m->reason);
+	return quiet <= now;
+}
+
+/* Starts what is due for a target; wall time of what is due next. */
+static int64_t serve(PtNotify *n, PtNotifyTarget *t, int64_t now) {
+	PtQueued *m;
+	while ((m = pt_notify_queue_due(n->queue, t->name, t->kind == PT_NOTIFY_STATION, now))) {
+		if (is_wanted(n, t, m, now)) {
+			start(n, t, m);
+			return G_MAXINT64;
+		}
+		pt_queued_free(m);
+	}
+	return pt_notify_queue_next_ns(n->queue, t->name);
+}
+
+/* Asks a station that was not heard of for long. Wall time at which it is due next. */
+static int64_t supervise(PtNotify *n, PtNotifyTarget *t, int64_t now) {
+	Link *link = g_hash_table_lookup(n->links, t->name);
+	if (!link || g_hash_table_contains(n->busy, t->name))
+		return G_MAXINT64;
+	int64_t left = link->known ? link->heard_ns + t->supervise_ns - pt_mono_ns(n->settings.clock) : 0;
+	if (left > 0)
+		return now + left;
+	start(n, t, NULL);
+	return G_MAXINT64;
+}
+
+static void drop_orphans(PtNotify *n, const GPtrArray *targets) {
+	g_autoptr(GPtrArray) names = pt_notify_queue_targets(n->queue);
+	for (guint i = 0; i < names->len; i++) {
+		PtQueued *m;
+		if (find(targets, names->pdata[i]) || g_hash_table_contains(n->busy, names->pdata[i]))
+			continue;
+		while ((m = pt_notify_queue_due(n->queue, names->pdata[i], false, G_MAXINT64 / 2))) {
+			end(n, m, "the site file names no such target any more");
+			pt_queued_free(m);
+		}
+	}
+}
+
+static gboolean on_timer(void *data) {
+	pump(data);
+	return G_SOURCE_REMOVE;
+}
+
+static void pump(PtNotify *n) {
+	g_autoptr(GPtrArray) targets = get_targets(n);
+	int64_t now = pt_wall_ns(n->settings.clock), next = now + WAKE_MAX_NS;
+	if (n->closing) {
+		if (!g_hash_table_size(n->busy))
+			g_main_loop_quit(n->loop);
+		return;
+	}
+	for (guint i = 0; targets && i < targets->len; i++) {
+		PtNotifyTarget *t = targets->pdata[i];
+		if (g_hash_table_contains(n->busy, t->name))
+			continue;
+		int64_t due = serve(n, t, now), asked = supervise(n, t, now);
+		next = MIN(next, MIN(due, asked));
+	}
+	g_mutex_lock(&n->lock);
+	n->counters.waiting = pt_notify_queue_length(n->queue);
+	g_mutex_unlock(&n->lock);
+	if (n->timer) {
+		g_source_destroy(n->timer);
+		g_source_unref(n->timer);
+	}
+	n->timer = g_timeout_source_new((guint)(MAX(next - now, 0) / PT_NS_PER_MS) + 1);
+	g_source_set_callback(n->timer, on_timer, n, NULL);
+	g_source_attach(n->timer, n->context);
+}
+
+/* ---- in ---- */
+
+typedef struct {
+	PtNotify *notify;
+	PtQueued *message; /* target NULL: for all */
+} Arrival;
+
+static void arrival_free(void *data) {
+	pt_queued_free(((Arrival *)data)->message);
+	g_free(data);
+}
+
+static void put(PtNotify *n, PtNotifyTarget *t, PtQueued *m) {
+	int64_t now = pt_wall_ns(n->settings.clock);
+	bool urgent = m->priority >= 5;
+	bool joins = t->group_ns && m->like && !urgent;
+	g_autofree char *own = g_steal_pointer(&m->target);
+	m->target = t->name;
+	m->due_ns = joins ? now + t->group_ns : now;
+	m->due_ns = urgent ? m->due_ns : pt_notify_target_quiet_until(t, m->due_ns);
+	m->expires_ns = m->due_ns + t->expires_ns;
+	m->made_ns = now;
+	if (joins && pt_notify_queue_join(n->queue, t->name, m->like)) {
+	} else if (pt_notify_queue_length(n->queue) >= PT_NOTIFY_QUEUE_MAX) {
+		tell(n, m, "too many messages wait already");
+	} else if (!pt_notify_queue_put(n->queue, m)) {
+		tell(n, m, "it could not be written down: the disk refuses");
+	} else if (t->kind == PT_NOTIFY_STATION) {
+		pt_notify_queue_wake(n->queue, t->name, now); /* what waits before it has to go first */
+	}
+	m->target = g_steal_pointer(&own);
+}
+
+static gboolean on_arrival(void *data) {
+	Arrival *a = data;
+	PtNotify *n = a->notify;
+	g_autoptr(GPtrArray) targets = get_targets(n);
+	for (guint i = 0; targets && i < targets->len; i++) {
+		PtNotifyTarget *t = targets->pdata[i];
+		if (pt_notify_target_is(t, a->message->target))
+			put(n, t, a->message);
+	}
+	pump(n);
+	return G_SOURCE_REMOVE;
+}
+
+unsigned pt_notify_send(PtNotify *n, const char *target, const PtNotifyMessage *m) {
+	g_autoptr(GPtrArray) targets = get_targets(n);
+	unsigned count = 0;
+	for (guint i = 0; targets && i < targets->len; i++)
+		count += pt_notify_target_is(targets->pdata[i], target);
+	if (!count)
+		return 0;
+	Arrival *a = g_new0(Arrival, 1);
+	a->notify = n;
+	a->message = g_new0(PtQueued, 1);
+	*a->message = (PtQueued){.target = g_strdup(target),
+	                         .title = g_strdup(m->title ? m->title : "Pigtail"),
+	                         .text = g_strdup(m->text),
+	                         .actor = g_strdup(m->actor),
+	                         .event = g_strdup(m->event),
+	                         .camera = g_strdup(m->camera),
+	                         .code = g_strdup(m->code),
+	                         .link = g_strdup(m->link),
+	                         .like = g_strdup(m->like),
+	                         .zone = m->zone,
+	                         .priority = m->priority ? CLAMP(m->priority, 1, 5) : 3,
+	                         .count = 1,
+	                         .wall_ns = m->wall_ns ? m->wall_ns : pt_wall_ns(n->settings.clock)};
+	g_autoptr(GSource) source = g_idle_source_new();
+	g_source_set_priority(source, G_PRIORITY_DEFAULT);
+	g_source_set_callback(source, on_arrival, a, arrival_free);
+	g_source_attach(source, n->context);
+	return count;
+}
+
+static gboolean is_not_in(void *name, void *link, void *targets) {
+	const PtNotifyTarget *t = find(targets, name);
+	return !t || !t->supervise_ns;
+}
+
+static gboolean on_targets(void *data) {
+	PtNotify *n = data;
+	g_autoptr(GPtrArray) targets = get_targets(n);
+	g_hash_table_foreach_remove(n->links, is_not_in, targets);
+	for (guint i = 0; i < targets->len; i++) {
+		PtNotifyTarget *t = targets->pdata[i];
+		if (t->kind == PT_NOTIFY_STATION && t->supervise_ns && !g_hash_table_contains(n->links, t->name))
+			g_hash_table_insert(n->links, g_strdup(t->name), g_new0(Link, 1));
+	}
+	for (guint i = 0; i < targets->len; i++) /* what was wrong may be right now */
+		pt_notify_queue_wake(n->queue, ((PtNotifyTarget *)targets->pdata[i])->name, pt_wall_ns(n->settings.clock));
+	drop_orphans(n, targets);
+	pump(n);
+	return G_SOURCE_REMOVE;
+}
+
+static void post(PtNotify *n, GSourceFunc fn) {
+	g_autoptr(GSource) source = g_idle_source_new();
+	g_source_set_priority(source, G_PRIORITY_DEFAULT);
+	g_source_set_callback(source, fn, n, NULL);
+	g_source_attach(source, n->context);
+}
+
+void pt_notify_set_targets(PtNotify *n, const GPtrArray *targets) {
+	GPtrArray *copy = g_ptr_array_new_with_free_func(pt_notify_target_unref);
+	for (guint i = 0; i < targets->len; i++)
+		g_ptr_array_add(copy, pt_notify_target_ref(targets->pdata[i]));
+	g_mutex_lock(&n->lock);
+	GPtrArray *old = n->targets;
+	n->targets = copy;
+	g_mutex_unlock(&n->lock);
+	if (old)
+		g_ptr_array_unref(old);
+	post(n, on_targets);
+}
+
+/* ---- life ---- */
+
+static gboolean on_close(void *data) {
+	PtNotify *n = data;
+	n->closing = true;
+	pt_http_free(g_steal_pointer(&n->http)); /* what is under way over HTTP ends within */
+	pump(n);
+	return G_SOURCE_REMOVE;
+}
+
+static void *run(void *data) {
+	PtNotify *n = data;
+	g_main_context_push_thread_default(n->context);
+	n->http = pt_http_new(0);
+	g_main_loop_run(n->loop);
+	if (n->timer) {
+		g_source_destroy(n->timer);
+		g_source_unref(n->timer);
+	}
+	g_main_context_pop_thread_default(n->context);
+	return NULL;
+}
+
+PtNotify *pt_notify_new(const PtNotifySettings *settings, GError **error) {
+	PtNotifyQueue *queue = pt_notify_queue_open(settings->queue_path, error);
+	if (!queue)
+		return NULL;
+	PtNotify *n = g_new0(PtNotify, 1);
+	n->settings = *settings;
+	n->settings.queue_path = NULL;
+	n->settings.pause_ms = settings->pause_ms ? settings->pause_ms : 2000;
+	n->queue = queue;
+	n->context = g_main_context_new();
+	n->loop = g_main_loop_new(n->context, FALSE);
+	n->stop = g_cancellable_new();
+	n->busy = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+	n->links = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
+	g_mutex_init(&n->lock);
+	n->thread = g_thread_new("pt-notify", run, n);
+	return n;
 }
 
 void pt_notify_free(PtNotify *n) {
 	if (!n)
 		return;
-	n->closing = true;
-	pt_http_free(n->http); /* those under way end here */
-	while (n->jobs->len)
-		end_job(n->jobs->pdata[0], "given up: the program ends");
-	g_ptr_array_unref(n->jobs);
-	g_ptr_array_unref(n->targets);
+	g_cancellable_cancel(n->stop);
+	post(n, on_close);
+	g_thread_join(n->thread);
+	g_main_loop_unref(n->loop);
 	g_main_context_unref(n->context);
+	pt_notify_queue_free(n->queue);
+	g_hash_table_unref(n->busy);
+	g_hash_table_unref(n->links);
+	g_object_unref(n->stop);
+	if (n->targets)
+		g_ptr_array_unref(n->targets);
+	g_mutex_clear(&n->lock);
 	g_free(n);
 }
 
-void pt_notify_set_targets(PtNotify *n, const PtNotifyTarget *targets, unsigned count) {
-	g_ptr_array_set_size(n->targets, 0);
-	for (unsigned i = 0; i < count; i++)
-		g_ptr_array_add(n->targets,
-		                target_copy(targets[i].name, targets[i].url, targets[i].secret, targets[i].ntfy));
-}
-
-static void try_it(Job *job);
-
-static gboolean pause_over(void *data) {
-	Job *job = data;
-	g_clear_pointer(&job->pause, g_source_unref);
-	try_it(job);
-	return G_SOURCE_REMOVE;
-}
-
-static void on_answer(void *user, unsigned status, const char *body, size_t size, const GError *error) {
-	Job *job = user;
-	PtNotify *n = job->notify;
-	if (!error && status >= 200 && status < 300) {
-		end_job(job, NULL);
-		return;
-	}
-	g_autofree char *reason = error ? g_strdup(error->message) : g_strdup_printf("it answered %u", status);
-	/* what was refused will be refused again; 408 and 429 ask for patience */
-	bool final = !error && status >= 400 && status < 500 && status != 408 && status != 429;
-	if (final || n->closing || job->tries >= PT_NOTIFY_TRIES) {
-		end_job(job, reason);
-		return;
-	}
-	job->pause = g_timeout_source_new(n->pause_ms << 2 * (job->tries - 1));
-	g_source_set_callback(job->pause, pause_over, job, NULL);
-	g_source_attach(job->pause, n->context);
-}
-
-/* A header is one line of ASCII; anything else goes as RFC 2047, which ntfy reads. */
-static char *header_text(const char *text) {
-	bool plain = true;
-	for (const char *p = text; *p; p++)
-		plain = plain && *p >= ' ' && *p < 0x7f;
-	if (plain)
-		return g_strdup(text);
-	g_autofree char *base64 = g_base64_encode((const guchar *)text, strlen(text));
-	return g_strdup_printf("=?UTF-8?B?%s?=", base64);
-}
-
-static void try_it(Job *job) {
-	job->tries++;
-	char priority[4];
-	g_snprintf(priority, sizeof priority, "%d", job->priority);
-	if (job->target->ntfy) {
-		g_autofree char *title = header_text(job->title);
-		const char *headers[] = {"Title", title, "Priority", priority, NULL};
-		PtHttpRequest r = {.method = "POST",
-		                   .url = job->target->url,
-		                   .content_type = "text/plain; charset=utf-8",
-		                   .body = job->text,
-		                   .body_size = strlen(job->text),
-		                   .token = job->target->secret,
-		                   .headers = headers};
-		pt_http_send(job->notify->http, &r, on_answer, job);
-		return;
-	}
-	g_autoptr(GString) body = g_string_new("{\"title\":");
-	pt_json_string(body, job->title);
-	g_string_append(body, ",\"text\":");
-	pt_json_string(body, job->text);
-	g_string_append_printf(body, ",\"priority\":%d,\"actor\":", job->priority);
-	pt_json_string(body, job->actor);
-	if (job->event) {
-		g_string_append(body, ",\"event\":");
-		pt_event_to_json(job->event, body);
-	}
-	g_string_append_c(body, '}');
-	PtHttpRequest r = {.method = "POST",
-	                   .url = job->target->url,
-	                   .content_type = "application/json",
-	                   .body = body->str,
-	                   .body_size = body->len,
-	                   .token = job->target->secret};
-	pt_http_send(job->notify->http, &r, on_answer, job);
-}
-
-unsigned pt_notify_send(PtNotify *n, const char *target, const PtNotifyMessage *m) {
-	unsigned queued = 0;
-	bool found = false;
-	for (guint i = 0; i < n->targets->len; i++) {
-		const Target *t = n->targets->pdata[i];
-		if (target && strcmp(t->name, target))
-			continue;
-		found = true;
-		if (n->jobs->len >= PT_NOTIFY_QUEUE_MAX) {
-			n->counters.refused++;
-			continue;
-		}
-		Job *job = g_new0(Job, 1);
-		*job = (Job){.notify = n,
-		             .target = target_copy(t->name, t->url, t->secret, t->ntfy),
-		             .title = g_strdup(m->title ? m->title : "Pigtail"),
-		             .text = g_strdup(m->text),
-		             .actor = g_strdup(m->actor),
-		             .priority = m->priority ? CLAMP(m->priority, 1, 5) : 3,
-		             .event = m->event ? pt_event_ref((PtEvent *)m->event) : NULL};
-		g_ptr_array_add(n->jobs, job);
-		queued++;
-		try_it(job);
-	}
-	if (target && !found)
-		n->counters.refused++;
-	return queued;
-}
-
-void pt_notify_counters(const PtNotify *n, PtNotifyCounters *ret) {
+void pt_notify_counters(PtNotify *n, PtNotifyCounters *ret) {
+	g_mutex_lock(&n->lock);
 	*ret = n->counters;
-	ret->waiting = n->jobs->len;
+	g_mutex_unlock(&n->lock);
 }
-
-void pt_notify_set_pause(PtNotify *n, unsigned ms) { n->pause_ms = ms; }

@@ -1,6 +1,8 @@
 /* What a rule does. */
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "base/suggest.h"
 #include "rules/parse-internal.h"
+#include "rules/template.h"
 #include <string.h>
 
 #define BEFORE_MAX (600 * PT_NS_PER_S)
@@ -12,6 +14,10 @@ void pt_action_free(void *data) {
 	g_free(a->target);
 	g_free(a->text);
 	g_free(a->procedure);
+	g_free(a->camera);
+	g_free(a->code);
+	g_free(a->method);
+	g_free(a->secret);
 	g_free(a);
 }
 
@@ -65,11 +71,21 @@ static bool parse_do_record(const Parser *p, const PtNode *node, PtAction *a) {
 	       !pt_parse_dangling(p, camera, "camera", a->target, pt_parse_names(p, PT_SUBJECT_CAMERA));
 }
 
+static bool template_is_good(const Parser *p, const PtNode *node, const char *text) {
+	g_autofree char *unknown = pt_template_unknown(text);
+	if (!unknown)
+		return true;
+	g_autofree char *list = pt_suggest_join(pt_template_names), *meant = pt_suggest_text(unknown, pt_template_names);
+	pt_problem(p->problems, node, "{%.40s} is none of the names that are filled in: %s%s", unknown, list, meant);
+	return false;
+}
+
 static bool parse_do_notify(const Parser *p, const PtNode *node, PtAction *a) {
-	static const char *const known[] = {"to", "text", NULL};
+	static const char *const known[] = {"to", "text", "priority", "camera", "code", "zone", NULL};
+	int64_t number;
 	if (node->kind == PT_NODE_SCALAR) {
 		a->text = g_strdup(pt_parse_text(p, node));
-		return a->text != NULL;
+		return a->text && template_is_good(p, node, a->text);
 	}
 	if (!pt_node_check_keys(node, known, p->problems))
 		return false;
@@ -79,7 +95,56 @@ static bool parse_do_notify(const Parser *p, const PtNode *node, PtAction *a) {
 	if (to && (!pt_node_read_text(to, &a->target, p->problems) ||
 	           pt_parse_dangling(p, to, "notify target", a->target, p->names->targets)))
 		return false;
-	return text && pt_node_read_text(text, &a->text, p->problems);
+	if (pt_node_read_integer(pt_node_get(node, "priority"), 1, 5, &number, p->problems))
+		a->priority = (unsigned)number;
+	if (pt_node_read_integer(pt_node_get(node, "zone"), 0, 999, &number, p->problems))
+		a->zone = (unsigned)number;
+	const PtNode *camera = pt_node_get(node, "camera");
+	if (pt_node_read_text(camera, &a->camera, p->problems) &&
+	    pt_parse_dangling(p, camera, "camera", a->camera, pt_parse_names(p, PT_SUBJECT_CAMERA)))
+		return false;
+	pt_node_read_text(pt_node_get(node, "code"), &a->code, p->problems);
+	return text && pt_node_read_text(text, &a->text, p->problems) && template_is_good(p, text, a->text);
+}
+
+/* http:// or https://, a host, no login. */
+static bool is_address(const char *url) {
+	const char *host = g_str_has_prefix(url, "http://") ? url + 7 : g_str_has_prefix(url, "https://") ? url + 8 : "";
+	size_t n = strcspn(host, "/?#");
+	for (const char *c = url; *c; c++)
+		if ((guchar)*c <= ' ' || *c == 0x7f)
+			return false;
+	return n > 0 && strlen(url) <= 1000 && !memchr(host, '@', n);
+}
+
+/* { url, method, body, secret } */
+static bool parse_do_webhook(const Parser *p, const PtNode *node, PtAction *a) {
+	static const char *const known[] = {"url", "method", "body", "secret", NULL};
+	static const char *const methods[] = {"POST", "PUT", "GET", NULL};
+	int method = 0;
+	if (!pt_node_check_keys(node, known, p->problems))
+		return false;
+	const PtNode *url = pt_node_get(node, "url"), *body = pt_node_get(node, "body"),
+	             *secret = pt_node_get(node, "secret");
+	if (!url)
+		pt_problem(p->problems, node, "names no url: write { url: https://…, body: text }");
+	pt_node_read_choice(pt_node_get(node, "method"), methods, &method, p->problems);
+	a->method = g_strdup(methods[method]);
+	a->text = g_strdup("");
+	if (body && (!pt_node_read_text(body, &a->text, p->problems) || !template_is_good(p, body, a->text)))
+		return false;
+	if (body && !strcmp(a->method, "GET"))
+		pt_problem(p->problems, body, "does not go with GET");
+	if (pt_node_read_text(secret, &a->secret, p->problems) &&
+	    pt_parse_dangling(p, secret, "token", a->secret, p->names->tokens))
+		return false;
+	if (!pt_node_read_text(url, &a->target, p->problems))
+		return false;
+	if (!is_address(a->target))
+		pt_problem(p->problems, url,
+		           "must be http:// or https:// with a host, without a login in it: a secret is named "
+		           "with secret:");
+	return true;
 }
 
 static bool parse_do_log(const Parser *p, const PtNode *node, PtAction *a) {
@@ -171,11 +236,12 @@ static const struct {
 	PtActionKind kind;
 	bool (*parse)(const Parser *p, const PtNode *node, PtAction *action);
 } action_table[] = {
-    {"relay", PT_DO_RELAY, parse_do_relay},    {"record", PT_DO_RECORD, parse_do_record},
-    {"notify", PT_DO_NOTIFY, parse_do_notify}, {"log", PT_DO_LOG, parse_do_log},
-    {"mode", PT_DO_MODE, parse_do_mode},       {"alarm", PT_DO_ALARM, parse_do_alarm},
-    {"show", PT_DO_SHOW, parse_do_camera},     {"light", PT_DO_LIGHT, parse_do_light},
-    {"mqtt", PT_DO_MQTT, parse_do_mqtt},       {"wait", PT_DO_WAIT, parse_do_wait},
+    {"relay", PT_DO_RELAY, parse_do_relay},       {"record", PT_DO_RECORD, parse_do_record},
+    {"notify", PT_DO_NOTIFY, parse_do_notify},    {"log", PT_DO_LOG, parse_do_log},
+    {"mode", PT_DO_MODE, parse_do_mode},          {"alarm", PT_DO_ALARM, parse_do_alarm},
+    {"show", PT_DO_SHOW, parse_do_camera},        {"light", PT_DO_LIGHT, parse_do_light},
+    {"mqtt", PT_DO_MQTT, parse_do_mqtt},          {"wait", PT_DO_WAIT, parse_do_wait},
+    {"webhook", PT_DO_WEBHOOK, parse_do_webhook},
 };
 
 static void parse_action(const Parser *p, const PtNode *node, PtRule *rule) {

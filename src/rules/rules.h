@@ -78,19 +78,25 @@ typedef enum {
 	PT_DO_SHOW,
 	PT_DO_LIGHT,
 	PT_DO_MQTT,
+	PT_DO_WEBHOOK,
 	PT_DO_WAIT,
 } PtActionKind;
 typedef enum { PT_RULE_OFF, PT_RULE_ON, PT_RULE_PULSE, PT_RULE_AUTO } PtRuleOrder;
 typedef struct {
 	PtActionKind kind;
-	char *target;                         /* relay, camera, mode, topic, or where to notify (NULL: everywhere) */
+	char *target;                         /* relay, camera, mode, topic, URL, or where to notify (NULL: everywhere) */
 	PtRuleOrder order;                    /* relay, light */
 	int64_t for_ns;                       /* relay: 0: until the next order; wait */
 	int64_t before_ns, after_ns, keep_ns; /* record; keep 0: as long as the archive keeps */
-	char *text;        /* notify, log, alarm; of a light: its word for the camera; mqtt: the payload */
+	char *text;        /* notify, log, alarm; of a light: its word for the camera; mqtt, webhook: the payload */
 	char *procedure;   /* alarm: what to do about it; NULL: nothing is said */
-	unsigned priority; /* alarm: 1 (low) .. 5 */
+	unsigned priority; /* alarm, notify: 1 (low) .. 5 */
 	bool retain;       /* mqtt */
+	char *camera;      /* notify: whose picture goes with it; NULL: none */
+	char *code;        /* notify: for a monitoring station; NULL: the general one */
+	unsigned zone;     /* notify: likewise, 0 .. 999 */
+	char *method;      /* webhook: GET, POST, PUT */
+	char *secret;      /* webhook: name of a token; NULL: none */
 } PtAction;
 
 typedef struct {

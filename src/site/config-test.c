@@ -322,7 +322,7 @@ static void test_secrets(void) {
 	g_ptr_array_set_size(problems, 0);
 	g_assert_true(pt_site_load(p.site, &site, problems));
 	g_assert_cmpstr(pt_site_camera(site, "gate")->login->password, ==, "hunter2");
-	g_assert_cmpstr(((PtSiteNotify *)site->notify->pdata[0])->secret, ==, "hunter3");
+	g_assert_cmpstr(((PtNotifyTarget *)site->notify->pdata[0])->secret, ==, "hunter3");
 	g_assert_cmpint(pt_site_user(site, "anna")->role, ==, PT_SITE_ROLE_OPERATOR);
 	g_assert_cmpstr(pt_site_user(site, "anna")->cameras[0], ==, "gate");
 	g_assert_cmpuint(site->notes->len, ==, 0);
@@ -426,6 +426,7 @@ static void test_documents(void) {
 	g_assert_cmpint(load_blocks(root, "gpio.md"), ==, 2);
 	g_assert_cmpint(load_blocks(root, "loops.md"), ==, 1);
 	g_assert_cmpint(load_blocks(root, "http.md"), ==, 2);
+	g_assert_cmpint(load_blocks(root, "notify.md"), ==, 1);
 }
 
 static void test_shown_url(void) {

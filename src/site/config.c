@@ -5,6 +5,7 @@
 #include "site/internal.h"
 #include "site/yaml.h"
 #include <errno.h>
+#include <gio/gio.h>
 #include <string.h>
 
 #define MODES_MAX 16
@@ -66,6 +67,11 @@ bool pt_site_check_url(const PtNode *node, const char *url, const char *const *s
 			return false;
 		}
 	return true;
+}
+
+bool pt_site_is_loopback(const char *host) {
+	g_autoptr(GInetAddress) address = g_inet_address_new_from_string(host);
+	return !strcmp(host, "localhost") || (address && g_inet_address_get_is_loopback(address));
 }
 
 /* "ADDRESS:PORT", "[v6]:PORT", ":PORT" */
@@ -261,45 +267,6 @@ static void read_serve(PtSite *site, const PtNode *node, GPtrArray *problems) {
 		site->serve_plain = value == 1;
 }
 
-static void notify_free(void *data) {
-	PtSiteNotify *n = data;
-	g_free(n->name);
-	g_free(n->url);
-	g_free(n->secret);
-	g_free(n);
-}
-
-static void read_notify(PtSite *site, const PtNode *node, GPtrArray *problems) {
-	static const char *const known[] = {"webhook", "ntfy", "secret", NULL};
-	static const char *const schemes[] = {"https", "http", NULL};
-	if (!node || !pt_node_is_kind(node, PT_NODE_MAP, problems))
-		return;
-	for (unsigned i = 0; i < pt_node_count(node); i++) {
-		const PtNode *one = pt_node_at(node, i), *hook, *ntfy, *url;
-		if (!pt_site_check_name(one, "a notify target", problems) || !pt_node_check_keys(one, known, problems))
-			continue;
-		hook = pt_node_get(one, "webhook");
-		ntfy = pt_node_get(one, "ntfy");
-		url = hook ? hook : ntfy;
-		if (!hook == !ntfy) {
-			pt_problem(problems, one, "needs one of webhook and ntfy: the URL to send to");
-			continue;
-		}
-		PtSiteNotify *n = g_new0(PtSiteNotify, 1);
-		g_ptr_array_add(site->notify, n);
-		n->name = g_strdup(one->key);
-		n->ntfy = ntfy != NULL;
-		if (pt_node_read_text(url, &n->url, problems))
-			pt_site_check_url(url, n->url, schemes, problems);
-		g_autofree char *secret = NULL;
-		if (pt_node_read_text(pt_node_get(one, "secret"), &secret, problems) &&
-		    !(n->secret = pt_site_token(site, secret)))
-			pt_problem(problems, pt_node_get(one, "secret"),
-			           "there is no token named '%.60s': write 'tokens: { %.60s: … }' in secrets.yaml", secret,
-			           secret);
-	}
-}
-
 /* ---- cameras.d: one file per camera, written by the UI ---- */
 
 static int by_name(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
@@ -343,7 +310,7 @@ static void read_all(PtSite *site, PtNode *root, GPtrArray *problems) {
 	read_web(site, pt_node_get(root, "web"), problems);
 	read_archive(site, pt_node_get(root, "archive"), problems);
 	read_serve(site, pt_node_get(root, "serve"), problems);
-	read_notify(site, pt_node_get(root, "notify"), problems);
+	pt_site_read_notify(site, pt_node_get(root, "notify"), problems);
 	pt_site_read_mqtt(site, pt_node_get(root, "mqtt"), problems);
 	pt_site_read_cameras(site, pt_node_get(root, "cameras"), problems);
 	merge_cameras(site, root, extra, problems);
@@ -362,11 +329,13 @@ static void read_all(PtSite *site, PtNode *root, GPtrArray *problems) {
 	g_autofree const char **inputs = pt_site_names(site->inputs, G_STRUCT_OFFSET(PtPlugSettings, name));
 	g_autofree const char **relays = pt_site_names(site->relays, G_STRUCT_OFFSET(PtPlugSettings, name));
 	g_autofree const char **zones = pt_alarm_plan_zone_names(site->alarm);
-	g_autofree const char **targets = pt_site_names(site->notify, G_STRUCT_OFFSET(PtSiteNotify, name));
+	g_autofree const char **targets = pt_site_names(site->notify, G_STRUCT_OFFSET(PtNotifyTarget, name));
+	g_autofree const char **tokens = pt_site_tokens(site);
 	PtRuleNames names = {.inputs = inputs,
 	                     .relays = relays,
 	                     .cameras = cameras,
 	                     .targets = targets,
+	                     .tokens = tokens,
 	                     .modes = (const char *const *)site->modes,
 	                     .zones = zones,
 	                     .holidays = site->holidays,
@@ -375,6 +344,7 @@ static void read_all(PtSite *site, PtNode *root, GPtrArray *problems) {
 	site->rules = pt_rules_parse(pt_node_get(root, "rules"), &names, problems);
 	pt_site_read_path(site, pt_node_get(root, "users"), &site->users_path, problems);
 	pt_site_read_users(site, pt_node_get(root, "users") != NULL, cameras, problems);
+	pt_site_finish_notify(site, problems);
 }
 
 static void login_free(void *data) {
@@ -414,7 +384,7 @@ static PtSite *site_new(const char *path) {
 	site->cameras = g_ptr_array_new_with_free_func(pt_site_camera_free);
 	site->inputs = g_ptr_array_new_with_free_func((GDestroyNotify)pt_plug_settings_free);
 	site->relays = g_ptr_array_new_with_free_func((GDestroyNotify)pt_plug_settings_free);
-	site->notify = g_ptr_array_new_with_free_func(notify_free);
+	site->notify = g_ptr_array_new_with_free_func(pt_notify_target_unref);
 	site->users = g_ptr_array_new_with_free_func(user_free);
 	site->logins = g_ptr_array_new_with_free_func(login_free);
 	site->app_passwords = g_ptr_array_new_with_free_func(login_free);

@@ -4,6 +4,7 @@
 #pragma once
 #include "alarm/plan.h"
 #include "base/node.h"
+#include "notify/target.h"
 #include "plugs/plug.h"
 #include "rules/parse.h"
 
@@ -66,13 +67,6 @@ typedef struct {
 	GArray *motion_zones;                                      /* of PtSiteZone; NULL: the whole picture */
 } PtSiteCamera;
 
-typedef struct {
-	char *name;
-	bool ntfy; /* else webhook */
-	char *url;
-	char *secret; /* bearer token of the secrets file; NULL: none */
-} PtSiteNotify;
-
 /* The broker, and how the site shows itself there. */
 typedef struct {
 	char *host;
@@ -124,7 +118,7 @@ struct PtSite {
 	GPtrArray *inputs, *relays; /* of PtPlugSettings * */
 	PtRules *rules;
 	PtAlarmPlan *alarm;              /* without a section alarm: no zones, no delays */
-	GPtrArray *notify;               /* of PtSiteNotify * */
+	GPtrArray *notify;               /* of PtNotifyTarget *; behind those of the file the webhooks of rules */
 	PtSiteMqtt *mqtt;                /* NULL: no broker */
 	GPtrArray *users;                /* of PtSiteUser * */
 	char *users_path, *secrets_path; /* absolute; the files may be absent */
@@ -158,6 +152,12 @@ char *pt_site_shown_url(const char *url);
 
 /* The site as normalised text, without secrets. Caller frees. */
 char *pt_site_print(const PtSite *site);
+
+/* The target of the webhook that is the rule's action of this number. Caller frees. */
+char *pt_site_webhook_name(const PtRule *rule, unsigned number);
+
+/* Whom to tell, and how: secrets included. */
+bool pt_site_same_notify(const PtSite *a, const PtSite *b);
 
 /* What a reload has to touch: names that came, went, or changed. What is not named keeps running. */
 typedef struct {

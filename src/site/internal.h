@@ -9,6 +9,7 @@ void pt_site_read_users(PtSite *site, bool named, const char *const *cameras, GP
 const PtSiteLogin *pt_site_login(const PtSite *site, const char *name);
 /* "tokens: { NAME: text }" of the secrets file; NULL: none. Belongs to the tree of secrets that the caller gave. */
 char *pt_site_token(const PtSite *site, const char *name);
+const char **pt_site_tokens(const PtSite *site); /* their names, NULL-terminated; caller frees the array alone */
 
 /* plugs.c */
 void pt_site_read_plugs(PtSite *site, const PtNode *inputs, const PtNode *relays, GPtrArray *problems);
@@ -27,7 +28,15 @@ void pt_site_print_mqtt(GString *out, const PtSite *site);
 void pt_site_read_alarm(PtSite *site, const PtNode *node, const PtNode *rules, GPtrArray *problems);
 void pt_site_print_alarm(GString *out, const PtSite *site);
 
+/* notify.c */
+void pt_site_read_notify(PtSite *site, const PtNode *node, GPtrArray *problems);
+/* Once rules and users are there: the rules' webhooks, and whether what targets and rules name is there. */
+void pt_site_finish_notify(PtSite *site, GPtrArray *problems);
+void pt_site_print_notify(GString *out, const PtSite *site);
+
 /* config.c */
+/* localhost, or an address of this machine alone. */
+bool pt_site_is_loopback(const char *host);
 /* A path beside the site file when it is relative. */
 void pt_site_read_path(const PtSite *site, const PtNode *node, char **ret, GPtrArray *problems);
 bool pt_site_check_name(const PtNode *node, const char *what, GPtrArray *problems);

@@ -10,11 +10,6 @@
 #define PORT_TLS 8883
 #define LEVEL_BYTES "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
 
-static bool is_loopback(const char *host) {
-	g_autoptr(GInetAddress) address = g_inet_address_new_from_string(host);
-	return !strcmp(host, "localhost") || (address && g_inet_address_get_is_loopback(address));
-}
-
 static bool read_broker(PtSiteMqtt *m, const PtNode *node, GPtrArray *problems) {
 	g_autofree char *text = NULL;
 	if (!pt_node_read_text(node, &text, problems))
@@ -87,7 +82,7 @@ void pt_site_read_mqtt(PtSite *site, const PtNode *node, GPtrArray *problems) {
 	else
 		read_prefix(announce, &m->home_assistant, problems);
 	pt_node_read_choice(pt_node_get(node, "plain"), plain, &allowed, problems);
-	if (ok && !m->tls && !allowed && !is_loopback(m->host))
+	if (ok && !m->tls && !allowed && !pt_site_is_loopback(m->host))
 		pt_problem(
 		    problems, broker,
 		    "%s is not on this machine, and mqtt:// sends everything, the password too, for all to read: write "
@@ -124,7 +119,7 @@ void pt_site_print_mqtt(GString *out, const PtSite *s) {
 	if (m->version)
 		pt_print_text(out, "version", m->version == 5 ? "5" : "3.1.1");
 	pt_print_text(out, "home-assistant", m->home_assistant ? m->home_assistant : "off");
-	if (!m->tls && !is_loopback(m->host))
+	if (!m->tls && !pt_site_is_loopback(m->host))
 		pt_print_text(out, "plain", "lan");
 	g_string_append(out, " }\n");
 }

@@ -138,7 +138,22 @@ static void print_action(GString *out, const PtAction *a) {
 		g_string_append(out, "notify: {");
 		pt_print_text(out, "to", a->target);
 		pt_print_text(out, "text", a->text);
+		if (a->priority)
+			pt_print_number(out, "priority", a->priority);
+		pt_print_text(out, "camera", a->camera);
+		pt_print_text(out, "code", a->code);
+		if (a->zone)
+			pt_print_number(out, "zone", a->zone);
 		break;
+	case PT_DO_WEBHOOK: {
+		g_autofree char *shown = pt_site_shown_url(a->target);
+		g_string_append(out, "webhook: {");
+		pt_print_text(out, "url", shown);
+		pt_print_text(out, "method", a->method);
+		pt_print_text(out, "body", a->text[0] ? a->text : NULL);
+		pt_print_text(out, "secret", a->secret);
+		break;
+	}
 	case PT_DO_ALARM:
 		g_string_append(out, "alarm: {");
 		pt_print_text(out, "text", a->text);

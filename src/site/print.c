@@ -247,15 +247,6 @@ static void print_serve(GString *out, const PtSite *s) {
 	g_string_append(out, " }\n");
 }
 
-static void print_notify(GString *out, const PtSite *s) {
-	for (guint i = 0; i < s->notify->len; i++) {
-		const PtSiteNotify *n = s->notify->pdata[i];
-		g_string_append_printf(out, "%s  %s: {", i ? "" : "notify:\n", n->name);
-		pt_print_text(out, n->ntfy ? "ntfy" : "webhook", n->url);
-		g_string_append(out, " }\n");
-	}
-}
-
 char *pt_site_print(const PtSite *s) {
 	GString *out = g_string_new(NULL);
 	print_place(out, s);
@@ -276,7 +267,7 @@ char *pt_site_print(const PtSite *s) {
 	pt_site_print_alarm(out, s);
 	pt_site_print_rules(out, s);
 	pt_site_print_mqtt(out, s);
-	print_notify(out, s);
+	pt_site_print_notify(out, s);
 	print_serve(out, s);
 	return g_string_free(out, FALSE);
 }
@@ -320,15 +311,6 @@ static void compare_cameras(const PtSite *before, const PtSite *after, GPtrArray
 	}
 }
 
-static bool same_notify(const PtSite *a, const PtSite *b) {
-	if (a->notify->len != b->notify->len || differs(a, b, print_notify))
-		return false;
-	for (guint i = 0; i < a->notify->len; i++)
-		if (g_strcmp0(((PtSiteNotify *)a->notify->pdata[i])->secret, ((PtSiteNotify *)b->notify->pdata[i])->secret))
-			return false;
-	return true;
-}
-
 static bool same_users(const PtSite *a, const PtSite *b) {
 	if (a->users->len != b->users->len || a->app_passwords->len != b->app_passwords->len)
 		return false;
@@ -366,7 +348,7 @@ PtSiteDiff *pt_site_diff(const PtSite *before, const PtSite *after) {
 	d->archive = differs(before, after, print_archive);
 	d->serve = differs(before, after, print_serve);
 	d->rules = differs(before, after, pt_site_print_rules);
-	d->notify = !same_notify(before, after);
+	d->notify = !pt_site_same_notify(before, after);
 	d->users = !same_users(before, after);
 	d->mqtt = differs(before, after, pt_site_print_mqtt);
 	return d;

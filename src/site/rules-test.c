@@ -8,7 +8,11 @@
 	"site: { timezone: UTC, location: [52.5, 13.4], holidays: days.txt }\n"                                             \
 	"cameras: { gate: { source: test:clock } }\n"                                                                       \
 	"inputs: { door: { driver: virtual, channel: 1 }, storage: { driver: virtual, channel: 2 } }\n"                     \
-	"relays: { flood: { driver: virtual, channel: 1 } }\nnotify: { desk: { ntfy: https://ntfy.example/t } }\nmqtt: { "  \
+	"relays: { flood: { driver: virtual, channel: 1 } }\nnotify: { all: { push: all, group: 5s }, desk: { ntfy: "       \
+	"https://ntfy.example/t, quiet: "                                                                                   \
+	"[\"22:00\", \"6:30\"], group: 30s, expires: 2h }, office: { mail: [a@b.example, c@d.example], smtp: "              \
+	"smtp://localhost, from: hub@b.example }, guard: { sia: udp://localhost:9, account: \"0123\", format: adm-cid, "    \
+	"receiver: 2, line: 3, supervise: 90s } }\nmqtt: { "                                                                \
 	"broker: mqtt://localhost }\n"                                                                                      \
 	"rules:\n  night watch: { when: start, do: { alarm: x } }\n"
 #define DO ", do: { log: x } }\n"
@@ -23,6 +27,14 @@ static const struct {
     {"{ when: door active 3 times in 1" DO, "rules.r.when.in: "},
     {"{ when: door silent for 1d" DO, NULL},
     {"{ when: camera gate silent for 1d" DO, NULL},
+    {"{ when: door active, do: { notify: { to: guard, text: x, code: \"3130\", zone: 7 } } }\n", NULL},
+    {"{ when: door active, do: { notify: { to: desk, text: \"{input} {state}\", camera: gate, priority: 5 } } }\n", NULL},
+    {"{ when: door active, do: { notify: \"{inptu}\" } }\n", "did you mean input?"},
+    {"{ when: door active, do: { notify: { to: guard, text: x, code: BA } } }\n", "such as 1130 (Contact ID)"},
+    {"{ when: door active, do: { notify: { to: desk, text: x, code: BA } } }\n", "and desk is none"},
+    {"{ when: door active, do: { notify: { text: x, camera: gat } } }\n", "no camera named 'gat'"},
+    {"{ when: door active, do: { webhook: { url: \"https://x.example/a\", body: \"{time}\" } } }\n", NULL},
+    {"{ when: door active, do: { webhook: { url: \"https://x.example/a\", method: GET, body: x } } }\n", "GET"},
     {"{ when: door silent" DO, "silent for how long?"},
     {"{ when: dor silent for 1h" DO, "no input, relay or camera named 'dor'"},
     {"{ when: storage active" DO, NULL}, /* an input of that name comes first */
@@ -52,7 +64,8 @@ static const struct {
     {"{ when: start, if: [{ mode: [night, away] }, { holiday: false }]" DO, NULL},
     {"{ when: start, if: { mode: naight }" DO, "no mode named 'naight' (did you mean night?)"},
     {"{ when: start, if: { holiday: maybe }" DO, "holiday: 'maybe'"},
-    {"{ when: start, do: [{ mode: away }, { show: gate }, { light: { camera: gate, ir-cut: auto } }, { light: { camera: gate, "
+    {"{ when: start, do: [{ mode: away }, { show: gate }, { light: { camera: gate, ir-cut: auto } }, { light: { camera: "
+     "gate, "
      "lamp: tt:WhiteLight|On } }] }\n",
      NULL},
     {"{ when: start, do: { mode: awy } }\n", "no mode named 'awy'"},

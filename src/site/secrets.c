@@ -90,6 +90,16 @@ static void read_pin(PtSiteUser *user, const PtNode *node, GPtrArray *problems) 
 		pt_problem(problems, node, "a viewer disarms nothing: take the PIN away, or write role: operator");
 }
 
+const char **pt_site_tokens(const PtSite *site) {
+	const char **names = g_new0(const char *, site->logins->len + 1);
+	for (guint i = 0, n = 0; i < site->logins->len; i++) {
+		const PtSiteLogin *login = site->logins->pdata[i];
+		if (g_str_has_prefix(login->name, "token/"))
+			names[n++] = login->name + strlen("token/");
+	}
+	return names;
+}
+
 static void read_user(PtSite *site, const PtNode *node, const char *const *cameras, GPtrArray *problems) {
 	static const char *const known[] = {"role", "cameras", "password", "pin", NULL};
 	int role = PT_SITE_ROLE_VIEWER;

@@ -47,7 +47,10 @@ static bool may_see_action(PtHost *host, PtRequest *r, const PtAction *a) {
 	case PT_DO_ALARM:
 	case PT_DO_MODE:
 	case PT_DO_MQTT:
+	case PT_DO_WEBHOOK:
 		return false;
+	case PT_DO_NOTIFY:
+		return !a->camera || pt_request_may_see(r, a->camera);
 	default:
 		return true;
 	}

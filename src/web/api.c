@@ -142,6 +142,7 @@ void pt_api_add_routes(PtHost *host) {
 	pt_api_add_timeline(host);
 	pt_api_add_cameras(host);
 	pt_api_add_clip(host);
+	pt_api_add_devices(host);
 	pt_live_add_routes(host);
 	pt_hls_add_routes(host);
 	pt_pages_add_routes(host);

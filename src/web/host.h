@@ -56,6 +56,12 @@ typedef struct {
 	void (*controls)(void *user, const PtSiteCamera *camera, PtRequest *request);
 	void (*control)(void *user, const PtSiteCamera *camera, PtRequest *request);
 
+	/* The caller's devices that are told by Web Push, all answered by the host (daemon/devices.c); NULL: not possible
+	 * here */
+	void (*devices)(void *user, PtRequest *request);
+	void (*add_device)(void *user, PtRequest *request);
+	void (*remove_device)(void *user, PtRequest *request);
+
 	/* Filling gaps from the cameras' cards (daemon/backfill.h); ask NULL: not possible here. Any thread, ask not the
 	 * main one */
 	int (*backfill_ask)(void *user, const char *camera, int64_t from_ns, int64_t to_ns, GError **error);
@@ -89,6 +95,7 @@ void pt_api_add_backfill(PtHost *host);
 void pt_api_add_timeline(PtHost *host);
 void pt_api_add_cameras(PtHost *host);
 void pt_api_add_clip(PtHost *host);
+void pt_api_add_devices(PtHost *host);
 void pt_live_add_routes(PtHost *host);
 void pt_hls_add_routes(PtHost *host);
 void pt_hls_free(PtHost *host);

@@ -11,16 +11,22 @@ from hub import Hub, wait_for
 
 
 class Receiver:
-    """Takes every POST; answers with .status."""
+    """Takes every POST, and every PUT as .puts; answers with .status."""
 
     def __init__(self):
         receiver = self
-        self.got, self.status = [], 200
+        self.got, self.puts, self.status = [], [], 200
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_POST(self):
+                self.take(receiver.got)
+
+            def do_PUT(self):
+                self.take(receiver.puts)
+
+            def take(self, requests):
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                receiver.got.append((self.path, dict(self.headers), body))
+                requests.append((self.path, dict(self.headers), body))
                 self.send_response(receiver.status)
                 self.send_header("Content-Length", "0")
                 self.end_headers()

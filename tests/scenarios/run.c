@@ -32,8 +32,9 @@ static char **names(const PtNode *node, const char *key) {
 static char *decision_text(const PtDecision *d) {
 	static const char *const orders[] = {"off", "on", "pulse", "auto"};
 	static const char *const words[] = {
-	    [PT_DO_RECORD] = "record", [PT_DO_NOTIFY] = "notify", [PT_DO_LOG] = "log",     [PT_DO_MODE] = "mode",
-	    [PT_DO_ALARM] = "alarm",   [PT_DO_SHOW] = "show",     [PT_DO_LIGHT] = "light", [PT_DO_MQTT] = "mqtt"};
+	    [PT_DO_RECORD] = "record", [PT_DO_NOTIFY] = "notify", [PT_DO_LOG] = "log",
+	    [PT_DO_MODE] = "mode",     [PT_DO_ALARM] = "alarm",   [PT_DO_SHOW] = "show",
+	    [PT_DO_LIGHT] = "light",   [PT_DO_MQTT] = "mqtt",     [PT_DO_WEBHOOK] = "webhook"};
 	const PtAction *a = d->action;
 	if (!a)
 		return g_strdup_printf("%s: %s", d->rule->name, d->reason);

@@ -1,6 +1,7 @@
 // The frame around the pages: who is here, which page is open, whether the hub answers.
 // SPDX-License-Identifier: Apache-2.0
 import {bus, get, listen, onLoggedOut, post, startBus, stopBus} from "./api.js";
+import {devicePart} from "./devices.js";
 import {fill, h, icon, say} from "./dom.js";
 import * as format from "./format.js";
 import {alarmStrip, cameraToTheFront, clearFront} from "./front.js";
@@ -70,7 +71,7 @@ function navigation() {
 function who() {
 	const menu = h("div.menu", {id: "who-menu", hidden: true},
 		h("p", null, "Logged in as ", h("b", null, site.me.user), h("br"), `role: ${site.me.role}`),
-		h("button", {onclick: logout}, "Log out"));
+		devicePart(), h("button", {onclick: logout}, "Log out"));
 	const button = h("button.quiet.who", {"aria-expanded": "false", "aria-controls": "who-menu", "aria-label": `${site.me.user}, ${site.me.role}: menu`,
 		onclick: () => toggle(menu.hidden)}, icon("person"), h("span", null, site.me.user));
 	function toggle(opened) {
