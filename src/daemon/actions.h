@@ -14,8 +14,8 @@ typedef struct {
 	PtBus *bus;
 	PtPlugs *plugs;
 	PtKeeper *keeper;
-	PtTell *tell;
 	PtAlarmDesk *alarm;
+	PtTell *tell;
 	/* P6: writes an intent down before it is done; FALSE: it could not be. */
 	gboolean (*journal)(void *user, PtEvent *intent, GError **error);
 	void *user;

@@ -58,8 +58,8 @@ typedef struct {
 	PtRelayCycles *cycles;
 	PtPlugs *plugs;
 	PtVirtualHand *hand;
-	PtTell *tell;
 	PtAlarmDesk *alarm;
+	PtTell *tell;
 	PtActions *actions;
 	PtRulesEngine *rules;
 	PtHttp *http; /* to cameras */
@@ -523,7 +523,7 @@ static bool start(Hub *h, GError **error) {
 	h->tell = pt_tell_new(&(PtTellEnv){h->clock, h->bus, h->archive, h->site->archive_state}, error);
 	if (!h->tell)
 		return false;
-	h->actions = pt_actions_new(&(PtActionsEnv){h->clock, h->bus, h->plugs, h->keeper, h->tell, h->alarm, journal, h});
+	h->actions = pt_actions_new(&(PtActionsEnv){h->clock, h->bus, h->plugs, h->keeper, h->alarm, h->tell, journal, h});
 	h->rules = pt_rules_engine_new(h->clock, h->bus, NULL, pt_actions_act, h->actions);
 	h->http = pt_http_new(CAMERA_CONNECTIONS);
 	h->cameras =
@@ -571,8 +571,8 @@ static void stop(Hub *h) {
 	pt_mqtt_site_stop(h->mqtt);
 	pt_rules_engine_free(h->rules);
 	pt_actions_free(h->actions);
-	pt_tell_free(h->tell);
 	pt_alarm_desk_free(h->alarm);
+	pt_tell_free(h->tell);
 	pt_virtual_hand_free(h->hand);
 	pt_plugs_free(h->plugs);
 	pt_mqtt_site_free(h->mqtt);

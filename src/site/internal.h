@@ -24,15 +24,15 @@ void pt_site_read_mqtt(PtSite *site, const PtNode *node, GPtrArray *problems);
 void pt_site_mqtt_free(PtSiteMqtt *mqtt); /* takes NULL */
 void pt_site_print_mqtt(GString *out, const PtSite *site);
 
+/* alarm.c: after inputs and cameras; rules: the map of the file, whose names zones may not have. */
+void pt_site_read_alarm(PtSite *site, const PtNode *node, const PtNode *rules, GPtrArray *problems);
+void pt_site_print_alarm(GString *out, const PtSite *site);
+
 /* notify.c */
 void pt_site_read_notify(PtSite *site, const PtNode *node, GPtrArray *problems);
 /* Once rules and users are there: the rules' webhooks, and whether what targets and rules name is there. */
 void pt_site_finish_notify(PtSite *site, GPtrArray *problems);
 void pt_site_print_notify(GString *out, const PtSite *site);
-
-/* alarm.c: after inputs and cameras; rules: the map of the file, whose names zones may not have. */
-void pt_site_read_alarm(PtSite *site, const PtNode *node, const PtNode *rules, GPtrArray *problems);
-void pt_site_print_alarm(GString *out, const PtSite *site);
 
 /* config.c */
 /* localhost, or an address of this machine alone. */

@@ -81,6 +81,15 @@ char *pt_site_token(const PtSite *site, const char *name) {
 	return login ? g_strdup(login->password) : NULL;
 }
 
+static void read_pin(PtSiteUser *user, const PtNode *node, GPtrArray *problems) {
+	if (!pt_node_read_text(node, &user->pin, problems))
+		return;
+	if (!g_str_has_prefix(user->pin, "$argon2id$"))
+		pt_problem(problems, node, "is not an argon2id hash ($argon2id$…): run pigtail user pin for one");
+	if (user->role == PT_SITE_ROLE_VIEWER)
+		pt_problem(problems, node, "a viewer disarms nothing: take the PIN away, or write role: operator");
+}
+
 const char **pt_site_tokens(const PtSite *site) {
 	const char **names = g_new0(const char *, site->logins->len + 1);
 	for (guint i = 0, n = 0; i < site->logins->len; i++) {
@@ -89,15 +98,6 @@ const char **pt_site_tokens(const PtSite *site) {
 			names[n++] = login->name + strlen("token/");
 	}
 	return names;
-}
-
-static void read_pin(PtSiteUser *user, const PtNode *node, GPtrArray *problems) {
-	if (!pt_node_read_text(node, &user->pin, problems))
-		return;
-	if (!g_str_has_prefix(user->pin, "$argon2id$"))
-		pt_problem(problems, node, "is not an argon2id hash ($argon2id$…): run pigtail user pin for one");
-	if (user->role == PT_SITE_ROLE_VIEWER)
-		pt_problem(problems, node, "a viewer disarms nothing: take the PIN away, or write role: operator");
 }
 
 static void read_user(PtSite *site, const PtNode *node, const char *const *cameras, GPtrArray *problems) {
