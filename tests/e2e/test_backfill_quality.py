@@ -13,6 +13,7 @@ from hub import Hub, assert_plays, format_time, free_port, parse_time, wait_for
 from test_reload import reload
 from testpicture import read_time
 
+pytestmark = pytest.mark.xdist_group("quality")  # each goes on where the one before ended: in one process
 BOTH = "record: { main: always, sub: always }"
 SUB = "record: { main: never, sub: always }"
 STREAMS = ('source: "test:clock?size=640x360&fps=10&gop=1s&bitrate=400k&audio=none", sub: "test:clock?size=320x180&fps=10&gop=1s&bitrate=100k&audio=none"')
