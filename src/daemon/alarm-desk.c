@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/alarm-desk.h"
+#include "daemon/state-file.h"
 #include "plugs/wake.h"
 #include <gio/gio.h>
 #include <glib/gstdio.h>
@@ -20,6 +21,7 @@ struct PtAlarmDesk {
 	GPtrArray *held; /* news from before the beginning; NULL: it has begun */
 
 	char *path;
+	dev_t medium;
 	bool dirty, writing;      /* dirty: something is not in the file that is being written, if any */
 	bool failing;             /* the last time; told once */
 	GArray *waiting, *served; /* of Waiting: for what is not being written yet, and for what is */
@@ -43,15 +45,22 @@ static void serve(GArray *list, const char *problem) {
 	g_array_set_size(list, 0);
 }
 
-static gboolean write_file(const char *path, const char *text, GError **error) {
-	return g_file_set_contents_full(path, text, -1, G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE, 0600,
-	                                error);
+typedef struct {
+	char *path, *text;
+	dev_t medium;
+} Job;
+
+static void job_free(void *data) {
+	Job *j = data;
+	g_free(j->path);
+	g_free(j->text);
+	g_free(j);
 }
 
 static void write_in_thread(GTask *task, gpointer source, gpointer data, GCancellable *cancellable) {
-	char **what = data; /* path, text */
+	const Job *j = data;
 	GError *error = NULL;
-	if (write_file(what[0], what[1], &error))
+	if (pt_state_write(j->path, j->medium, j->text, -1, 0600, &error))
 		g_task_return_boolean(task, TRUE);
 	else
 		g_task_return_error(task, error);
@@ -76,15 +85,14 @@ static void keep(PtAlarmDesk *d) {
 	if (!d->dirty || d->writing)
 		return;
 	PtAlarmNow now = now_of(d);
-	char **what = g_new0(char *, 3);
-	what[0] = g_strdup(d->path);
-	what[1] = pt_alarm_centre_save(d->centre, &now);
+	Job *job = g_new(Job, 1);
+	*job = (Job){g_strdup(d->path), pt_alarm_centre_save(d->centre, &now), d->medium};
 	d->dirty = false;
 	d->writing = true;
 	g_array_append_vals(d->served, d->waiting->data, d->waiting->len);
 	g_array_set_size(d->waiting, 0);
 	g_autoptr(GTask) task = g_task_new(NULL, NULL, written, d);
-	g_task_set_task_data(task, what, (GDestroyNotify)g_strfreev);
+	g_task_set_task_data(task, job, job_free);
 	g_task_run_in_thread(task, write_in_thread);
 }
 
@@ -233,6 +241,7 @@ PtAlarmDesk *pt_alarm_desk_new(const PtAlarmDeskEnv *env, PtSite *site) {
 	d->site = pt_site_ref(site);
 	d->thread = g_thread_self();
 	d->path = g_build_filename(site->archive_state, "alarm.state", NULL);
+	d->medium = pt_state_medium(d->path);
 	d->waiting = g_array_new(FALSE, FALSE, sizeof(Waiting));
 	d->served = g_array_new(FALSE, FALSE, sizeof(Waiting));
 	d->wake = pt_wake_new(NULL, on_wake, d);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/devices.h"
+#include "daemon/state-file.h"
 #include "base/error.h"
 #include <errno.h>
 #include <string.h>
@@ -10,6 +11,7 @@
 
 struct PtDevices {
 	char *path;
+	dev_t medium;
 	PtClock *clock;
 	PtVapid *vapid;
 	GPtrArray *list;
@@ -46,8 +48,7 @@ static bool save(PtDevices *s, GError **error) {
 	gsize size;
 	g_autofree char *text = g_key_file_to_data(file, &size, NULL);
 	/* an endpoint lets whoever knows it send: nobody else may read this */
-	return g_file_set_contents_full(s->path, text, (gssize)size,
-	                                G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE, 0600, error);
+	return pt_state_write(s->path, s->medium, text, (gssize)size, 0600, error);
 }
 
 static bool read_bytes(GKeyFile *file, const char *group, const char *key, uint8_t *ret, gsize size) {
@@ -206,6 +207,7 @@ PtDevices *pt_devices_open(const char *dir, PtClock *clock, void (*changed)(void
 	                 .list = g_ptr_array_new_with_free_func(device_free),
 	                 .changed = changed,
 	                 .user = user};
+	s->medium = pt_state_medium(s->path);
 	load(s);
 	return s;
 }

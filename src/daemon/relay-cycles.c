@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/relay-cycles.h"
+#include "daemon/state-file.h"
 #include <gio/gio.h>
 #include <stdbool.h>
 #include <string.h>
@@ -8,6 +9,7 @@
 
 struct PtRelayCycles {
 	char *path;
+	dev_t medium;
 	GHashTable *counts; /* name -> int64_t *, both owned */
 	guint timer;        /* 0: all is written, or being written */
 	bool writing;
@@ -17,6 +19,7 @@ PtRelayCycles *pt_relay_cycles_new(const char *path) {
 	PtRelayCycles *c = g_new0(PtRelayCycles, 1);
 	g_autofree char *text = NULL;
 	c->path = g_strdup(path);
+	c->medium = pt_state_medium(path);
 	c->counts = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_free);
 	g_file_get_contents(path, &text, NULL, NULL);
 	g_auto(GStrv) lines = g_strsplit(text ? text : "", "\n", 0);
@@ -45,10 +48,21 @@ static char *format(const PtRelayCycles *c) {
 	return g_string_free(g_steal_pointer(&text), FALSE);
 }
 
+typedef struct {
+	char *path, *text;
+	dev_t medium;
+} Job;
+
+static void job_free(void *data) {
+	Job *j = data;
+	g_free(j->path);
+	g_free(j->text);
+	g_free(j);
+}
+
 static void write_in_thread(GTask *task, gpointer source, gpointer data, GCancellable *cancellable) {
-	char **what = data; /* path, text */
-	g_file_set_contents_full(what[0], what[1], -1, G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE, 0640,
-	                         NULL);
+	const Job *j = data;
+	pt_state_write(j->path, j->medium, j->text, -1, 0640, NULL);
 	g_task_return_boolean(task, TRUE);
 }
 
@@ -60,11 +74,10 @@ static gboolean on_timer(gpointer data) {
 		return G_SOURCE_CONTINUE;
 	c->timer = 0;
 	c->writing = true;
-	char **what = g_new0(char *, 3);
-	what[0] = g_strdup(c->path);
-	what[1] = format(c);
+	Job *job = g_new(Job, 1);
+	*job = (Job){g_strdup(c->path), format(c), c->medium};
 	g_autoptr(GTask) task = g_task_new(NULL, NULL, written, c);
-	g_task_set_task_data(task, what, (GDestroyNotify)g_strfreev);
+	g_task_set_task_data(task, job, job_free);
 	g_task_run_in_thread(task, write_in_thread);
 	return G_SOURCE_REMOVE;
 }
@@ -85,7 +98,7 @@ void pt_relay_cycles_free(PtRelayCycles *c) {
 	if (c->timer) {
 		g_autofree char *text = format(c);
 		g_source_remove(c->timer);
-		g_file_set_contents_full(c->path, text, -1, G_FILE_SET_CONTENTS_CONSISTENT, 0640, NULL);
+		pt_state_write(c->path, c->medium, text, -1, 0640, NULL);
 	}
 	g_hash_table_unref(c->counts);
 	g_free(c->path);

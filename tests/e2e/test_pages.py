@@ -165,7 +165,7 @@ def test_login_page_says_what_is_wrong_and_lets_in(hub, browser):
     find(browser, "[data-relay=flood]")  # the page that was asked for
     find(browser, ".who").click()
     assert "operator" in text(browser, "#who-menu")
-    browser.find_element(By.CSS_SELECTOR, "#who-menu button").click()
+    browser.find_element(By.ID, "log-out").click()
     find(browser, "input[name=user]")
 
 

@@ -71,7 +71,7 @@ function navigation() {
 function who() {
 	const menu = h("div.menu", {id: "who-menu", hidden: true},
 		h("p", null, "Logged in as ", h("b", null, site.me.user), h("br"), `role: ${site.me.role}`),
-		devicePart(), h("button", {onclick: logout}, "Log out"));
+		devicePart(), h("button", {id: "log-out", onclick: logout}, "Log out"));
 	const button = h("button.quiet.who", {"aria-expanded": "false", "aria-controls": "who-menu", "aria-label": `${site.me.user}, ${site.me.role}: menu`,
 		onclick: () => toggle(menu.hidden)}, icon("person"), h("span", null, site.me.user));
 	function toggle(opened) {
