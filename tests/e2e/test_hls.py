@@ -205,7 +205,7 @@ def test_capture_time_is_that_of_the_first_frame(hub, otto, tmp_path):
 
 def test_sound_is_in_step_with_the_picture(hub, otto, tmp_path):
     viewer = Viewer(hub, otto, "/api/live/gate/main/index.m3u8?audio=1")
-    path = viewer.file(tmp_path / "all.mp4", viewer.follow(8))
+    path = viewer.file(tmp_path / "all.mp4", viewer.follow(11))
     zero = clocks(path)[0]
     table = probe("-show_entries", "packet=stream_index,pts_time", path)["packets"]
     first = {i: min(float(p["pts_time"]) for p in table if p["stream_index"] == i) for i in (0, 1)}
