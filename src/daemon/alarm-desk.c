@@ -45,33 +45,12 @@ static void serve(GArray *list, const char *problem) {
 	g_array_set_size(list, 0);
 }
 
-typedef struct {
-	char *path, *text;
-	dev_t medium;
-} Job;
-
-static void job_free(void *data) {
-	Job *j = data;
-	g_free(j->path);
-	g_free(j->text);
-	g_free(j);
-}
-
-static void write_in_thread(GTask *task, gpointer source, gpointer data, GCancellable *cancellable) {
-	const Job *j = data;
-	GError *error = NULL;
-	if (pt_state_write(j->path, j->medium, j->text, -1, 0600, &error))
-		g_task_return_boolean(task, TRUE);
-	else
-		g_task_return_error(task, error);
-}
-
 static void keep(PtAlarmDesk *d);
 
 static void written(GObject *source, GAsyncResult *result, gpointer data) {
 	PtAlarmDesk *d = data;
 	g_autoptr(GError) error = NULL;
-	g_task_propagate_boolean(G_TASK(result), &error);
+	pt_state_write_finish(result, &error);
 	d->writing = false;
 	if (error && !d->failing)
 		publish(d, "system/alarm", PT_TOPIC_SYSTEM, "warning", NULL, error->message);
@@ -85,15 +64,12 @@ static void keep(PtAlarmDesk *d) {
 	if (!d->dirty || d->writing)
 		return;
 	PtAlarmNow now = now_of(d);
-	Job *job = g_new(Job, 1);
-	*job = (Job){g_strdup(d->path), pt_alarm_centre_save(d->centre, &now), d->medium};
+	char *text = pt_alarm_centre_save(d->centre, &now);
 	d->dirty = false;
 	d->writing = true;
 	g_array_append_vals(d->served, d->waiting->data, d->waiting->len);
 	g_array_set_size(d->waiting, 0);
-	g_autoptr(GTask) task = g_task_new(NULL, NULL, written, d);
-	g_task_set_task_data(task, job, job_free);
-	g_task_run_in_thread(task, write_in_thread);
+	pt_state_write_async(d->path, d->medium, text, 0600, written, d);
 }
 
 void pt_alarm_desk_when_kept(PtAlarmDesk *d, void (*done)(void *, const char *), void *data) {

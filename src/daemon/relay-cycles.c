@@ -48,24 +48,6 @@ static char *format(const PtRelayCycles *c) {
 	return g_string_free(g_steal_pointer(&text), FALSE);
 }
 
-typedef struct {
-	char *path, *text;
-	dev_t medium;
-} Job;
-
-static void job_free(void *data) {
-	Job *j = data;
-	g_free(j->path);
-	g_free(j->text);
-	g_free(j);
-}
-
-static void write_in_thread(GTask *task, gpointer source, gpointer data, GCancellable *cancellable) {
-	const Job *j = data;
-	pt_state_write(j->path, j->medium, j->text, -1, 0640, NULL);
-	g_task_return_boolean(task, TRUE);
-}
-
 static void written(GObject *source, GAsyncResult *result, gpointer data) { ((PtRelayCycles *)data)->writing = false; }
 
 static gboolean on_timer(gpointer data) {
@@ -74,11 +56,7 @@ static gboolean on_timer(gpointer data) {
 		return G_SOURCE_CONTINUE;
 	c->timer = 0;
 	c->writing = true;
-	Job *job = g_new(Job, 1);
-	*job = (Job){g_strdup(c->path), format(c), c->medium};
-	g_autoptr(GTask) task = g_task_new(NULL, NULL, written, c);
-	g_task_set_task_data(task, job, job_free);
-	g_task_run_in_thread(task, write_in_thread);
+	pt_state_write_async(c->path, c->medium, format(c), 0640, written, c);
 	return G_SOURCE_REMOVE;
 }
 
