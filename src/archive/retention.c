@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #define PASS_NS (10 * PT_NS_PER_S)
+#define LOOK_NS PT_NS_PER_S /* at the room that is left: a small card is full within seconds of a start */
 #define BATCH 64
 #define FULL_NS (600 * PT_NS_PER_S)    /* what was found to be kept is looked at again so often */
 #define OVERLAP_NS (600 * PT_NS_PER_S) /* no segment is longer */
@@ -391,16 +392,20 @@ static void *retention_thread(void *data) {
 	PtRetention *r = data;
 	pthread_setname_np(pthread_self(), "pt-retention");
 	g_mutex_lock(&r->lock);
+	int64_t due = pt_mono_ns(pt_clock_system()) + PASS_NS;
+	bool met = true; /* the last pass left the room that is wanted: it is worth looking for less before the next */
 	while (!r->quit) {
-		int64_t until = (pt_mono_ns(pt_clock_system()) + PASS_NS) / PT_NS_PER_US;
-		while (!r->quit && !r->kicked && g_cond_wait_until(&r->wake, &r->lock, until)) {
+		int64_t now = pt_mono_ns(pt_clock_system());
+		if (!r->kicked && now < due && !(met && over_free(r) > 0)) {
+			g_cond_wait_until(&r->wake, &r->lock, MIN(due, now + LOOK_NS) / PT_NS_PER_US);
+			continue;
 		}
-		if (r->quit)
-			break;
 		r->kicked = false;
 		g_mutex_unlock(&r->lock);
 		pt_retention_run(r, pt_wall_ns(pt_clock_system()));
 		g_mutex_lock(&r->lock);
+		met = over_free(r) <= 0;
+		due = pt_mono_ns(pt_clock_system()) + PASS_NS;
 	}
 	g_mutex_unlock(&r->lock);
 	return NULL;

@@ -60,15 +60,19 @@ def live(machine):
     return {c["name"]: c["streams"]["main"]["state"] for c in machine.get("/api/state")["cameras"]} == {"bench": "live", "noise": "live"}
 
 
-def bytes_of(machine, camera):
-    code, out = machine.run(f"du -sb /sd/pigtail/{camera}/main", check=False)
-    return int(out.split()[0]) if code == 0 else 0
+def newest(machine, camera):
+    """(name, bytes) of the file that was begun last; what is older may be removed to make room."""
+    code, out = machine.run(f"f=$(find /sd/pigtail/{camera}/main -name '*.mp4' | sort | tail -n 1); stat -c '%n %s' $f", check=False)
+    return (out.split()[0], int(out.split()[1])) if code == 0 else ("", 0)
 
 
 def wait_growing(machine, camera, seconds=60):
     """Footage is added to what is on the card."""
-    first = bytes_of(machine, camera)
-    machine.wait(f"footage of {camera}", lambda: bytes_of(machine, camera) > first + 10000, seconds)
+    name, size = newest(machine, camera)
+    def grown():
+        now = newest(machine, camera)
+        return now[1] > (size if now[0] == name else 0) + 10000
+    machine.wait(f"footage of {camera}", grown, seconds)
 
 
 class Read:

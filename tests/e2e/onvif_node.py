@@ -45,3 +45,7 @@ class Node(Hub):
     def wait_pictures(self):
         wait_for("pictures of both cameras",
                  lambda: all(s["state"] == "live" for c in self.state()["cameras"] for s in c["streams"].values()), 60)
+
+    def wait_sound(self):
+        wait_for("sound of the one that has a microphone",
+                 lambda: any(t["kind"] == "audio" for c in self.state()["cameras"] for s in c["streams"].values() for t in s["tracks"]), 60)

@@ -49,7 +49,7 @@ def test_packets_are_lost_for_good(tmp_path):
 
 def test_too_narrow(tmp_path):
     """The main stream gives way, the sub stream stays live, and the rest comes when there is room for it."""
-    source = "test:clock?size=640x360&fps=25&gop=400ms&bitrate=4M&audio=none"  # key frames make it heavy
+    source = "test:clock?size=640x360&fps=25&gop=40ms&bitrate=8M&audio=none"  # key frames alone: several times what the line carries
     sub = 'sub: "test:clock?size=320x180&fps=10&gop=1s&bitrate=100k&audio=none", record: { main: always, sub: always }'
     with Wire() as wire, WiredNode(wire, source, sub) as node, WiredHub(wire, ", record: { main: always, sub: always }") as hub:
         hub.wait_recording("gate")

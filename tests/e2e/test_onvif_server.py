@@ -27,6 +27,7 @@ pytestmark = pytest.mark.skipif(not onvif_zeep.WSDL.is_dir(), reason="the publis
 def node(tmp_path_factory):
     with Node() as hub:
         hub.wait_pictures()
+        hub.wait_sound()
         made = hub.device().call("trt", "CreateOSD", OSD={"token": "", "VideoSourceConfigurationToken": "gate-source", "Type": "Text", "Position": {"Type": "LowerLeft"},
                                                           "TextString": {"Type": "Plain", "PlainText": "gate"}})
         hub.osd = made.OSDToken

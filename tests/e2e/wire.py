@@ -146,10 +146,12 @@ def burnt_in(hub, camera, begin, end, directory):
     """The times of all frames in a clip, in ms, as ffmpeg decodes them."""
     clip = directory / f"{camera}-{begin}.mp4"
     hub.cli("archive", "export", camera, "--from", format_time(begin), "--to", format_time(end), "--output", clip)
-    raw = subprocess.run(["ffmpeg", "-v", "error", "-i", clip, "-an", "-fps_mode", "passthrough", "-pix_fmt", "gray", "-f", "rawvideo", "-"],
-                         capture_output=True, check=True).stdout
-    frames = np.frombuffer(raw, np.uint8).reshape(-1, HEIGHT, WIDTH)
-    times = [read_time(f) for f in frames]
+    times = []
+    with subprocess.Popen(["ffmpeg", "-v", "error", "-i", clip, "-an", "-fps_mode", "passthrough", "-pix_fmt", "gray", "-f", "rawvideo", "-"],
+                          stdout=subprocess.PIPE) as decoder:
+        while frame := decoder.stdout.read(HEIGHT * WIDTH):
+            times.append(read_time(np.frombuffer(frame, np.uint8).reshape(HEIGHT, WIDTH)))
+    assert decoder.returncode == 0
     if not all(times):
         print(hub.cli("archive", "ls", camera).stdout, hub.cli("archive", "gaps", "--explain").stdout, hub.cli("archive", "backfill").stdout)
         unread = [(i, format_time(times[i - 1] / 1000) if i and times[i - 1] else "?") for i, t in enumerate(times) if not t]
