@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A mosquitto of one's own, on loopback, that can be stopped and started with what it keeps."""
 import pathlib
+import shutil
 import socket
 import subprocess
 import tempfile
@@ -50,6 +51,7 @@ user root
     def __exit__(self, *what):
         if self.process.poll() is None:
             self.stop()
+        shutil.rmtree(self.dir, ignore_errors=True)
 
 
 class Client:
