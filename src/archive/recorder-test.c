@@ -595,6 +595,24 @@ static void test_axis(void) {
 	/* a new connection just after a step back */
 	axis.end_ns = T0 + 3700 * S;
 	g_assert_cmpint(pt_axis_place(&axis, T0 + 200 * S, 0, true, &jump), ==, T0 + 3700 * S);
+	/* set back by an hour, ten minutes without pictures: they are as long on the axis, and the next ones too */
+	axis = (PtAxis){.end_ns = T0};
+	pt_axis_clock_set(&axis, -3600 * S);
+	g_assert_cmpint(pt_axis_place(&axis, T0 - 3000 * S, 0, true, &jump), ==, T0 + 600 * S);
+	g_assert_cmpint(pt_axis_place(&axis, T0 - 2999 * S, T0 + 601 * S, false, &jump), ==, T0 + 601 * S);
+	pt_axis_clock_set(&axis, -S / 5); /* strays */
+	axis.end_ns = T0 + 602 * S;
+	g_assert_cmpint(pt_axis_place(&axis, T0 - 2900 * S, 0, true, &jump), ==, T0 + 700 * S);
+	/* set right again in a pause */
+	axis.end_ns = T0 + 701 * S;
+	pt_axis_clock_set(&axis, 3600 * S);
+	g_assert_cmpint(pt_axis_place(&axis, T0 + 800 * S, 0, true, &jump), ==, T0 + 800 * S);
+	g_assert_cmpint(axis.hold_ns, ==, 0);
+	/* what comes in a burst after a pause is no clock that was set */
+	axis.end_ns = T0 + 803 * S;
+	g_assert_cmpint(pt_axis_place(&axis, T0 + 802 * S, 0, true, &jump), ==, T0 + 803 * S);
+	axis.end_ns = T0 + 804 * S;
+	g_assert_cmpint(pt_axis_place(&axis, T0 + 900 * S, 0, true, &jump), ==, T0 + 900 * S);
 }
 
 int main(int argc, char **argv) {

@@ -25,6 +25,7 @@ typedef struct {
 	int64_t last_dts;
 	int64_t nominal;           /* ticks between samples as last seen without loss; 0 not known */
 	int64_t arrived;           /* monotonic, of pending[0] */
+	int64_t clock;             /* by how much the wall clock was ahead of the monotonic one at the newest sample */
 	int64_t segment_wall;      /* where the open segment began */
 	bool fresh;                /* the next fragment begins a segment */
 	bool connected;            /* last_dts is of this connection */
@@ -44,14 +45,26 @@ struct PtRecorder {
 	bool refillable; /* under lock; see pt_recorder_set_refillable() */
 };
 
+void pt_axis_clock_set(PtAxis *axis, int64_t by_ns) {
+	if (by_ns < -TOLERANCE_NS || by_ns > TOLERANCE_NS)
+		axis->set_back_ns = MAX(axis->set_back_ns - by_ns, 0);
+	if (axis->set_back_ns >= HOLD_MAX_NS)
+		axis->set_back_ns = 0;
+}
+
 int64_t pt_axis_place(PtAxis *axis, int64_t wall_ns, int64_t expected_ns, bool key, bool *ret_jump) {
 	*ret_jump = false;
 	if (!expected_ns) {
-		/* after a pause: true time, but never before what stands there already */
+		/* after a pause: true time, but never before what stands there already, and where the clock was set back the
+		 * pause is as long as it was */
 		int64_t over = axis->end_ns - wall_ns;
-		axis->hold_ns = over > TOLERANCE_NS && over < HOLD_MAX_NS ? over : 0;
-		if (over >= HOLD_MAX_NS)
+		axis->hold_ns = axis->end_ns ? axis->set_back_ns : 0;
+		if (over >= HOLD_MAX_NS) {
+			axis->hold_ns = 0;
 			return wall_ns;
+		}
+		if (over > TOLERANCE_NS)
+			axis->hold_ns = MAX(axis->hold_ns, over);
 		return MAX(wall_ns + axis->hold_ns, axis->end_ns);
 	}
 	int64_t deviation = wall_ns + axis->hold_ns - expected_ns;
@@ -171,6 +184,10 @@ static void take(PtRecorder *r, Track *t, PtSample *s) {
 	int64_t dts_step = t->connected ? s->dts - t->last_dts : 0;
 	if (is_left_out(r, t, s, dts_step))
 		return;
+	int64_t now = pt_mono_ns(pt_clock_system()), clock = pt_wall_ns(pt_clock_system()) - now;
+	if (t->clock)
+		pt_axis_clock_set(&t->axis, clock - t->clock);
+	t->clock = clock;
 	int64_t wall = s->wall_ns - ticks_to_ns(s->format, s->pts - s->dts);
 	int64_t expected = t->connected ? t->last_wall + ticks_to_ns(s->format, dts_step) : 0;
 	bool jump = false;
@@ -184,7 +201,7 @@ static void take(PtRecorder *r, Track *t, PtSample *s) {
 	}
 	if (!t->n) {
 		t->start_wall = MAX(place, t->axis.end_ns && place > t->axis.end_ns - TOLERANCE_NS ? t->axis.end_ns : place);
-		t->arrived = pt_mono_ns(pt_clock_system());
+		t->arrived = now;
 		if (t->fresh)
 			t->segment_wall = t->start_wall;
 	}

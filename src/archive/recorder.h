@@ -38,9 +38,13 @@ void pt_recorder_tick(PtRecorder *recorder);
 
 /* The pure part, for tests: where a sample stands on a time axis that never goes back. */
 typedef struct {
-	int64_t hold_ns; /* how far the axis runs ahead of the hub's clock, since that was set back */
-	int64_t end_ns;  /* end of what stands on the axis; 0 nothing */
+	int64_t hold_ns;     /* how far the axis runs ahead of the hub's clock, since that was set back */
+	int64_t end_ns;      /* end of what stands on the axis; 0 nothing */
+	int64_t set_back_ns; /* by how much the hub's clock was set back in all since the axis was begun, and not forward
+	                        again */
 } PtAxis;
+/* The hub's clock was set by so much (negative: back), or strayed by what is not worth telling. */
+void pt_axis_clock_set(PtAxis *axis, int64_t by_ns);
 /* wall_ns: the hub's estimate for the sample; expected_ns: where it should stand if nothing is missing before it, or 0 when
  * unknown (a new connection); key: a segment could begin with it. Returns its place; sets *ret_jump when the clock was set
  * forward between them. */
