@@ -2,6 +2,7 @@
 #include "archive/archive.h"
 #include "archive/card.h"
 #include "base/clock.h"
+#include "base/db.h"
 #include "base/error.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -111,7 +112,7 @@ static bool open_index(PtArchive *a, PtRecovery *recovery, GError **error) {
 		    pt_retention_release_reserve(a->path))
 			continue;
 		/* recording does not wait for somebody who mends an index that can be made again */
-		if (damaged || !g_error_matches(why, PT_ERROR, PT_ERROR_INVALID) || !pt_store_put_aside(db, NULL)) {
+		if (damaged || !g_error_matches(why, PT_ERROR, PT_ERROR_INVALID) || !pt_db_put_aside(db, NULL)) {
 			g_propagate_error(error, g_steal_pointer(&why));
 			return false;
 		}

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "archive/eventlog.h"
 #include "archive/journal.h"
-#include "archive/store.h"
 #include "base/bytes.h"
+#include "base/db.h"
 #include "base/error.h"
 #include <sqlite3.h>
 #include <string.h>
@@ -85,13 +85,6 @@ static void event_record(PtBuf *b, const PtEvent *e) {
 
 static void bind_text(sqlite3_stmt *s, int i, const char *text) { sqlite3_bind_text(s, i, text, -1, SQLITE_TRANSIENT); }
 
-static bool run(sqlite3_stmt *s) {
-	int r = sqlite3_step(s);
-	sqlite3_reset(s);
-	sqlite3_clear_bindings(s);
-	return r == SQLITE_DONE;
-}
-
 static bool store_event(PtEventlog *log, PtBytes *b) {
 	for (int i = 1; i <= 4; i++)
 		sqlite3_bind_int64(log->insert, i, (int64_t)pt_bytes_u64(b));
@@ -100,7 +93,7 @@ static bool store_event(PtEventlog *log, PtBytes *b) {
 		g_autofree char *text = get_text(b);
 		bind_text(log->insert, i, text);
 	}
-	return run(log->insert);
+	return pt_db_run(log->insert);
 }
 
 static bool store_note(PtEventlog *log, PtBytes *b) {
@@ -113,7 +106,7 @@ static bool store_note(PtEventlog *log, PtBytes *b) {
 		sqlite3_bind_int64(s, 3, mono);
 		sqlite3_bind_int64(s, 4, wall);
 	}
-	return run(s);
+	return pt_db_run(s);
 }
 
 static void store(void *user, const uint8_t *data, size_t size) {
@@ -138,10 +131,8 @@ static sqlite3 *open_db(const char *path, bool write, GError **error) {
 	if (sqlite3_open_v2(path, &db, flags | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK ||
 	    sqlite3_exec(db, setup, NULL, NULL, NULL) != SQLITE_OK ||
 	    (write && sqlite3_exec(db, schema, NULL, NULL, NULL) != SQLITE_OK)) {
-		int code = db ? sqlite3_errcode(db) : SQLITE_NOMEM;
-		g_set_error(error, PT_ERROR,
-		            code == SQLITE_CORRUPT || code == SQLITE_NOTADB ? PT_ERROR_INVALID : PT_ERROR_DISK,
-		            "event log %s: %s", path, db ? sqlite3_errmsg(db) : "out of memory");
+		g_set_error(error, PT_ERROR, pt_db_is_damaged(db) ? PT_ERROR_INVALID : PT_ERROR_DISK, "event log %s: %s",
+		            path, db ? sqlite3_errmsg(db) : "out of memory");
 		sqlite3_close(db);
 		return NULL;
 	}
@@ -169,7 +160,7 @@ static sqlite3 *open_whole(const char *path, GError **error) {
 static sqlite3 *open_or_begin(const char *path, bool *ret_damaged, GError **error) {
 	g_autoptr(GError) why = NULL;
 	sqlite3 *db = open_whole(path, &why);
-	if (!db && g_error_matches(why, PT_ERROR, PT_ERROR_INVALID) && pt_store_put_aside(path, NULL)) {
+	if (!db && g_error_matches(why, PT_ERROR, PT_ERROR_INVALID) && pt_db_put_aside(path, NULL)) {
 		*ret_damaged = true;
 		return open_whole(path, error);
 	}

@@ -4,6 +4,7 @@
 #include "archive/fill.h"
 #include "archive/segment.h"
 #include "base/clock.h"
+#include "base/db.h"
 #include "base/error.h"
 #include "media/fmp4/read.h"
 #include <errno.h>
@@ -399,7 +400,7 @@ bool pt_archive_check(const char *root, bool do_rebuild, PtCheck *ret_check, GEr
 		PtStore *probe = pt_store_open(db, &why);
 		pt_store_free(probe);
 		if (g_error_matches(why, PT_ERROR, PT_ERROR_INVALID)) {
-			if (!pt_store_put_aside(db, error))
+			if (!pt_db_put_aside(db, error))
 				return false;
 		}
 	}

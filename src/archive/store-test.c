@@ -2,6 +2,7 @@
 #include "archive/proof.h"
 #include "archive/store.h"
 #include "base/clock.h"
+#include "base/db.h"
 #include "base/error.h"
 #include <glib/gstdio.h>
 #include <stdlib.h>
@@ -100,7 +101,7 @@ static void test_keeps(void) {
 	g_assert_true(pt_store_delete_keep(store, 8, NULL));
 	pt_store_free(store);
 	g_autofree char *path = g_build_filename(dir, "k.db", NULL);
-	g_assert_true(pt_store_put_aside(path, NULL));
+	g_assert_true(pt_db_put_aside(path, NULL));
 	store = open_store("k.db");
 	g_assert_true(pt_store_is_new(store));
 	g_autoptr(GArray) back = pt_store_keeps(store, NULL, NULL);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "archive/store-internal.h"
 #include "base/clock.h"
+#include "base/db.h"
 #include "base/error.h"
 #include <errno.h>
 #include <stdio.h>
@@ -77,8 +78,7 @@ static const char *const write_sql[PT_STORE_N_WRITES] = {
 };
 
 bool pt_store_fail(sqlite3 *db, const char *what, GError **error) {
-	int code = db ? sqlite3_extended_errcode(db) & 0xff : SQLITE_CANTOPEN;
-	bool damaged = code == SQLITE_CORRUPT || code == SQLITE_NOTADB;
+	bool damaged = pt_db_is_damaged(db);
 	g_set_error(error, PT_ERROR, damaged ? PT_ERROR_INVALID : PT_ERROR_DISK, "index: %s: %s%s", what,
 	            db ? sqlite3_errmsg(db) : "its medium is not there",
 	            damaged ? " (the footage is not touched; 'pigtail archive check --rebuild' makes the index again)" : "");
@@ -287,20 +287,6 @@ PtStore *pt_store_open(const char *path, GError **error) {
 }
 
 bool pt_store_is_new(const PtStore *store) { return store->fresh; }
-
-bool pt_store_put_aside(const char *path, GError **error) {
-	static const char *const ends[] = {"", "-wal", "-shm"};
-	g_autofree char *when = pt_time_format(pt_wall_ns(pt_clock_system()));
-	for (size_t i = 0; i < G_N_ELEMENTS(ends); i++) {
-		g_autofree char *from = g_strconcat(path, ends[i], NULL),
-		                *to = g_strdup_printf("%s.damaged-%s%s", path, when, ends[i]);
-		if (rename(from, to) && errno != ENOENT) {
-			pt_error_set(error, DISK, "index: put %s aside: %s", from, g_strerror(errno));
-			return false;
-		}
-	}
-	return true;
-}
 
 void pt_store_free(PtStore *store) {
 	if (!store)

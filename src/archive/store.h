@@ -20,8 +20,6 @@ void pt_store_free(PtStore *store);  /* takes NULL */
 /* It was made by this opening: what is kept came back from the file beside it (index.db.keeps), footage has to be entered.
  */
 bool pt_store_is_new(const PtStore *store);
-/* Gives a damaged one another name, beside its place. */
-bool pt_store_put_aside(const char *path, GError **error);
 
 /* Ids are unique across hubs: 41 bits of milliseconds, 10 bits of the hub, 12 bits of a counter. */
 int64_t pt_store_new_id(PtStore *store);

@@ -15,7 +15,7 @@ typedef struct {
 
 #define PT_MQTT_QUEUE_MAX 1000000 /* messages; beyond it the oldest go, and are counted */
 
-/* A file that cannot be read is put aside (NAME.damaged) and begun anew. NULL and error when there can be none. */
+/* A file that cannot be read is put aside and begun anew. NULL and error when there can be none. */
 PtMqttQueue *pt_mqtt_queue_open(const char *path, GError **error);
 void pt_mqtt_queue_free(PtMqttQueue *queue); /* takes NULL */
 

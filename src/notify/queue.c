@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "notify/queue.h"
-#include "base/error.h"
+#include "base/db.h"
 #include <sqlite3.h>
-#include <stdio.h>
 #include <string.h>
 
 #define COLUMNS                                                                                                             \
@@ -71,67 +70,21 @@ static sqlite3_stmt *number(sqlite3_stmt *s, int at, int64_t value) {
 	return s;
 }
 
-/* Of a statement that gives no rows. What it was bound to is forgotten. */
-static bool run(sqlite3_stmt *s) {
-	bool ok = sqlite3_step(s) == SQLITE_DONE;
-	sqlite3_reset(s);
-	sqlite3_clear_bindings(s);
-	return ok;
-}
-
-static int64_t answer(sqlite3_stmt *s, int64_t otherwise) {
-	int64_t n = otherwise;
-	if (sqlite3_step(s) == SQLITE_ROW && sqlite3_column_type(s, 0) != SQLITE_NULL)
-		n = sqlite3_column_int64(s, 0);
-	sqlite3_reset(s);
-	sqlite3_clear_bindings(s);
-	return n;
-}
-
-static bool open_db(PtNotifyQueue *q, const char *path) {
-	if (sqlite3_open(path, &q->db) != SQLITE_OK || sqlite3_exec(q->db, schema, NULL, NULL, NULL) != SQLITE_OK)
-		return false;
-	for (int i = 0; i < STATEMENTS; i++)
-		if (sqlite3_prepare_v2(q->db, sql[i], -1, &q->statements[i], NULL) != SQLITE_OK)
-			return false;
-	q->length = answer(q->statements[COUNT_ON], 0);
-	return true;
-}
-
-static void close_db(PtNotifyQueue *q) {
-	for (int i = 0; i < STATEMENTS; i++) {
-		sqlite3_finalize(q->statements[i]);
-		q->statements[i] = NULL;
-	}
-	sqlite3_close(q->db);
-	q->db = NULL;
-}
-
 PtNotifyQueue *pt_notify_queue_open(const char *path, GError **error) {
 	PtNotifyQueue *q = g_new0(PtNotifyQueue, 1);
-	if (open_db(q, path))
-		return q;
-	int code = q->db ? sqlite3_errcode(q->db) : SQLITE_NOMEM;
-	g_autofree char *why = g_strdup(q->db ? sqlite3_errmsg(q->db) : "out of memory");
-	close_db(q);
-	if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB) {
-		g_autofree char *aside = g_strconcat(path, ".damaged", NULL), *wal = g_strconcat(path, "-wal", NULL);
-		fprintf(stderr, "notify: what was to be told could not be read (%s): it was put aside as %s\n", why, aside);
-		rename(path, aside);
-		remove(wal);
-		if (open_db(q, path))
-			return q;
-		close_db(q);
+	q->db = pt_db_open(path, "the queue of messages", schema, sql, STATEMENTS, q->statements, error);
+	if (!q->db) {
+		g_free(q);
+		return NULL;
 	}
-	pt_error_set(error, DISK, "the queue of messages %s: %s", path, why);
-	g_free(q);
-	return NULL;
+	q->length = pt_db_number(q->statements[COUNT_ON], 0);
+	return q;
 }
 
 void pt_notify_queue_free(PtNotifyQueue *q) {
 	if (!q)
 		return;
-	close_db(q);
+	pt_db_close(q->db, q->statements, STATEMENTS);
 	g_free(q);
 }
 
@@ -139,19 +92,19 @@ bool pt_notify_queue_put(PtNotifyQueue *q, const PtQueued *m) {
 	sqlite3_stmt *s = q->statements[PUT];
 	const char *const texts[] = {m->target, m->title, m->text, m->actor, m->event, m->camera, m->code, m->link, m->like};
 	const int64_t numbers[] = {m->zone, m->priority, m->count, m->wall_ns, m->due_ns, m->expires_ns, m->made_ns};
-	if (!run(text(q->statements[SEQUENCE], 1, m->target)))
+	if (!pt_db_run(text(q->statements[SEQUENCE], 1, m->target)))
 		return false;
 	for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
 		text(s, (int)i + 1, texts[i]);
 	for (size_t i = 0; i < G_N_ELEMENTS(numbers); i++)
 		number(s, (int)(G_N_ELEMENTS(texts) + i) + 1, numbers[i]);
-	bool ok = run(s);
+	bool ok = pt_db_run(s);
 	q->length += ok;
 	return ok;
 }
 
 bool pt_notify_queue_join(PtNotifyQueue *q, const char *target, const char *like) {
-	return run(text(text(q->statements[JOIN], 1, target), 2, like)) && sqlite3_changes(q->db) > 0;
+	return pt_db_run(text(text(q->statements[JOIN], 1, target), 2, like)) && sqlite3_changes(q->db) > 0;
 }
 
 PtQueued *pt_notify_queue_due(PtNotifyQueue *q, const char *target, bool in_order, int64_t now_ns) {
@@ -186,19 +139,19 @@ GPtrArray *pt_notify_queue_targets(PtNotifyQueue *q) {
 }
 
 int64_t pt_notify_queue_next_ns(PtNotifyQueue *q, const char *target) {
-	return answer(text(q->statements[NEXT], 1, target), G_MAXINT64);
+	return pt_db_number(text(q->statements[NEXT], 1, target), G_MAXINT64);
 }
 
 bool pt_notify_queue_set(PtNotifyQueue *q, int64_t row, int64_t due_ns, int64_t tries, const char *reason) {
-	return run(text(number(number(number(q->statements[SET], 1, row), 2, due_ns), 3, tries), 4, reason));
+	return pt_db_run(text(number(number(number(q->statements[SET], 1, row), 2, due_ns), 3, tries), 4, reason));
 }
 
 void pt_notify_queue_wake(PtNotifyQueue *q, const char *target, int64_t now_ns) {
-	run(number(text(q->statements[WAKE], 1, target), 2, now_ns));
+	pt_db_run(number(text(q->statements[WAKE], 1, target), 2, now_ns));
 }
 
 void pt_notify_queue_done(PtNotifyQueue *q, int64_t row) {
-	if (run(number(q->statements[DONE], 1, row)))
+	if (pt_db_run(number(q->statements[DONE], 1, row)))
 		q->length -= sqlite3_changes(q->db);
 }
 

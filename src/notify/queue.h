@@ -29,7 +29,7 @@ void pt_queued_free(PtQueued *queued); /* takes NULL */
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(PtQueued, pt_queued_free)
 char *pt_queued_text(const PtQueued *queued); /* "Door opened (12 times)"; caller frees */
 
-/* A file that cannot be read is put aside (NAME.damaged) and begun anew. NULL and error when there can be none. */
+/* A file that cannot be read is put aside and begun anew. NULL and error when there can be none. */
 PtNotifyQueue *pt_notify_queue_open(const char *path, GError **error);
 void pt_notify_queue_free(PtNotifyQueue *queue); /* takes NULL */
 
