@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/mqtt-alarm.h"
-#include "base/attempts.h"
 #include "base/json.h"
-#include "web/login.h"
+#include "web/pins.h"
 #include <json-glib/json-glib.h>
 #include <string.h>
 
 #define ACTOR "mqtt"
-#define PIN_BYTES 64
 #define EVENTS_MAX 1000
 
 struct PtMqttAlarm {
@@ -17,9 +15,7 @@ struct PtMqttAlarm {
 	PtSite *site;
 	PtBusSubscription *heard;
 	unsigned orders; /* subscription */
-	PtAttempts *attempts;
-	GCancellable *ended; /* a PIN may be under examination when this goes */
-	bool checking;
+	PtPins *pins;
 };
 
 /* ---- how it stands ---- */
@@ -78,59 +74,33 @@ static void set_mode(PtMqttAlarm *a, const char *mode, const char *whose) {
 
 typedef struct {
 	PtMqttAlarm *alarm;
-	PtSite *site;
-	char *mode, *pin;
-	const char *whose; /* of the site's users; NULL: nobody's */
+	char *mode;
 } Check;
 
 static void check_free(void *data) {
-	Check *c = data;
-	explicit_bzero(c->pin, strlen(c->pin));
-	g_free(c->pin);
-	g_free(c->mode);
-	pt_site_unref(c->site);
-	g_free(c);
+	g_free(((Check *)data)->mode);
+	g_free(data);
 }
 
-static void check_in_thread(GTask *task, gpointer source, gpointer data, GCancellable *cancellable) {
-	Check *c = data;
-	for (guint i = 0; i < c->site->users->len && !c->whose; i++) {
-		const PtSiteUser *user = g_ptr_array_index(c->site->users, i);
-		if (user->pin && !user->cameras && pt_login_is_right(user->pin, c->pin))
-			c->whose = user->name;
-	}
-	g_task_return_boolean(task, TRUE);
-}
-
-static void checked(GObject *source, GAsyncResult *result, gpointer data) {
-	const Check *c = g_task_get_task_data(G_TASK(result));
-	if (!g_task_propagate_boolean(G_TASK(result), NULL)) /* the program ends */
-		return;
-	PtMqttAlarm *a = c->alarm;
-	a->checking = false;
-	if (c->whose) {
-		pt_attempts_forgive(a->attempts, ACTOR);
-		set_mode(a, c->mode, c->whose);
-		return;
-	}
-	pt_attempts_failed(a->attempts, ACTOR, pt_mono_ns(a->env.clock));
-	refuse(a, "mode %s: wrong PIN", c->mode);
+static void checked(void *data, const char *whose) {
+	const Check *c = data;
+	if (whose)
+		set_mode(c->alarm, c->mode, whose);
+	else
+		refuse(c->alarm, "mode %s: wrong PIN", c->mode);
 }
 
 static void check_pin(PtMqttAlarm *a, const char *mode, const char *pin) {
 	if (!pt_site_has_pins(a->site)) {
 		refuse(a, "mode %s: nobody has a PIN, and over MQTT nothing is disarmed without one", mode);
-	} else if (!pin || !*pin || strlen(pin) > PIN_BYTES) {
+	} else if (!pin || !*pin || strlen(pin) > PT_PIN_BYTES) {
 		refuse(a, "mode %s: a PIN is needed", mode);
-	} else if (a->checking || pt_attempts_wait_ns(a->attempts, ACTOR, pt_mono_ns(a->env.clock)) > 0) {
+	} else if (pt_pins_is_asking(a->pins) || pt_pins_wait_ns(a->pins, ACTOR) > 0) {
 		refuse(a, "mode %s: too many PINs, wait", mode);
 	} else {
 		Check *c = g_new0(Check, 1);
-		*c = (Check){a, pt_site_ref(a->site), g_strdup(mode), g_strdup(pin), NULL};
-		a->checking = true;
-		g_autoptr(GTask) task = g_task_new(NULL, a->ended, checked, NULL);
-		g_task_set_task_data(task, c, check_free);
-		g_task_run_in_thread(task, check_in_thread);
+		*c = (Check){a, g_strdup(mode)};
+		pt_pins_ask(a->pins, a->site, ACTOR, pin, checked, c, check_free);
 	}
 }
 
@@ -179,8 +149,7 @@ PtMqttAlarm *pt_mqtt_alarm_new(const PtMqttAlarmEnv *env, PtMqtt *client, const 
 	a->env = *env;
 	a->client = client;
 	a->prefix = g_strdup(prefix);
-	a->attempts = pt_attempts_new();
-	a->ended = g_cancellable_new();
+	a->pins = pt_pins_new(env->clock);
 	a->heard = pt_bus_subscribe_queued(env->bus, NULL, NULL, G_PRIORITY_DEFAULT, EVENTS_MAX, on_event, a);
 	g_autofree char *orders = g_strconcat(prefix, "/mode/set", NULL);
 	a->orders = pt_mqtt_subscribe(client, orders, on_order, a);
@@ -197,11 +166,9 @@ void pt_mqtt_alarm_apply(PtMqttAlarm *a, PtSite *site) {
 void pt_mqtt_alarm_free(PtMqttAlarm *a) {
 	if (!a)
 		return;
-	g_cancellable_cancel(a->ended);
 	pt_mqtt_unsubscribe(a->client, a->orders);
 	pt_bus_unsubscribe(a->heard);
-	pt_attempts_free(a->attempts);
-	g_object_unref(a->ended);
+	pt_pins_free(a->pins);
 	pt_site_unref(a->site);
 	g_free(a->prefix);
 	g_free(a);

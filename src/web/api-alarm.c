@@ -1,16 +1,9 @@
 /* The alarm centre over HTTP: how it stands, arming and disarming (with a PIN where the site has any), acknowledging. */
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "base/attempts.h"
 #include "base/error.h"
 #include "web/host.h"
+#include "web/pins.h"
 #include <string.h>
-
-#define PIN_BYTES 64
-
-struct PtPins {
-	PtAttempts *attempts; /* by the caller's name */
-	bool checking;        /* one at a time: each takes 19 MiB and some 50 ms */
-};
 
 /* ---- how it stands ---- */
 
@@ -154,47 +147,24 @@ static void set_mode(PtHost *host, PtRequest *r, const char *mode, const char *w
 typedef struct {
 	PtHost *host;
 	PtRequest *request;
-	PtSite *site; /* whose users are asked */
-	char *mode, *pin;
+	char *mode;
 	bool force;
-	const char *whose; /* of the site's users; NULL: nobody's */
 } Check;
 
 static void check_free(void *data) {
 	Check *c = data;
 	pt_request_unref(c->request);
-	pt_site_unref(c->site);
-	explicit_bzero(c->pin, strlen(c->pin));
-	g_free(c->pin);
 	g_free(c->mode);
 	g_free(c);
 }
 
-/* Who is logged in and has a PIN has to know it; a page on a wall takes that of anybody who has one. */
-static void check_in_thread(GTask *task, gpointer source, gpointer data, GCancellable *cancellable) {
+static void checked(void *data, const char *whose) {
 	Check *c = data;
-	const PtSiteUser *own = pt_site_user(c->site, pt_request_caller(c->request)->user);
-	for (guint i = 0; i < c->site->users->len && !c->whose; i++) {
-		const PtSiteUser *user = g_ptr_array_index(c->site->users, i);
-		bool asked = user->pin && (user == own || !own || !own->pin) && !user->cameras;
-		if (asked && pt_login_is_right(user->pin, c->pin))
-			c->whose = user->name;
-	}
-	g_task_return_boolean(task, TRUE);
-}
-
-static void checked(GObject *source, GAsyncResult *result, gpointer data) {
-	Check *c = g_task_get_task_data(G_TASK(result));
-	PtPins *pins = c->host->pins;
-	const char *caller = pt_request_caller(c->request)->user;
-	pins->checking = false;
-	if (c->whose) {
-		pt_attempts_forgive(pins->attempts, caller);
-		set_mode(c->host, c->request, c->mode, c->whose, c->force);
+	if (whose) {
+		set_mode(c->host, c->request, c->mode, whose, c->force);
 		return;
 	}
-	pt_attempts_failed(pins->attempts, caller, pt_mono_ns(c->host->clock));
-	g_autofree char *actor = g_strconcat("user/", caller, NULL);
+	g_autofree char *actor = g_strconcat("user/", pt_request_caller(c->request)->user, NULL);
 	g_autofree char *detail = g_strdup_printf("mode %s: wrong PIN, from %s", c->mode, pt_request_remote(c->request));
 	g_autoptr(PtEvent) event = pt_event_now(c->host->clock, PT_SOURCE_MODE, PT_TOPIC_COMMAND, "refused", actor, detail);
 	pt_bus_publish(c->host->bus, event);
@@ -202,28 +172,20 @@ static void checked(GObject *source, GAsyncResult *result, gpointer data) {
 }
 
 static void check_pin(PtHost *host, PtRequest *r, const char *mode, const char *pin, bool force) {
-	PtPins *pins = host->pins;
-	int64_t wait = pt_attempts_wait_ns(pins->attempts, pt_request_caller(r)->user, pt_mono_ns(host->clock));
-	if (!pin || strlen(pin) > PIN_BYTES) {
+	g_autofree char *actor = g_strconcat("user/", pt_request_caller(r)->user, NULL);
+	int64_t wait = pt_pins_wait_ns(host->pins, actor);
+	if (!pin || strlen(pin) > PT_PIN_BYTES) {
 		pt_request_fail(r, 403, "a PIN is needed to go from %s to %s", pt_alarm_centre_mode(host->alarm(host->user)),
 		                mode);
-	} else if (wait > 0 || pins->checking) {
+	} else if (wait > 0 || pt_pins_is_asking(host->pins)) {
 		g_autofree char *seconds = g_strdup_printf("%d", (int)(wait / PT_NS_PER_S) + 1);
 		pt_request_add_header(r, "Retry-After", seconds);
 		pt_request_fail(r, 429, "%s: wait %s s", wait > 0 ? "too many wrong PINs" : "another PIN is being checked",
 		                seconds);
 	} else {
 		Check *c = g_new0(Check, 1);
-		*c = (Check){.host = host,
-		             .request = pt_request_ref(r),
-		             .site = pt_site_ref(host->site(host->user)),
-		             .mode = g_strdup(mode),
-		             .pin = g_strdup(pin),
-		             .force = force};
-		pins->checking = true;
-		g_autoptr(GTask) task = g_task_new(NULL, NULL, checked, NULL);
-		g_task_set_task_data(task, c, check_free);
-		g_task_run_in_thread(task, check_in_thread);
+		*c = (Check){host, pt_request_ref(r), g_strdup(mode), force};
+		pt_pins_ask(host->pins, host->site(host->user), actor, pin, checked, c, check_free);
 	}
 }
 
@@ -272,16 +234,11 @@ static void post_acknowledge(PtRequest *r, void *data) { settle(data, r, ((PtHos
 static void post_clear(PtRequest *r, void *data) { settle(data, r, ((PtHost *)data)->clear); }
 
 void pt_api_add_alarm(PtHost *host) {
-	host->pins = g_new0(PtPins, 1);
-	host->pins->attempts = pt_attempts_new();
+	host->pins = pt_pins_new(host->clock);
 	pt_server_route(host->server, "GET", "/api/alarm", PT_ROLE_VIEWER, get_alarm, host);
 	pt_server_route(host->server, "POST", "/api/alarm/mode", PT_ROLE_OPERATOR, post_mode, host);
 	pt_server_route(host->server, "POST", "/api/alarm/*/acknowledge", PT_ROLE_OPERATOR, post_acknowledge, host);
 	pt_server_route(host->server, "POST", "/api/alarm/*/clear", PT_ROLE_OPERATOR, post_clear, host);
 }
 
-void pt_api_free_alarm(PtHost *host) {
-	if (host->pins)
-		pt_attempts_free(host->pins->attempts);
-	g_clear_pointer(&host->pins, g_free);
-}
+void pt_api_free_alarm(PtHost *host) { g_clear_pointer(&host->pins, pt_pins_free); }
