@@ -22,7 +22,6 @@
 #include "daemon/tell.h"
 #include "daemon/unset-clock.h"
 #include "onvif/client/camera.h"
-#include "plugs/http/http.h"
 #include "plugs/virtual/virtual.h"
 #include "web/host.h"
 #include <glib-unix.h>
@@ -578,7 +577,7 @@ static void stop(Hub *h) {
 	pt_mqtt_site_free(h->mqtt);
 	pt_relay_cycles_free(h->cycles);
 	pt_onvif_cameras_finish_orders(NULL);
-	pt_http_finish_orders();
+	pt_http_finish();
 	pt_backfill_free(h->backfill);
 	pt_catch_up_free(h->catch_up);
 	pt_cameras_free(h->cameras, "pigtail was stopped");

@@ -13,7 +13,11 @@ struct PtHttp {
 	GMainContext *context;
 	unsigned under_way;
 	GCancellable *all;
+	GDestroyNotify free_user; /* it was left; NULL: it was not */
+	void *user;
 };
+
+static unsigned left; /* clients that are, and live until their last request is over; main thread */
 
 struct PtHttpCall {
 	PtHttp *http;
@@ -69,7 +73,27 @@ void pt_http_free(PtHttp *http) {
 		g_clear_object(&http->sessions[i]);
 	g_object_unref(http->all);
 	g_main_context_unref(http->context);
+	if (http->free_user)
+		http->free_user(http->user);
 	g_free(http);
+}
+
+static void free_left(void *http) {
+	left--;
+	pt_http_free(http);
+}
+
+void pt_http_leave(PtHttp *http, GDestroyNotify free_user, void *user) {
+	http->free_user = free_user;
+	http->user = user;
+	left++;
+	if (!http->under_way)
+		free_left(http);
+}
+
+void pt_http_finish(void) {
+	while (left)
+		g_main_context_iteration(NULL, TRUE);
 }
 
 /* The library's own text may hold the address, and an ntfy address is a secret by itself. */
@@ -107,7 +131,7 @@ static void finish(PtHttpCall *call, unsigned status, GError *error) {
 		own = g_error_new_literal(PT_ERROR, PT_ERROR_FAILED, plain_reason(error));
 	else if (error)
 		own = g_error_copy(error);
-	if (call->fn)
+	if (call->fn && !http->free_user)
 		call->fn(call->user, own ? 0 : status, (const char *)call->body->data, call->body->len, own);
 	g_clear_error(&error);
 	g_cancellable_disconnect(http->all, call->all_id);
@@ -121,7 +145,8 @@ static void finish(PtHttpCall *call, unsigned status, GError *error) {
 	g_byte_array_unref(call->body);
 	g_clear_pointer(&call->sent, g_bytes_unref);
 	g_free(call);
-	http->under_way--;
+	if (!--http->under_way && http->free_user)
+		g_idle_add_once(free_left, http); /* not from within its own session */
 }
 
 static gboolean deadline(void *data) {

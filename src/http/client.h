@@ -18,6 +18,11 @@ typedef struct PtHttpCall PtHttpCall; /* a request under way; gone once its fn w
 PtHttp *pt_http_new(unsigned connections);
 void pt_http_free(PtHttp *http); /* requests under way are cancelled and answered before it returns; takes NULL */
 
+/* The same, but that what is under way goes on, each until its deadline, without being told to its fn: an order that was
+ * given on leaving. free_user(user) comes last, with what requests borrow. pt_http_finish() waits for all that were left. */
+void pt_http_leave(PtHttp *http, GDestroyNotify free_user, void *user);
+void pt_http_finish(void); /* main thread */
+
 typedef enum {
 	PT_HTTP_VERIFY, /* a certificate for that name or address, by an authority this machine knows */
 	PT_HTTP_ANY,    /* whoever answers: encrypted, not authenticated */

@@ -3,7 +3,7 @@
 #include "base/error.h"
 #include "base/units.h"
 #include "plugs/guard.h"
-#include "plugs/http/http.h"
+#include "plugs/hook.h"
 #include "plugs/virtual/virtual.h"
 #include "web/host.h"
 #include <string.h>
@@ -193,7 +193,7 @@ static void post_hook(PtRequest *r, void *data) {
 		what = strcmp(state, words[0]) ? PT_HOOK_ACTIVE : PT_HOOK_INACTIVE;
 	}
 	bool bearer = header && !g_ascii_strncasecmp(header, "Bearer ", 7);
-	if (!bearer || !pt_http_hook(pt_request_segment(r, 0), header + 7, what)) {
+	if (!bearer || !pt_hook_set(pt_request_segment(r, 0), header + 7, what)) {
 		pt_request_fail(r, 401, "no input is set by this address with this token");
 		return;
 	}

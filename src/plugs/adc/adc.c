@@ -2,6 +2,7 @@
 #include "plugs/adc/adc.h"
 #include "base/error.h"
 #include "plugs/adc/loop.h"
+#include "plugs/driver.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -37,8 +38,6 @@ struct PtInputPort {
 	/* context's thread */
 	bool any, tampered;
 };
-
-static int64_t now_ns(void) { return pt_mono_ns(pt_clock_system()); }
 
 /* ---- on the context's thread ---- */
 
@@ -148,7 +147,7 @@ static void *run(void *data) {
 	int fd = -1;
 	int64_t pause = 0;
 	while (!sleep_for(port, pause)) {
-		Reading now = {.mono_ns = now_ns()};
+		Reading now = {.mono_ns = pt_driver_now_ns()};
 		double ratio = 0;
 		if (fd < 0)
 			fd = open_channel(port, now.why, sizeof now.why);
@@ -201,10 +200,7 @@ static void input_close(PtInputPort *port) {
 	g_cond_signal(&port->wake);
 	g_mutex_unlock(&port->lock);
 	g_thread_join(port->thread);
-	if (port->arrival) {
-		g_source_destroy(port->arrival);
-		g_source_unref(port->arrival);
-	}
+	pt_driver_drop(&port->arrival);
 	g_main_context_unref(port->context);
 	g_mutex_clear(&port->lock);
 	g_cond_clear(&port->wake);

@@ -4,6 +4,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "plugs/gpio/gpio.h"
 #include "base/error.h"
+#include "plugs/driver.h"
 #include "plugs/gpio/line.h"
 #include <glib-unix.h>
 
@@ -37,19 +38,10 @@ struct PtRelayPort {
 	bool active;
 };
 
-static int64_t now_ns(void) { return pt_mono_ns(pt_clock_system()); }
-
-static void drop(GSource **source) {
-	if (!*source)
-		return;
-	g_source_destroy(*source);
-	g_clear_pointer(source, g_source_unref);
-}
-
 /* ---- a line that comes and goes ---- */
 
 static void lose(Way *way, const char *why) {
-	drop(&way->edges);
+	pt_driver_drop(&way->edges);
 	g_clear_pointer(&way->line, pt_gpio_line_free);
 	if (!g_strcmp0(way->trouble, why))
 		return;
@@ -95,14 +87,12 @@ static gboolean on_look(gpointer data) {
 
 static void way_begin(Way *way) {
 	seek(way);
-	way->look = g_timeout_source_new_seconds(LOOK_S);
-	g_source_set_callback(way->look, on_look, way, NULL);
-	g_source_attach(way->look, way->context);
+	way->look = pt_driver_every(way->context, LOOK_S, on_look, way);
 }
 
 static void way_end(Way *way) {
-	drop(&way->look);
-	drop(&way->edges);
+	pt_driver_drop(&way->look);
+	pt_driver_drop(&way->edges);
 	pt_gpio_line_free(way->line);
 	g_free(way->trouble);
 }
@@ -125,7 +115,7 @@ static gboolean tell_edges(PtInputPort *port, bool *ret_any, GError **error) {
 }
 
 static void tell_lost(PtInputPort *port, unsigned lost) {
-	int64_t now = now_ns();
+	int64_t now = pt_driver_now_ns();
 	port->lost += lost;
 	if (!port->lost || (port->lost_said_ns && now - port->lost_said_ns < LOST_SAID_NS))
 		return;
@@ -148,7 +138,7 @@ static gboolean watch_input(void *data, GError **error) {
 	unsigned lost = pt_gpio_line_lost(port->way.line);
 	if (!after && active != port->active) {
 		lost += !lost;
-		tell_input(port, active, now_ns(), false);
+		tell_input(port, active, pt_driver_now_ns(), false);
 	}
 	tell_lost(port, lost);
 	return TRUE;
@@ -157,7 +147,7 @@ static gboolean watch_input(void *data, GError **error) {
 static void input_gone(void *data, const char *why) {
 	PtInputPort *port = data;
 	port->host.trouble(port->host.user, why);
-	port->host.level(port->host.user, PT_LEVEL_FAULT, now_ns(), false);
+	port->host.level(port->host.user, PT_LEVEL_FAULT, pt_driver_now_ns(), false);
 }
 
 static void input_came(void *data) {
@@ -170,7 +160,7 @@ static void input_came(void *data) {
 	}
 	port->host.trouble(port->host.user, NULL);
 	port->host.debounced(port->host.user, port->way.line->debounced);
-	tell_input(port, active, now_ns(), true);
+	tell_input(port, active, pt_driver_now_ns(), true);
 }
 
 static PtInputPort *input_open(const PtPlugSettings *settings, GMainContext *context, PtInputHost host, GError **error) {
@@ -197,7 +187,8 @@ static bool normally_closed(const PtRelayPort *port) { return port->way.settings
 
 static void tell_relay(PtRelayPort *port, bool active) {
 	port->active = active;
-	port->host.level(port->host.user, active != normally_closed(port) ? PT_LEVEL_CLOSED : PT_LEVEL_OPEN, now_ns());
+	port->host.level(port->host.user, active != normally_closed(port) ? PT_LEVEL_CLOSED : PT_LEVEL_OPEN,
+	                 pt_driver_now_ns());
 }
 
 static gboolean watch_relay(void *data, GError **error) {
@@ -213,7 +204,7 @@ static gboolean watch_relay(void *data, GError **error) {
 static void relay_gone(void *data, const char *why) {
 	PtRelayPort *port = data;
 	port->host.trouble(port->host.user, why);
-	port->host.level(port->host.user, PT_LEVEL_FAULT, now_ns());
+	port->host.level(port->host.user, PT_LEVEL_FAULT, pt_driver_now_ns());
 }
 
 /* P5 as far as it can be seen from here: what the relay does while this program does not hold its line. */

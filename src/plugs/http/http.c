@@ -1,31 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "plugs/http/internal.h"
+#include "plugs/http/http.h"
 #include "base/error.h"
 #include "http/client.h"
+#include "plugs/driver.h"
+#include "plugs/hook.h"
 #include <string.h>
 
-#define LOOK_S 5     /* a relay is read back so often */
-#define ANSWER_S 3   /* and has so long to answer */
-#define TOKEN_MIN 16 /* characters: it is all that stands before the input */
-
-static int64_t now_ns(void) { return pt_mono_ns(pt_clock_system()); }
-
-PtLevel pt_http_level(const PtPlugSettings *s, bool active) {
-	return active == (s->contact == PT_CONTACT_OPEN_NORMALLY) ? PT_LEVEL_CLOSED : PT_LEVEL_OPEN;
-}
-
-GSource *pt_http_after(GMainContext *context, guint seconds, GSourceFunc fn, void *port) {
-	GSource *source = g_timeout_source_new_seconds(seconds);
-	g_source_set_callback(source, fn, port, NULL);
-	g_source_attach(source, context);
-	return source;
-}
-
-void pt_http_drop(GSource **source) {
-	if (*source)
-		g_source_destroy(*source);
-	g_clear_pointer(source, g_source_unref);
-}
+#define LOOK_S 5   /* a relay is read back so often */
+#define ANSWER_S 3 /* and has so long to answer */
 
 struct PtRelayPort {
 	const PtPlugSettings *settings;
@@ -34,21 +16,13 @@ struct PtRelayPort {
 	PtDigestClient *login; /* NULL: none */
 	PtHttpCall *order, *look;
 	GSource *again;
-	bool there;  /* it answered last time */
-	bool closed; /* lives until its last order is answered */
+	bool there; /* it answered last time */
 };
 
-static unsigned left; /* closed ones that still live; plugs' thread */
-
-static void port_free(PtRelayPort *port) {
-	pt_http_free(port->http);
+static void port_free(void *data) {
+	PtRelayPort *port = data;
 	pt_digest_client_free(port->login);
 	g_free(port);
-}
-
-static void free_closed(void *port) {
-	left--;
-	port_free(port);
 }
 
 static void lose(PtRelayPort *port, const char *what, unsigned status, const GError *error) {
@@ -56,7 +30,7 @@ static void lose(PtRelayPort *port, const char *what, unsigned status, const GEr
 	    error ? g_strdup_printf("%s: %s", what, error->message) : g_strdup_printf("%s: HTTP status %u", what, status);
 	port->there = false;
 	port->host.trouble(port->host.user, why);
-	port->host.level(port->host.user, PT_LEVEL_UNKNOWN, now_ns());
+	port->host.level(port->host.user, PT_LEVEL_UNKNOWN, pt_driver_now_ns());
 }
 
 static char *without_blanks(const char *text, size_t size) {
@@ -79,7 +53,7 @@ static void on_read(void *user, unsigned status, const char *body, size_t size, 
 	g_autofree char *told = without_blanks(body, size);
 	g_autofree char *shows = without_blanks(port->settings->shows, strlen(port->settings->shows));
 	bool on = strstr(told, shows);
-	port->host.level(port->host.user, pt_http_level(port->settings, on), now_ns());
+	port->host.level(port->host.user, pt_driver_level(port->settings, on), pt_driver_now_ns());
 }
 
 static PtHttpCall *ask(PtRelayPort *port, const char *method, const char *url, const char *body, PtHttpFn fn) {
@@ -100,9 +74,7 @@ static gboolean look(gpointer data) {
 static void on_ordered(void *user, unsigned status, const char *body, size_t size, const GError *error) {
 	PtRelayPort *port = user;
 	port->order = NULL;
-	if (port->closed)
-		g_idle_add_once(free_closed, port); /* not from within its own client */
-	else if (status / 100 == 2)
+	if (status / 100 == 2)
 		look(port);
 	else
 		lose(port, "switch it", status, error);
@@ -116,7 +88,7 @@ static char *fill(const char *text, bool on) {
 
 static gboolean relay_set(PtRelayPort *port, bool closed, int64_t for_ns, GError **error) {
 	const PtPlugSettings *s = port->settings;
-	bool on = pt_http_level(s, true) == (closed ? PT_LEVEL_CLOSED : PT_LEVEL_OPEN);
+	bool on = pt_driver_is_on(s, closed);
 	if (!port->there) {
 		pt_error_set(error, TIMEOUT, "the device does not answer");
 		return FALSE;
@@ -133,33 +105,21 @@ static PtRelayPort *relay_open(const PtPlugSettings *settings, GMainContext *con
 	PtRelayPort *port = g_new0(PtRelayPort, 1);
 	*port = (PtRelayPort){.settings = settings, .host = host, .http = pt_http_new(2)};
 	port->login = settings->user ? pt_digest_client_new(settings->user, settings->secret) : NULL;
-	port->again = pt_http_after(context, LOOK_S, look, port);
+	port->again = pt_driver_every(context, LOOK_S, look, port);
 	look(port);
 	return port;
 }
 
 static void relay_close(PtRelayPort *port) {
-	pt_http_drop(&port->again);
+	pt_driver_drop(&port->again);
 	pt_http_cancel(port->look);
-	port->closed = true;
-	if (port->order)
-		left++;
-	else
-		port_free(port);
-}
-
-void pt_http_finish_orders(void) {
-	while (left)
-		g_main_context_iteration(NULL, TRUE);
+	pt_http_leave(port->http, port_free, port); /* the last order makes safe (P5) */
 }
 
 /* ---- the address in the site file ---- */
 
 static void check(const PtPlugSettings *s, const PtNode *node, GPtrArray *problems) {
-	if (s->plug == PT_PLUG_INPUT && (!s->secret || strlen(s->secret) < TOKEN_MIN))
-		pt_problem(problems, node,
-		           "driver http needs token: a name under tokens of secrets.yaml, of at least %d characters",
-		           TOKEN_MIN);
+	pt_hook_check(s, node, problems);
 	if (s->plug == PT_PLUG_RELAY && (!s->url || !s->read_url || !s->shows))
 		pt_problem(problems, node,
 		           "driver http needs url (what switches it), read (what tells its state) and shows (what that "
@@ -173,5 +133,5 @@ const PtPlugDriver pt_http_driver = {.name = "http",
                                      .about = "webhooks, and devices switched over HTTP",
                                      .keys = keys,
                                      .check = check,
-                                     .input = &pt_http_input,
+                                     .input = &pt_hook_input,
                                      .relay = &relay_driver};

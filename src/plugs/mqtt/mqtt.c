@@ -2,6 +2,7 @@
 #include "plugs/mqtt/mqtt.h"
 #include "base/error.h"
 #include "mqtt/client.h"
+#include "plugs/driver.h"
 #include "plugs/mqtt/payload.h"
 #include <string.h>
 
@@ -25,12 +26,10 @@ struct PtRelayPort {
 	PtRelayHost host;
 };
 
-static int64_t now_ns(void) { return pt_mono_ns(pt_clock_system()); }
-
 static PtLevel level_of(const Thing *t) {
 	if (!t->connected || !t->present || !t->known)
 		return PT_LEVEL_UNKNOWN;
-	return t->on == (t->settings->contact == PT_CONTACT_OPEN_NORMALLY) ? PT_LEVEL_CLOSED : PT_LEVEL_OPEN;
+	return pt_driver_level(t->settings, t->on);
 }
 
 static void on_told(void *user, const PtMqttMessage *message) {
@@ -79,13 +78,13 @@ static void on_connection(void *user, bool connected, const char *why) {
 	if (was && !connected) {
 		t->known = false;
 		t->present = !t->settings->available_topic;
-		t->report(t->port, now_ns(), false);
+		t->report(t->port, pt_driver_now_ns(), false);
 	}
 }
 
 static void thing_open(Thing *t, const PtPlugSettings *s, void (*report)(void *, int64_t, bool), void *port) {
 	*t = (Thing){.settings = s, .report = report, .port = port, .present = !s->available_topic};
-	report(port, now_ns(), true);
+	report(port, pt_driver_now_ns(), true);
 	t->watch = pt_mqtt_watch(pt_mqtt_get(), on_connection, t);
 	t->told = pt_mqtt_subscribe(pt_mqtt_get(), s->plug == PT_PLUG_INPUT ? s->topic : s->state_topic, on_told, t);
 	t->presence = s->available_topic ? pt_mqtt_subscribe(pt_mqtt_get(), s->available_topic, on_presence, t) : 0;
@@ -132,7 +131,7 @@ static PtRelayPort *relay_open(const PtPlugSettings *settings, GMainContext *con
 
 static gboolean relay_set(PtRelayPort *port, bool closed, int64_t for_ns, GError **error) {
 	const PtPlugSettings *s = port->thing.settings;
-	bool on = closed == (s->contact == PT_CONTACT_OPEN_NORMALLY);
+	bool on = pt_driver_is_on(s, closed);
 	const char *payload = on ? s->payload_on ? s->payload_on : "ON" : s->payload_off ? s->payload_off : "OFF";
 	if (!port->thing.connected || !port->thing.present) {
 		pt_error_set(error, TIMEOUT, port->thing.connected ? "the device is away" : "the broker is not connected");

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "plugs/virtual/virtual.h"
 #include "base/error.h"
+#include "plugs/driver.h"
 #include <string.h>
 
 /* ---- the device: what stands in for hardware. A real driver has a file descriptor or a connection here. ---- */
@@ -37,8 +38,6 @@ struct PtRelayPort {
 };
 
 static GHashTable *boards; /* name -> board; plugs' thread only */
-
-static int64_t now_ns(void) { return pt_mono_ns(pt_clock_system()); }
 
 static bool valid(int channel) { return channel >= 1 && channel <= PT_VIRTUAL_CHANNELS; }
 
@@ -102,7 +101,7 @@ static void report_inputs(PtVirtualBoard *board, int channel, int64_t mono_ns, b
 
 /* The contact moves: whoever watches the lamp sees it first, then the host hears it read back. */
 static void move(PtVirtualBoard *board, int channel, bool closed) {
-	int64_t now = now_ns();
+	int64_t now = pt_driver_now_ns();
 	if (board->relay[channel] == closed)
 		return;
 	board->relay[channel] = closed;
@@ -126,7 +125,7 @@ static PtInputPort *input_open(const PtPlugSettings *settings, GMainContext *con
 	port->host = host;
 	port->next = port->board->inputs;
 	port->board->inputs = port;
-	report_input(port, now_ns(), true);
+	report_input(port, pt_driver_now_ns(), true);
 	return port;
 }
 
@@ -149,7 +148,7 @@ static PtRelayPort *relay_open(const PtPlugSettings *settings, GMainContext *con
 	port->host = host;
 	port->next = port->board->relays;
 	port->board->relays = port;
-	report_relay(port, now_ns());
+	report_relay(port, pt_driver_now_ns());
 	return port;
 }
 
@@ -205,7 +204,7 @@ gboolean pt_virtual_board_set_input(PtVirtualBoard *board, int channel, bool clo
 		return FALSE;
 	if (board->input[channel] != closed) {
 		board->input[channel] = closed;
-		report_inputs(board, channel, mono_ns ? mono_ns : now_ns(), false);
+		report_inputs(board, channel, mono_ns ? mono_ns : pt_driver_now_ns(), false);
 	}
 	return TRUE;
 }
@@ -229,7 +228,7 @@ void pt_virtual_board_unwatch(PtVirtualBoard *board, PtVirtualWatchFn fn, void *
 }
 
 void pt_virtual_board_set_reachable(PtVirtualBoard *board, bool reachable, bool power_loss) {
-	int64_t now = now_ns();
+	int64_t now = pt_driver_now_ns();
 	board->unreachable = !reachable;
 	for (int i = 1; power_loss && i <= PT_VIRTUAL_CHANNELS; i++)
 		board->relay[i] = false;
@@ -249,7 +248,7 @@ void pt_virtual_board_set_input_fault(PtVirtualBoard *board, int channel, bool f
 	if (!valid(channel))
 		return;
 	board->fault[channel] = fault;
-	report_inputs(board, channel, now_ns(), false);
+	report_inputs(board, channel, pt_driver_now_ns(), false);
 }
 
 void pt_virtual_board_each(PtVirtualBoard *board, void (*fn)(void *, bool, int, bool), void *user) {

@@ -1,9 +1,11 @@
-/* The inputs of this driver: webhooks, which web/api-plugs.c takes. */
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "plugs/http/internal.h"
+#include "plugs/hook.h"
+#include "base/digest.h"
+#include "plugs/driver.h"
 #include <string.h>
 
 #define TOUCH_S 1
+#define TOKEN_MIN 16 /* characters: it is all that stands before the input */
 
 struct PtInputPort {
 	const PtPlugSettings *settings;
@@ -16,7 +18,7 @@ struct PtInputPort {
 static GPtrArray *inputs; /* of PtInputPort *, those that are open; plugs' thread */
 
 static void tell(PtInputPort *port, bool active) {
-	port->host.level(port->host.user, pt_http_level(port->settings, active), pt_mono_ns(pt_clock_system()),
+	port->host.level(port->host.user, pt_driver_level(port->settings, active), pt_driver_now_ns(),
 	                 !port->said && !active);
 	port->said = true;
 }
@@ -24,25 +26,23 @@ static void tell(PtInputPort *port, bool active) {
 static gboolean on_release(gpointer data) {
 	PtInputPort *port = data;
 	tell(port, false);
-	pt_http_drop(&port->release);
+	pt_driver_drop(&port->release);
 	return G_SOURCE_REMOVE;
 }
 
-/* In a time that does not depend on where they differ. */
-static bool same(const char *a, const char *b) {
-	g_autofree char *da = g_compute_checksum_for_string(G_CHECKSUM_SHA256, a, -1);
-	g_autofree char *db = g_compute_checksum_for_string(G_CHECKSUM_SHA256, b, -1);
-	return !strcmp(da, db);
+static bool is_token(const PtInputPort *port, const char *token) {
+	const char *own = port->settings->secret;
+	return strlen(token) == strlen(own) && pt_digest_equal(token, own, strlen(own));
 }
 
-bool pt_http_hook(const char *input, const char *token, PtHook what) {
+bool pt_hook_set(const char *input, const char *token, PtHook what) {
 	for (guint i = 0; inputs && i < inputs->len; i++) {
 		PtInputPort *port = g_ptr_array_index(inputs, i);
-		if (strcmp(port->settings->name, input) || !same(port->settings->secret, token))
+		if (strcmp(port->settings->name, input) || !is_token(port, token))
 			continue;
-		pt_http_drop(&port->release);
+		pt_driver_drop(&port->release);
 		if (what == PT_HOOK_TOUCH)
-			port->release = pt_http_after(port->context, TOUCH_S, on_release, port);
+			port->release = pt_driver_every(port->context, TOUCH_S, on_release, port);
 		tell(port, what != PT_HOOK_INACTIVE);
 		return true;
 	}
@@ -58,11 +58,18 @@ static PtInputPort *hook_open(const PtPlugSettings *settings, GMainContext *cont
 }
 
 static void hook_close(PtInputPort *port) {
-	pt_http_drop(&port->release);
+	pt_driver_drop(&port->release);
 	g_ptr_array_remove(inputs, port);
 	if (!inputs->len)
 		g_clear_pointer(&inputs, g_ptr_array_unref);
 	g_free(port);
 }
 
-const PtInputDriver pt_http_input = {.open = hook_open, .close = hook_close};
+void pt_hook_check(const PtPlugSettings *s, const PtNode *node, GPtrArray *problems) {
+	if (s->plug == PT_PLUG_INPUT && (!s->secret || strlen(s->secret) < TOKEN_MIN))
+		pt_problem(problems, node,
+		           "driver %s needs token: a name under tokens of secrets.yaml, of at least %d characters",
+		           s->driver->name, TOKEN_MIN);
+}
+
+const PtInputDriver pt_hook_input = {.open = hook_open, .close = hook_close};
