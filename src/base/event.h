@@ -51,7 +51,8 @@ struct PtEvent {
 #define PT_TOPIC_ALARM "alarm"     /* raised, acknowledged, cleared */
 #define PT_TOPIC_NETWORK "network" /* this machine's: lost, live */
 #define PT_SOURCE_NETWORK "system/network"
-#define PT_TOPIC_SHOW "show" /* a camera that operators should look at now */
+#define PT_TOPIC_SHOW "show"       /* a camera that operators should look at now */
+#define PT_TOPIC_PICTURE "picture" /* taken of a camera, and kept under the id of this event; failed */
 
 #define PT_EVENT_DETAIL_MAX 4096
 #define PT_EVENT_TEXT_MAX 160 /* bytes of source, topic, state and actor each; longer ones are cut */

@@ -372,11 +372,13 @@ int pt_cli_input(int argc, char **argv) {
 /* ---- snapshot ---- */
 
 int pt_cli_snapshot(int argc, char **argv) {
-	const char *output = pt_cli_option(&argc, argv, "--output"), *stream = pt_cli_option(&argc, argv, "--stream");
+	const char *output = pt_cli_option(&argc, argv, "-o"), *stream = pt_cli_option(&argc, argv, "--stream");
+	if (!output)
+		output = pt_cli_option(&argc, argv, "--output");
 	if (!pt_cli_connect(&argc, argv))
 		return PT_EXIT_FAILED;
 	if (argc != 2) {
-		fprintf(stderr, "usage: pigtail snapshot CAMERA [--output FILE.jpg] [--stream main|sub]\n");
+		fprintf(stderr, "usage: pigtail snapshot CAMERA [-o FILE.jpg] [--stream main|sub]\n");
 		return PT_EXIT_USAGE;
 	}
 	g_autofree char *camera = pt_cli_escape(argv[1]), *which = pt_cli_escape(stream ? stream : "main");

@@ -134,6 +134,9 @@ void pt_actions_act(void *user, const PtAction *action, const PtActContext *c) {
 	case PT_DO_RECORD:
 		do_record(a, action, c);
 		break;
+	case PT_DO_SNAPSHOT:
+		pt_pictures_take(a->env.pictures, action->target, c->wall_ns - action->before_ns, c->actor);
+		break;
 	case PT_DO_NOTIFY:
 	case PT_DO_WEBHOOK:
 		pt_tell_act(a->env.tell, action, c);

@@ -3,6 +3,7 @@
 #pragma once
 #include "daemon/alarm-desk.h"
 #include "daemon/keeper.h"
+#include "daemon/pictures.h"
 #include "daemon/plugs.h"
 #include "daemon/tell.h"
 #include "rules/engine.h"
@@ -14,6 +15,7 @@ typedef struct {
 	PtBus *bus;
 	PtPlugs *plugs;
 	PtKeeper *keeper;
+	PtPictures *pictures;
 	PtAlarmDesk *alarm;
 	PtTell *tell;
 	/* P6: writes an intent down before it is done; FALSE: it could not be. */

@@ -87,7 +87,7 @@ static void set_policies(PtCameras *c, const PtSite *site, const PtSiteCamera *s
 		const PtRule *rule = g_ptr_array_index(site->rules->list, i);
 		for (guint k = 0; k < rule->actions->len; k++) {
 			const PtAction *a = g_ptr_array_index(rule->actions, k);
-			if (a->kind == PT_DO_RECORD && !g_strcmp0(a->target, s->name))
+			if ((a->kind == PT_DO_RECORD || a->kind == PT_DO_SNAPSHOT) && !g_strcmp0(a->target, s->name))
 				before = MAX(before, a->before_ns);
 		}
 	}

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/home-assistant.h"
+#include "daemon/mqtt-pictures.h"
 #include <json-glib/json-glib.h>
 #include <string.h>
 
@@ -55,7 +56,7 @@ static void put_availability(const Announcer *a, JsonBuilder *b, const char *sta
 	if (state_topic) {
 		json_builder_begin_object(b);
 		put(b, "topic", state_topic);
-		put(b, "value_template", "{{ 'offline' if value in ['unknown', 'fault'] else 'online' }}");
+		put(b, "value_template", "{{ 'offline' if value in ['unknown', 'fault', 'lost'] else 'online' }}");
 		json_builder_end_object(b);
 	}
 	json_builder_end_array(b);
@@ -143,6 +144,16 @@ static void announce_relay(const Announcer *a, const PtPlugSettings *s) {
 	end(a, b, s->relay_kind == PT_RELAY_LIGHT ? "light" : "switch", object);
 }
 
+/* Without image_encoding its messages are the bytes of the picture. */
+static void announce_picture(const Announcer *a, const char *camera, const char *state) {
+	g_autofree char *object = g_strdup_printf(PT_HOME_ASSISTANT_PICTURE "%s", camera);
+	g_autofree char *topic = pt_mqtt_picture_topic(a->site->mqtt->prefix, camera);
+	JsonBuilder *b = begin(a, object, "picture", NULL, camera);
+	put(b, "topic", topic);
+	put_availability(a, b, state);
+	end(a, b, "camera", object);
+}
+
 static void announce_camera(const Announcer *a, const PtSiteCamera *c) {
 	g_autofree char *state = g_strdup_printf("%s/camera/%s/state", a->site->mqtt->prefix, c->name);
 	g_autofree char *motion = g_strdup_printf("%s/camera/%s/motion", a->site->mqtt->prefix, c->name);
@@ -150,6 +161,8 @@ static void announce_camera(const Announcer *a, const PtSiteCamera *c) {
 	announce_sensor(a, object, "connection", state, "live", "lost", "connectivity", c->name, false);
 	if (c->motion || pt_site_is_onvif(c))
 		announce_sensor(a, sight, "motion", motion, "active", "inactive", "motion", c->name, true);
+	if (a->site->mqtt->pictures_ns)
+		announce_picture(a, c->name, state);
 }
 
 /* The arming panel: of the modes that Home Assistant has words for, those that the site has. */

@@ -1,9 +1,11 @@
 /* How a site shows itself to Home Assistant: the messages of its MQTT discovery, one for each thing. Pure.
  * Source of the format: Home Assistant, "MQTT", section discovery, and the pages of the integrations binary_sensor, switch,
- * light, button, siren and sensor (www.home-assistant.io/integrations/mqtt). */
+ * light, button, camera and alarm_control_panel (www.home-assistant.io/integrations/mqtt). */
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 #include "site/config.h"
+
+#define PT_HOME_ASSISTANT_PICTURE "picture_" /* what the object of a camera's picture begins with */
 
 typedef struct {
 	char *topic;   /* PREFIX/COMPONENT/NODE/OBJECT/config */

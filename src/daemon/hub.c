@@ -16,6 +16,7 @@
 #include "daemon/network-watch.h"
 #include "daemon/onvif-announce.h"
 #include "daemon/onvif.h"
+#include "daemon/pictures.h"
 #include "daemon/plugs.h"
 #include "daemon/relay-cycles.h"
 #include "daemon/serve.h"
@@ -59,6 +60,7 @@ typedef struct {
 	PtVirtualHand *hand;
 	PtAlarmDesk *alarm;
 	PtTell *tell;
+	PtPictures *pictures;
 	PtActions *actions;
 	PtRulesEngine *rules;
 	PtHttp *http; /* to cameras */
@@ -245,6 +247,10 @@ static void host_control(void *user, const PtSiteCamera *camera, PtRequest *r) {
 	pt_controls_post(&(PtControlsEnv){h->clock, h->bus, journal, h}, camera, r);
 }
 
+static void host_picture(void *user, const PtSiteCamera *camera, const char *name, PtRequest *r) {
+	pt_pictures_get(((Hub *)user)->pictures, camera->name, name, r);
+}
+
 static void host_devices(void *user, PtRequest *r) { pt_devices_get(pt_tell_devices(((Hub *)user)->tell), r); }
 static void host_add_device(void *user, PtRequest *r) {
 	Hub *h = user;
@@ -304,6 +310,7 @@ static void apply_site(Hub *h) {
 	pt_card_health_set_zone(h->health, h->site->zone);
 	pt_plugs_apply(h->plugs, h->site);
 	pt_tell_apply(h->tell, h->site);
+	pt_pictures_apply(h->pictures, h->site);
 	pt_actions_apply(h->actions, h->site);
 	pt_rules_engine_set(h->rules, h->site->rules,
 	                    &(PtRulesPlace){h->site->located, h->site->latitude, h->site->longitude, h->site->zone});
@@ -407,6 +414,7 @@ static bool open_web(Hub *h, GError **error) {
 	                   .devices = host_devices,
 	                   .add_device = host_add_device,
 	                   .remove_device = host_remove_device,
+	                   .picture = host_picture,
 	                   .controls = host_controls,
 	                   .control = host_control};
 	pt_api_add_routes(&h->host);
@@ -514,19 +522,25 @@ static bool start(Hub *h, GError **error) {
 	                 .user = h};
 	h->plugs = pt_plugs_new(&env, off_due, h);
 	h->alarm = pt_alarm_desk_new(&(PtAlarmDeskEnv){h->clock, h->bus, journal, h}, h->site);
+	h->http = pt_http_new(CAMERA_CONNECTIONS);
+	h->cameras =
+	    pt_cameras_new(&(PtCamerasEnv){h->archive, h->bus, h->workers, h->n_workers, h->http, h->clock, h->keeper});
 	if (h->site->mqtt) {
-		h->mqtt = pt_mqtt_site_new(&(PtMqttSiteEnv){h->clock, h->bus, h->log, h->plugs, h->alarm}, h->site, error);
+		h->mqtt = pt_mqtt_site_new(&(PtMqttSiteEnv){h->clock, h->bus, h->log, h->plugs, h->alarm, h->cameras},
+		                           h->site, error);
 		if (!h->mqtt)
 			return false;
 	}
 	h->tell = pt_tell_new(&(PtTellEnv){h->clock, h->bus, h->archive, h->site->archive_state}, error);
 	if (!h->tell)
 		return false;
-	h->actions = pt_actions_new(&(PtActionsEnv){h->clock, h->bus, h->plugs, h->keeper, h->alarm, h->tell, journal, h});
+	h->pictures =
+	    pt_pictures_new(&(PtPicturesEnv){h->clock, h->bus, h->archive, h->cameras, h->site->archive_state}, error);
+	if (!h->pictures)
+		return false;
+	h->actions = pt_actions_new(
+	    &(PtActionsEnv){h->clock, h->bus, h->plugs, h->keeper, h->pictures, h->alarm, h->tell, journal, h});
 	h->rules = pt_rules_engine_new(h->clock, h->bus, NULL, pt_actions_act, h->actions);
-	h->http = pt_http_new(CAMERA_CONNECTIONS);
-	h->cameras =
-	    pt_cameras_new(&(PtCamerasEnv){h->archive, h->bus, h->workers, h->n_workers, h->http, h->clock, h->keeper});
 	h->backfill = pt_backfill_new(&(PtBackfillEnv){h->archive, h->bus, h->clock, h->cameras});
 	h->catch_up =
 	    pt_catch_up_new(&(PtCatchUpEnv){h->bus, h->clock, h->cameras, h->log, h->site->archive_state, last_ns});
@@ -570,6 +584,7 @@ static void stop(Hub *h) {
 	pt_mqtt_site_stop(h->mqtt);
 	pt_rules_engine_free(h->rules);
 	pt_actions_free(h->actions);
+	pt_pictures_free(h->pictures);
 	pt_alarm_desk_free(h->alarm);
 	pt_tell_free(h->tell);
 	pt_virtual_hand_free(h->hand);

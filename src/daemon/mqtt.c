@@ -5,6 +5,7 @@
 #include "base/units.h"
 #include "daemon/home-assistant.h"
 #include "daemon/mqtt-alarm.h"
+#include "daemon/mqtt-pictures.h"
 #include "web/host.h"
 #include <json-glib/json-glib.h>
 #include <string.h>
@@ -19,6 +20,7 @@ struct PtMqttSite {
 	char *prefix;
 	PtBusSubscription *heard;
 	PtMqttAlarm *alarm;              /* NULL: not yet */
+	PtMqttPictures *pictures;        /* NULL: not yet */
 	unsigned commands, found, watch; /* subscriptions; 0: none */
 	GHashTable *announced;           /* topics that are to be there: of char * */
 
@@ -95,11 +97,17 @@ static void announce(PtMqttSite *m) {
 	}
 }
 
-/* The broker remembers what was announced once; what is no more, goes. */
+/* The broker remembers what was announced once; what is no more, goes, a picture with its camera. */
 static void on_announced(void *user, const PtMqttMessage *message) {
 	PtMqttSite *m = user;
-	if (message->size && !g_hash_table_contains(m->announced, message->topic))
-		pt_mqtt_publish(m->client, message->topic, "", true);
+	if (!message->size || g_hash_table_contains(m->announced, message->topic))
+		return;
+	pt_mqtt_publish(m->client, message->topic, "", true);
+	g_autofree char *dir = g_path_get_dirname(message->topic), *object = g_path_get_basename(dir);
+	if (!g_str_has_prefix(object, PT_HOME_ASSISTANT_PICTURE))
+		return;
+	g_autofree char *picture = pt_mqtt_picture_topic(m->prefix, object + strlen(PT_HOME_ASSISTANT_PICTURE));
+	pt_mqtt_publish(m->client, picture, "", true);
 }
 
 static void on_connection(void *user, bool connected, const char *why) {
@@ -282,6 +290,7 @@ void pt_mqtt_site_apply(PtMqttSite *m, PtSite *site) {
 	forget_gone(m, site);
 	if (!m->commands) {
 		m->alarm = pt_mqtt_alarm_new(&(PtMqttAlarmEnv){m->env.clock, m->env.bus, m->env.desk}, m->client, m->prefix);
+		m->pictures = pt_mqtt_pictures_new(m->env.bus, m->env.cameras, m->client, m->prefix);
 		g_autofree char *commands = g_strconcat(m->prefix, "/relay/+/set", NULL);
 		m->commands = pt_mqtt_subscribe(m->client, commands, on_command, m);
 		m->watch = pt_mqtt_watch(m->client, on_connection, m);
@@ -289,6 +298,7 @@ void pt_mqtt_site_apply(PtMqttSite *m, PtSite *site) {
 		announce(m);
 	}
 	pt_mqtt_alarm_apply(m->alarm, site);
+	pt_mqtt_pictures_apply(m->pictures, site);
 	pt_mqtt_unsubscribe(m->client, m->found); /* asked anew, all that the broker remembers comes again */
 	m->found = 0;
 	if (site->mqtt && site->mqtt->home_assistant) {
@@ -302,7 +312,9 @@ void pt_mqtt_site_describe(PtMqttSite *m, JsonBuilder *b) {
 	PtMqttCounters n;
 	if (!m)
 		return;
+	uint64_t pictures, failed;
 	pt_mqtt_counters(m->client, &n);
+	pt_mqtt_pictures_counters(m->pictures, &pictures, &failed);
 	pt_json_object(b, "mqtt");
 	pt_json_bool(b, "connected", n.connected);
 	pt_json_text(b, "version", !n.connected ? NULL : n.version == 5 ? "5" : "3.1.1");
@@ -311,6 +323,8 @@ void pt_mqtt_site_describe(PtMqttSite *m, JsonBuilder *b) {
 	pt_json_int(b, "sent", (int64_t)n.sent);
 	pt_json_int(b, "received", (int64_t)n.received);
 	pt_json_int(b, "dropped", (int64_t)(n.dropped + n.too_large));
+	pt_json_int(b, "pictures", (int64_t)pictures);
+	pt_json_int(b, "pictures_failed", (int64_t)failed);
 	json_builder_end_object(b);
 }
 
@@ -318,6 +332,7 @@ void pt_mqtt_site_stop(PtMqttSite *m) {
 	if (!m)
 		return;
 	g_clear_pointer(&m->alarm, pt_mqtt_alarm_free);
+	g_clear_pointer(&m->pictures, pt_mqtt_pictures_free);
 	pt_mqtt_unsubscribe(m->client, m->commands);
 	pt_mqtt_unsubscribe(m->client, m->found);
 	pt_mqtt_unwatch(m->client, m->watch);

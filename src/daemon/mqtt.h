@@ -4,6 +4,7 @@
 #pragma once
 #include "archive/eventlog.h"
 #include "daemon/alarm-desk.h"
+#include "daemon/cameras.h"
 #include "daemon/plugs.h"
 #include "mqtt/client.h"
 #include "site/config.h"
@@ -17,6 +18,7 @@ typedef struct {
 	PtEventlog *log;
 	PtPlugs *plugs;
 	PtAlarmDesk *desk;
+	PtCameras *cameras;
 } PtMqttSiteEnv;
 
 /* Before plugs are opened: drivers use the client. What the log holds and an end of the program kept from being queued is

@@ -1,19 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/tell.h"
-#include "archive/reader.h"
-#include "base/error.h"
 #include "daemon/devices.h"
-#include "media/codec/job.h"
+#include "daemon/still.h"
 #include "notify/notify.h"
 #include "rules/template.h"
 #include "web/host.h"
 #include <string.h>
 
 #define PICTURE_BEFORE_NS PT_NS_PER_S /* what set something off was there before it was noticed */
-#define PICTURE_WIDTH 1280
-#define PICTURE_OLD_NS (30 * PT_NS_PER_S) /* a key frame that is older shows something else */
-#define PICTURE_WAIT_MS 8000              /* for the archive to have come so far */
-#define PICTURE_POLL_MS 250
 
 struct PtTell {
 	PtTellEnv env;
@@ -43,44 +37,10 @@ static void on_link(void *user, const char *target, const char *why) {
 	publish(user, target, why ? "lost" : "live", NULL, why);
 }
 
-/* The key frame before an instant. A reference; NULL: none, or none yet (*ret_early). */
-static PtSample *find_key(PtArchive *archive, const char *camera, int64_t at_ns, bool *ret_early, GError **error) {
-	PtStore *store = pt_archive_store(archive);
-	int64_t series = pt_store_series(store, camera, "main", error);
-	*ret_early = true;
-	g_autoptr(PtReader) reader =
-	    series ? pt_reader_new(store, pt_archive_path(archive), series, at_ns, at_ns + PICTURE_BEFORE_NS, error) : NULL;
-	const PtFootage *f = reader ? pt_reader_next(reader) : NULL;
-	if (!f || !f->key || ABS(at_ns - f->wall_ns) > PICTURE_OLD_NS)
-		return NULL;
-	PtSample *key = pt_reader_load(reader, error);
-	do /* a later key frame may be about to be written while the footage does not reach that far */
-		*ret_early = f->wall_ns < at_ns;
-	while (*ret_early && (f = pt_reader_next(reader)));
-	return key;
-}
-
 static GBytes *picture(void *user, const char *camera, int64_t wall_ns, GCancellable *cancellable, GError **error) {
-	PtTell *t = user;
-	PtSample *key = NULL;
-	bool early = true;
-	for (int waited = 0; early && waited <= PICTURE_WAIT_MS && !g_cancellable_is_cancelled(cancellable);
-	     waited += PICTURE_POLL_MS) {
-		g_autoptr(GError) failed = NULL;
-		if (waited)
-			g_usleep(PICTURE_POLL_MS * 1000);
-		pt_sample_unref(key);
-		key = find_key(t->env.archive, camera, wall_ns - PICTURE_BEFORE_NS, &early, &failed);
-	}
-	if (!key) {
-		pt_error_set(error, NOT_FOUND, "nothing is recorded of camera %s at that time", camera);
-		return NULL;
-	}
-	PtSample *jpeg = pt_codec_snapshot(key, PICTURE_WIDTH, 0, cancellable, error);
-	pt_sample_unref(key);
-	GBytes *bytes = jpeg ? g_bytes_new(jpeg->data, jpeg->size) : NULL;
-	pt_sample_unref(jpeg);
-	return bytes;
+	int64_t captured_ns;
+	return pt_still_at(((PtTell *)user)->env.archive, camera, wall_ns - PICTURE_BEFORE_NS, NULL, &captured_ns,
+	                   cancellable, error);
 }
 
 /* ---- what is said ---- */

@@ -11,7 +11,8 @@ typedef struct {
 	PtMqttOpKind kind;
 	uint64_t id;
 	char *topic, *payload;
-	bool retain;
+	size_t size; /* of payload */
+	bool retain, bulk;
 } PtMqttOp;
 
 typedef struct {
@@ -37,6 +38,7 @@ struct PtMqtt {
 	GMutex lock;
 	GQueue ops;              /* of PtMqttOp, under lock */
 	unsigned n_out;          /* of them OP_PUBLISH */
+	size_t bulk;             /* bytes of what is large, from the call until the socket has them; under lock */
 	GQueue in;               /* of PtMqttIn, under lock */
 	GSource *arrival;        /* under lock; NULL: none is on its way */
 	PtMqttCounters counters; /* under lock */
@@ -48,6 +50,7 @@ struct PtMqtt {
 	struct mosquitto *m;
 	GHashTable *patterns;  /* of char * -> number of listeners */
 	GHashTable *under_way; /* mid -> row */
+	GHashTable *bulks;     /* mid -> its size, of what is large */
 	int64_t last_row;      /* handed to the broker */
 	bool connected, refused;
 	int answer;  /* of the broker's refusal */
@@ -57,6 +60,7 @@ struct PtMqtt {
 /* ---- client.c ---- */
 void pt_mqtt_op_free(void *op);
 void pt_mqtt_in_free(void *in);
+void pt_mqtt_bulk_done(PtMqtt *c, size_t size);  /* it is out, or lost */
 void pt_mqtt_hand_over(PtMqtt *c, PtMqttIn *in); /* takes it; from the thread, to the context's */
 void pt_mqtt_tell_state(PtMqtt *c, bool connected, const char *why);
 

@@ -115,7 +115,7 @@ static void put_op(PtMqtt *c, PtMqttOp *op) {
 
 static PtMqttOp *op_new(PtMqttOpKind kind, uint64_t id, const char *topic, const char *payload, bool retain) {
 	PtMqttOp *op = g_new0(PtMqttOp, 1);
-	*op = (PtMqttOp){kind, id, g_strdup(topic), g_strdup(payload), retain};
+	*op = (PtMqttOp){kind, id, g_strdup(topic), g_strdup(payload), payload ? strlen(payload) : 0, retain, false};
 	return op;
 }
 
@@ -146,6 +146,7 @@ PtMqtt *pt_mqtt_new(const PtMqttSettings *s, GMainContext *context, GError **err
 	c->counters.waiting = pt_mqtt_queue_length(queue);
 	c->patterns = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 	c->under_way = g_hash_table_new_full(NULL, NULL, NULL, g_free);
+	c->bulks = g_hash_table_new(NULL, NULL);
 	c->wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	c->thread = g_thread_new("pt-mqtt", pt_mqtt_run, c);
 	the_client = c;
@@ -174,6 +175,7 @@ void pt_mqtt_free(PtMqtt *c) {
 	pt_mqtt_queue_free(c->queue);
 	g_hash_table_unref(c->patterns);
 	g_hash_table_unref(c->under_way);
+	g_hash_table_unref(c->bulks);
 	g_ptr_array_unref(c->listeners);
 	g_free(c->known_why);
 	char *strings[] = {c->settings.host,     c->settings.ca,        c->settings.user,
@@ -235,6 +237,30 @@ bool pt_mqtt_publish(PtMqtt *c, const char *topic, const char *payload, bool ret
 	if (can)
 		put_op(c, op_new(OP_PUBLISH, 0, topic, payload, retain));
 	return can;
+}
+
+bool pt_mqtt_publish_bulk(PtMqtt *c, const char *topic, const void *data, size_t size, bool retain) {
+	if (!c)
+		return false;
+	g_mutex_lock(&c->lock);
+	bool can = c->counters.connected && c->bulk + size <= PT_MQTT_BULK_MAX;
+	c->bulk += can ? size : 0;
+	c->counters.dropped += c->counters.connected && !can;
+	g_mutex_unlock(&c->lock);
+	if (!can)
+		return false;
+	PtMqttOp *op = op_new(OP_PUBLISH, 0, topic, NULL, retain);
+	op->payload = g_memdup2(data, size);
+	op->size = size;
+	op->bulk = true;
+	put_op(c, op);
+	return true;
+}
+
+void pt_mqtt_bulk_done(PtMqtt *c, size_t size) {
+	g_mutex_lock(&c->lock);
+	c->bulk -= size;
+	g_mutex_unlock(&c->lock);
 }
 
 void pt_mqtt_queue(PtMqtt *c, uint64_t id, const char *topic, const char *payload) {

@@ -54,6 +54,9 @@ void pt_mqtt_unwatch(PtMqtt *client, unsigned id);
 
 /* From any thread. False: not connected, and the message is gone. */
 bool pt_mqtt_publish(PtMqtt *client, const char *topic, const char *payload, bool retain);
+/* The same for what is large, as pictures. False also while PT_MQTT_BULK_MAX of it wait for a broker that is slow. */
+#define PT_MQTT_BULK_MAX (2 << 20) /* bytes */
+bool pt_mqtt_publish_bulk(PtMqtt *client, const char *topic, const void *data, size_t size, bool retain);
 /* From any thread; id: of the event it tells of, 0: none. */
 void pt_mqtt_queue(PtMqtt *client, uint64_t id, const char *topic, const char *payload);
 /* The highest id that was queued, in this or an earlier life: as found at the start. */

@@ -68,9 +68,14 @@ static void on_message(struct mosquitto *m, void *user, const struct mosquitto_m
 	pt_mqtt_hand_over(c, in);
 }
 
-/* The broker has it. */
+/* The broker has it; of QoS 0: the socket. */
 static void on_publish(struct mosquitto *m, void *user, int mid) {
 	PtMqtt *c = user;
+	gpointer size;
+	if (g_hash_table_steal_extended(c->bulks, GINT_TO_POINTER(mid), NULL, &size)) {
+		pt_mqtt_bulk_done(c, GPOINTER_TO_SIZE(size));
+		return;
+	}
 	int64_t *row = g_hash_table_lookup(c->under_way, GINT_TO_POINTER(mid));
 	if (!row)
 		return;
@@ -97,6 +102,16 @@ static void pattern_changes(PtMqtt *c, const char *pattern, bool more) {
 		mosquitto_unsubscribe(c->m, NULL, pattern);
 }
 
+static void publish(PtMqtt *c, const PtMqttOp *op) {
+	int mid = 0;
+	bool sent = c->connected &&
+	            mosquitto_publish(c->m, &mid, op->topic, (int)op->size, op->payload, 0, op->retain) == MOSQ_ERR_SUCCESS;
+	if (op->bulk && sent)
+		g_hash_table_insert(c->bulks, GINT_TO_POINTER(mid), GSIZE_TO_POINTER(op->size));
+	else if (op->bulk)
+		pt_mqtt_bulk_done(c, op->size);
+}
+
 static void take_ops(PtMqtt *c) {
 	uint64_t drained;
 	GQueue ops = G_QUEUE_INIT;
@@ -111,9 +126,7 @@ static void take_ops(PtMqtt *c) {
 	while ((op = g_queue_pop_head(&ops))) {
 		switch (op->kind) {
 		case OP_PUBLISH:
-			if (c->connected)
-				mosquitto_publish(c->m, NULL, op->topic, (int)strlen(op->payload), op->payload, 0,
-				                  op->retain);
+			publish(c, op);
 			break;
 		case OP_QUEUE:
 			pt_mqtt_queue_put(c->queue, op->id, op->topic, op->payload);
@@ -210,6 +223,15 @@ static void say_farewell(PtMqtt *c) {
 	mosquitto_loop_write(c->m, 1);
 }
 
+static void lose_bulks(PtMqtt *c) {
+	GHashTableIter i;
+	gpointer size;
+	g_hash_table_iter_init(&i, c->bulks);
+	while (g_hash_table_iter_next(&i, NULL, &size))
+		pt_mqtt_bulk_done(c, GPOINTER_TO_SIZE(size));
+	g_hash_table_remove_all(c->bulks);
+}
+
 /* One connection from its beginning to its end; true when it stood. */
 static bool serve(PtMqtt *c) {
 	const PtMqttSettings *s = &c->settings;
@@ -231,6 +253,7 @@ static bool serve(PtMqtt *c) {
 	mosquitto_destroy(c->m);
 	c->m = NULL;
 	g_hash_table_remove_all(c->under_way);
+	lose_bulks(c);
 	/* "unsupported protocol version", as each of the two says it */
 	if (c->refused && !c->settings.version && c->version == 5 &&
 	    (c->answer == CONNACK_REFUSED_PROTOCOL_VERSION || c->answer == MQTT_RC_UNSUPPORTED_PROTOCOL_VERSION)) {

@@ -88,6 +88,15 @@ typedef struct {
 	int64_t rated_cycles;        /* of its contact, by its maker; 0: not known */
 } PtPlugSettings;
 
+/* All texts of the settings. A key: the site file's, read and printed as it stands; NULL: what it holds is found otherwise.
+ * A new one is a member above and a row in registry.c. */
+typedef struct {
+	const char *key;
+	size_t offset;
+} PtPlugText;
+extern const PtPlugText pt_plug_texts[]; /* ends with offset 0, where no text is */
+char **pt_plug_text(const PtPlugSettings *settings, const PtPlugText *text);
+
 PtPlugSettings *pt_plug_settings_new(PtPlugKind plug);
 PtPlugSettings *pt_plug_settings_copy(const PtPlugSettings *settings);
 void pt_plug_settings_free(PtPlugSettings *settings);                          /* takes NULL */
@@ -171,8 +180,7 @@ typedef struct {
 struct PtPlugDriver {
 	const char *name;        /* "virtual" */
 	const char *about;       /* "a simulated board" */
-	const char *const *keys; /* its address in the site file, of: camera token chip line bias active board channel url
-	                            method body read shows login; NULL-terminated */
+	const char *const *keys; /* its address in the site file; NULL-terminated */
 	/* Says what is wrong with an address (a missing token); settings are otherwise filled in. NULL: nothing can be. */
 	void (*check)(const PtPlugSettings *settings, const PtNode *node, GPtrArray *problems);
 	const PtInputDriver *input; /* NULL: it has no inputs */

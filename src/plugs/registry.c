@@ -47,34 +47,54 @@ PtPlugSettings *pt_plug_settings_new(PtPlugKind plug) {
 	return s;
 }
 
-/* All texts of the settings: copied, freed and compared alike. */
-static const size_t texts[] = {
-#define TEXT(member) G_STRUCT_OFFSET(PtPlugSettings, member)
-    TEXT(name),      TEXT(camera),      TEXT(token),  TEXT(chip),       TEXT(line_name),   TEXT(board),
-    TEXT(interlock), TEXT(url),         TEXT(method), TEXT(read_url),   TEXT(shows),       TEXT(body),
-    TEXT(secret),    TEXT(user),        TEXT(login),  TEXT(topic),      TEXT(state_topic), TEXT(available_topic),
-    TEXT(ask_topic), TEXT(ask_payload), TEXT(field),  TEXT(payload_on), TEXT(payload_off),
+const PtPlugText pt_plug_texts[] = {
+#define TEXT(key, member)                                                                                                   \
+	{ key, G_STRUCT_OFFSET(PtPlugSettings, member) }
+    TEXT(NULL, name),
+    TEXT("camera", camera),
+    TEXT("token", token),
+    TEXT("chip", chip),
+    TEXT(NULL, line_name),
+    TEXT("board", board),
+    TEXT("url", url),
+    TEXT(NULL, method),
+    TEXT("body", body),
+    TEXT("read", read_url),
+    TEXT("shows", shows),
+    TEXT("login", login),
+    TEXT(NULL, user),
+    TEXT(NULL, secret),
+    TEXT("topic", topic),
+    TEXT("state", state_topic),
+    TEXT("available", available_topic),
+    TEXT("ask", ask_topic),
+    TEXT("ask-payload", ask_payload),
+    TEXT("value", field),
+    TEXT("payload-on", payload_on),
+    TEXT("payload-off", payload_off),
+    TEXT("interlock", interlock),
+    {NULL, 0},
 #undef TEXT
 };
 
-static char **text_of(const PtPlugSettings *s, size_t i) { return (char **)((char *)s + texts[i]); }
+char **pt_plug_text(const PtPlugSettings *s, const PtPlugText *text) { return (char **)((char *)s + text->offset); }
 
 PtPlugSettings *pt_plug_settings_copy(const PtPlugSettings *settings) {
 	PtPlugSettings *s = g_memdup2(settings, sizeof *settings);
-	for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
-		*text_of(s, i) = g_strdup(*text_of(settings, i));
+	for (const PtPlugText *t = pt_plug_texts; t->offset; t++)
+		*pt_plug_text(s, t) = g_strdup(*pt_plug_text(settings, t));
 	return s;
 }
 
 void pt_plug_settings_free(PtPlugSettings *s) {
-	for (size_t i = 0; s && i < G_N_ELEMENTS(texts); i++)
-		g_free(*text_of(s, i));
+	for (const PtPlugText *t = pt_plug_texts; s && t->offset; t++)
+		g_free(*pt_plug_text(s, t));
 	g_free(s);
 }
 
 bool pt_plug_settings_equal(const PtPlugSettings *a, const PtPlugSettings *b) {
-	for (size_t i = 0; i < G_N_ELEMENTS(texts); i++)
-		if (g_strcmp0(*text_of(a, i), *text_of(b, i)))
+	for (const PtPlugText *t = pt_plug_texts; t->offset; t++)
+		if (g_strcmp0(*pt_plug_text(a, t), *pt_plug_text(b, t)))
 			return false;
 	return a->plug == b->plug && a->driver == b->driver && a->line_offset == b->line_offset && a->bias == b->bias &&
 	       a->active == b->active && a->channel == b->channel && a->contact == b->contact &&

@@ -51,14 +51,15 @@ static bool parse_do_relay(const Parser *p, const PtNode *node, PtAction *a) {
 	return !span || pt_node_read_duration(span, PT_NS_PER_MS, PT_RULE_SPAN_MAX, &a->for_ns, p->problems);
 }
 
-static bool parse_do_record(const Parser *p, const PtNode *node, PtAction *a) {
-	static const char *const known[] = {"camera", "before", "after", "keep", NULL};
-	a->after_ns = 30 * PT_NS_PER_S;
-	if (node->kind == PT_NODE_SCALAR) {
-		const char *text = pt_parse_text(p, node);
-		a->target = g_strdup(text);
-		return text && !pt_parse_dangling(p, node, "camera", text, pt_parse_names(p, PT_SUBJECT_CAMERA));
-	}
+static bool parse_camera(const Parser *p, const PtNode *node, PtAction *a) {
+	return pt_node_read_text(node, &a->target, p->problems) &&
+	       !pt_parse_dangling(p, node, "camera", a->target, pt_parse_names(p, PT_SUBJECT_CAMERA));
+}
+
+/* CAMERA | { camera: CAMERA, … }, with those spans that are among the keys */
+static bool parse_spans(const Parser *p, const PtNode *node, const char *const *known, PtAction *a) {
+	if (node->kind == PT_NODE_SCALAR)
+		return parse_camera(p, node, a);
 	if (!pt_node_check_keys(node, known, p->problems))
 		return false;
 	pt_node_read_duration(pt_node_get(node, "before"), 0, BEFORE_MAX, &a->before_ns, p->problems);
@@ -66,9 +67,19 @@ static bool parse_do_record(const Parser *p, const PtNode *node, PtAction *a) {
 	pt_node_read_duration(pt_node_get(node, "keep"), PT_NS_PER_S, KEEP_MAX, &a->keep_ns, p->problems);
 	const PtNode *camera = pt_node_get(node, "camera");
 	if (!camera)
-		pt_problem(p->problems, node, "names no camera: write { camera: NAME, before: 10s, after: 60s }");
-	return camera && pt_node_read_text(camera, &a->target, p->problems) &&
-	       !pt_parse_dangling(p, camera, "camera", a->target, pt_parse_names(p, PT_SUBJECT_CAMERA));
+		pt_problem(p->problems, node, "names no camera: write { camera: NAME, before: 10s }");
+	return camera && parse_camera(p, camera, a);
+}
+
+static bool parse_do_record(const Parser *p, const PtNode *node, PtAction *a) {
+	static const char *const known[] = {"camera", "before", "after", "keep", NULL};
+	a->after_ns = 30 * PT_NS_PER_S;
+	return parse_spans(p, node, known, a);
+}
+
+static bool parse_do_snapshot(const Parser *p, const PtNode *node, PtAction *a) {
+	static const char *const known[] = {"camera", "before", NULL};
+	return parse_spans(p, node, known, a);
 }
 
 static bool template_is_good(const Parser *p, const PtNode *node, const char *text) {
@@ -157,11 +168,6 @@ static bool parse_do_mode(const Parser *p, const PtNode *node, PtAction *a) {
 	return a->target && !pt_parse_dangling(p, node, "mode", a->target, p->names->modes);
 }
 
-static bool parse_camera(const Parser *p, const PtNode *node, PtAction *a) {
-	return pt_node_read_text(node, &a->target, p->problems) &&
-	       !pt_parse_dangling(p, node, "camera", a->target, pt_parse_names(p, PT_SUBJECT_CAMERA));
-}
-
 /* TEXT | { text, procedure, camera, priority } */
 static bool parse_do_alarm(const Parser *p, const PtNode *node, PtAction *a) {
 	static const char *const known[] = {"text", "procedure", "camera", "priority", NULL};
@@ -241,7 +247,7 @@ static const struct {
     {"mode", PT_DO_MODE, parse_do_mode},          {"alarm", PT_DO_ALARM, parse_do_alarm},
     {"show", PT_DO_SHOW, parse_do_camera},        {"light", PT_DO_LIGHT, parse_do_light},
     {"mqtt", PT_DO_MQTT, parse_do_mqtt},          {"wait", PT_DO_WAIT, parse_do_wait},
-    {"webhook", PT_DO_WEBHOOK, parse_do_webhook},
+    {"webhook", PT_DO_WEBHOOK, parse_do_webhook}, {"snapshot", PT_DO_SNAPSHOT, parse_do_snapshot},
 };
 
 static void parse_action(const Parser *p, const PtNode *node, PtRule *rule) {

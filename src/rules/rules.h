@@ -71,6 +71,7 @@ struct PtCond {
 typedef enum {
 	PT_DO_RELAY,
 	PT_DO_RECORD,
+	PT_DO_SNAPSHOT,
 	PT_DO_NOTIFY,
 	PT_DO_LOG,
 	PT_DO_MODE,
@@ -87,7 +88,7 @@ typedef struct {
 	char *target;                         /* relay, camera, mode, topic, URL, or where to notify (NULL: everywhere) */
 	PtRuleOrder order;                    /* relay, light */
 	int64_t for_ns;                       /* relay: 0: until the next order; wait */
-	int64_t before_ns, after_ns, keep_ns; /* record; keep 0: as long as the archive keeps */
+	int64_t before_ns, after_ns, keep_ns; /* record (before: snapshot too); keep 0: as long as the archive keeps */
 	char *text;        /* notify, log, alarm; of a light: its word for the camera; mqtt, webhook: the payload */
 	char *procedure;   /* alarm: what to do about it; NULL: nothing is said */
 	unsigned priority; /* alarm, notify: 1 (low) .. 5 */

@@ -77,6 +77,7 @@ typedef struct {
 	char *client_id, *prefix;
 	int version;          /* 5 or 311; 0: whichever the broker speaks */
 	char *home_assistant; /* its discovery prefix; NULL: nothing is announced */
+	int64_t pictures_ns;  /* how often one of each camera is published; 0: none is */
 } PtSiteMqtt;
 
 typedef struct {

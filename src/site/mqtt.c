@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define PORT 1883
+#define PICTURES_NS (300 * PT_NS_PER_S)
 #define PORT_TLS 8883
 #define LEVEL_BYTES "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
 
@@ -54,14 +55,17 @@ static void read_prefix(const PtNode *node, char **prefix, GPtrArray *problems) 
 		           p);
 }
 
+static bool is_off(const PtNode *node) { return node && node->kind == PT_NODE_SCALAR && pt_node_switch_of(node->text) == 0; }
+
 void pt_site_read_mqtt(PtSite *site, const PtNode *node, GPtrArray *problems) {
 	static const char *const known[] = {"broker",  "login",          "ca",    "client-id", "prefix",
-	                                    "version", "home-assistant", "plain", NULL};
+	                                    "version", "home-assistant", "plain", "pictures",  NULL};
 	static const char *const versions[] = {"5", "3.1.1", NULL}, *const plain[] = {"off", "lan", NULL};
 	int word = 0, allowed = 0;
 	if (pt_node_is_empty(node) || !pt_node_check_keys(node, known, problems))
 		return;
-	const PtNode *broker = pt_node_get(node, "broker"), *announce = pt_node_get(node, "home-assistant");
+	const PtNode *broker = pt_node_get(node, "broker"), *announce = pt_node_get(node, "home-assistant"),
+	             *pictures = pt_node_get(node, "pictures");
 	PtSiteMqtt *m = site->mqtt = g_new0(PtSiteMqtt, 1);
 	if (!broker)
 		pt_problem(problems, node, "names no broker: write broker: mqtts://broker.example.org");
@@ -77,10 +81,13 @@ void pt_site_read_mqtt(PtSite *site, const PtNode *node, GPtrArray *problems) {
 	read_prefix(pt_node_get(node, "prefix"), &m->prefix, problems);
 	if (pt_node_read_choice(pt_node_get(node, "version"), versions, &word, problems))
 		m->version = word ? 311 : 5;
-	if (announce && announce->kind == PT_NODE_SCALAR && pt_node_switch_of(announce->text) == 0)
+	if (is_off(announce))
 		g_clear_pointer(&m->home_assistant, g_free);
 	else
 		read_prefix(announce, &m->home_assistant, problems);
+	m->pictures_ns = is_off(pictures) ? 0 : PICTURES_NS;
+	if (!is_off(pictures))
+		pt_node_read_duration(pictures, PT_NS_PER_S, 3600 * PT_NS_PER_S, &m->pictures_ns, problems);
 	pt_node_read_choice(pt_node_get(node, "plain"), plain, &allowed, problems);
 	if (ok && !m->tls && !allowed && !pt_site_is_loopback(m->host))
 		pt_problem(
@@ -119,6 +126,10 @@ void pt_site_print_mqtt(GString *out, const PtSite *s) {
 	if (m->version)
 		pt_print_text(out, "version", m->version == 5 ? "5" : "3.1.1");
 	pt_print_text(out, "home-assistant", m->home_assistant ? m->home_assistant : "off");
+	if (m->pictures_ns)
+		pt_print_duration(out, "pictures", m->pictures_ns);
+	else
+		pt_print_text(out, "pictures", "off");
 	if (!m->tls && !pt_site_is_loopback(m->host))
 		pt_print_text(out, "plain", "lan");
 	g_string_append(out, " }\n");

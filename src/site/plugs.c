@@ -12,10 +12,6 @@ static const char *const input_keys[] = {"driver", "kind", "contact", "debounce"
 static const char *const relay_keys[] = {"driver",    "kind",      "contact",      "mode",      "pulse",
                                          "safe",      "max-on",    "egress",       "hub-timed", "via",
                                          "interlock", "min-pause", "rated-cycles", "allow",     NULL};
-static const char *const address_keys[] = {
-    "camera",     "token",       "chip",  "line",    "bias",   "active",   "board",     "channel", "url",         "method",
-    "body",       "read",        "shows", "login",   "topic",  "state",    "available", "ask",     "ask-payload", "value",
-    "payload-on", "payload-off", "full",  "pull-up", "series", "parallel", "tolerance", "every",   NULL};
 
 static bool read_driver(const PtNode *node, PtPlugSettings *s, GPtrArray *problems) {
 	g_autofree const char **names = pt_plug_driver_names();
@@ -40,8 +36,10 @@ static void check_keys(const PtNode *node, const char *const *common, const PtPl
 		g_ptr_array_add(known, (void *)common[i]);
 	for (size_t i = 0; driver && driver->keys[i]; i++)
 		g_ptr_array_add(known, (void *)driver->keys[i]);
-	for (size_t i = 0; !driver && address_keys[i]; i++)
-		g_ptr_array_add(known, (void *)address_keys[i]);
+	g_autofree const char **names = driver ? NULL : pt_plug_driver_names();
+	for (size_t i = 0; names && names[i]; i++) /* what is wrong is the driver: its keys may be any's */
+		for (const char *const *key = pt_plug_driver_find(names[i])->keys; *key; key++)
+			g_ptr_array_add(known, (void *)*key);
 	g_ptr_array_add(known, NULL);
 	pt_node_check_keys(node, (const char *const *)known->pdata, problems);
 }
@@ -66,28 +64,24 @@ static void read_http(const PtSite *site, const PtNode *node, PtPlugSettings *s,
 	static const char *const schemes[] = {"http", "https", NULL};
 	static const char *const methods[] = {"GET", "PUT", "POST", NULL};
 	const PtNode *url = pt_node_get(node, "url"), *read = pt_node_get(node, "read"), *named = pt_node_get(node, "login");
-	g_autofree char *login = NULL;
-	if (pt_node_read_text(url, &s->url, problems))
+	if (s->url)
 		pt_site_check_url(url, s->url, schemes, problems);
-	if (pt_node_read_text(read, &s->read_url, problems))
+	if (s->read_url)
 		pt_site_check_url(read, s->read_url, schemes, problems);
 	s->method = g_strdup(methods[choice(node, "method", methods, 0, problems)]);
-	pt_node_read_text(pt_node_get(node, "body"), &s->body, problems);
-	pt_node_read_text(pt_node_get(node, "shows"), &s->shows, problems);
 	if (s->token && !(s->secret = pt_site_token(site, s->token)))
 		pt_problem(problems, pt_node_get(node, "token"),
 		           "there is no token named '%.60s': write 'tokens: { %.60s: … }' in secrets.yaml", s->token,
 		           s->token);
-	if (!pt_node_read_text(named, &login, problems))
+	if (!s->login)
 		return;
-	const PtSiteLogin *found = pt_site_login(site, login);
+	const PtSiteLogin *found = pt_site_login(site, s->login);
 	if (!found || !found->user)
 		pt_problem(
 		    problems, named,
 		    "there is no login named '%.60s': write 'logins: { %.60s: { user: …, password: … } }' in secrets.yaml",
-		    login, login);
+		    s->login, s->login);
 	s->user = g_strdup(found ? found->user : NULL);
-	s->login = g_strdup(login);
 	g_free(s->secret);
 	s->secret = g_strdup(found ? found->password : NULL);
 }
@@ -118,37 +112,28 @@ static void read_adc(const PtNode *node, PtPlugSettings *s, GPtrArray *problems)
 	s->tolerance = percent / 100;
 }
 
-/* The topics and words of a device at the broker. */
-static void read_mqtt(const PtSite *site, const PtNode *node, PtPlugSettings *s, GPtrArray *problems) {
-	const struct {
-		const char *key;
-		char **text;
-	} table[] = {{"topic", &s->topic},           {"state", &s->state_topic},       {"available", &s->available_topic},
-	             {"ask", &s->ask_topic},         {"ask-payload", &s->ask_payload}, {"value", &s->field},
-	             {"payload-on", &s->payload_on}, {"payload-off", &s->payload_off}};
-	for (size_t i = 0; i < G_N_ELEMENTS(table); i++)
-		pt_node_read_text(pt_node_get(node, table[i].key), table[i].text, problems);
+static void check_broker(const PtSite *site, const PtNode *node, GPtrArray *problems) {
 	if (!site->mqtt)
 		pt_problem(problems, node, "driver mqtt needs a broker: write mqtt: { broker: mqtts://… } in the site file");
 }
 
 static void read_address(const PtSite *site, const PtNode *node, PtPlugSettings *s, GPtrArray *problems) {
 	int64_t n;
-	pt_node_read_text(pt_node_get(node, "token"), &s->token, problems);
-	pt_node_read_text(pt_node_get(node, "chip"), &s->chip, problems);
+	for (const PtPlugText *t = pt_plug_texts; t->offset; t++)
+		if (t->key)
+			pt_node_read_text(pt_node_get(node, t->key), pt_plug_text(s, t), problems);
 	read_line(pt_node_get(node, "line"), s, problems);
 	s->bias = (PtBias)choice(node, "bias", pt_bias_words, PT_BIAS_AS_IS, problems);
 	s->active = (PtActive)choice(node, "active", pt_active_words, PT_ACTIVE_USUAL, problems);
 	if (pt_node_read_integer(pt_node_get(node, "channel"), 0, 64, &n, problems))
 		s->channel = (int)n;
-	if (pt_node_read_text(pt_node_get(node, "board"), &s->board, problems) && !pt_site_name_valid(s->board))
+	if (s->board && !pt_site_name_valid(s->board))
 		pt_problem(problems, pt_node_get(node, "board"), "is no name for a board: use a-z, 0-9, - and _");
-	const PtNode *camera = pt_node_get(node, "camera");
-	if (!pt_node_read_text(camera, &s->camera, problems) || pt_site_camera(site, s->camera))
+	if (!s->camera || pt_site_camera(site, s->camera))
 		return;
 	g_autofree const char **names = pt_site_names(site->cameras, G_STRUCT_OFFSET(PtSiteCamera, name));
 	g_autofree char *meant = pt_suggest_text(s->camera, names);
-	pt_problem(problems, camera, "there is no camera named '%.60s'%s", s->camera, meant);
+	pt_problem(problems, pt_node_get(node, "camera"), "there is no camera named '%.60s'%s", s->camera, meant);
 }
 
 /* Two plugs on one wire would fight; problems name the first. */
@@ -180,7 +165,7 @@ static PtPlugSettings *read_common(PtSite *site, const PtNode *node, PtPlugKind 
 	if (s->driver && !strcmp(s->driver->name, "adc"))
 		read_adc(node, s, problems);
 	if (s->driver && !strcmp(s->driver->name, "mqtt"))
-		read_mqtt(site, node, s, problems);
+		check_broker(site, node, problems);
 	if (s->driver && s->driver->check && problems->len == before)
 		s->driver->check(s, node, problems);
 	s->contact = (PtContact)choice(node, "contact", pt_contact_words, PT_CONTACT_OPEN_NORMALLY, problems);
@@ -288,9 +273,8 @@ static void read_relay(PtSite *site, const PtNode *node, GPtrArray *problems) {
 	read_allow(pt_node_get(node, "allow"), s, problems);
 	pt_node_read_duration(pt_node_get(node, "pulse"), 50 * PT_NS_PER_MS, 3600 * PT_NS_PER_S, &s->pulse_ns, problems);
 	pt_node_read_duration(pt_node_get(node, "max-on"), PT_NS_PER_S / 10, 7 * DAY_NS, &s->max_on_ns, problems);
-	const PtNode *interlock = pt_node_get(node, "interlock");
-	if (pt_node_read_text(interlock, &s->interlock, problems) && !pt_site_name_valid(s->interlock))
-		pt_problem(problems, interlock, "is no word for a group: use a-z, 0-9, - and _");
+	if (s->interlock && !pt_site_name_valid(s->interlock))
+		pt_problem(problems, pt_node_get(node, "interlock"), "is no word for a group: use a-z, 0-9, - and _");
 	pt_node_read_duration(pt_node_get(node, "min-pause"), PT_NS_PER_S / 10, DAY_NS, &s->min_pause_ns, problems);
 	pt_node_read_integer(pt_node_get(node, "rated-cycles"), 1000, INT64_C(1000000000), &s->rated_cycles, problems);
 	if (s->mode == PT_MODE_MONOSTABLE && !pt_node_get(node, "pulse"))

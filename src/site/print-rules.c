@@ -134,6 +134,11 @@ static void print_action(GString *out, const PtAction *a) {
 		g_string_append_printf(out, ", after: %s", after);
 		pt_print_duration(out, "keep", a->keep_ns);
 		break;
+	case PT_DO_SNAPSHOT:
+		g_string_append(out, "snapshot: {");
+		pt_print_text(out, "camera", a->target);
+		pt_print_duration(out, "before", a->before_ns);
+		break;
 	case PT_DO_NOTIFY:
 		g_string_append(out, "notify: {");
 		pt_print_text(out, "to", a->target);

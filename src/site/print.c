@@ -131,30 +131,16 @@ static void print_loop(GString *out, const PtPlugSettings *s) {
 static void print_plug(GString *out, const PtPlugSettings *s) {
 	g_string_append_printf(out, "  %s: {", s->name);
 	pt_print_text(out, "driver", s->driver->name);
-	pt_print_text(out, "camera", s->camera);
-	pt_print_text(out, "token", s->token);
-	pt_print_text(out, "chip", s->chip);
+	for (const PtPlugText *t = pt_plug_texts; t->offset; t++)
+		if (t->key)
+			pt_print_text(out, t->key, *pt_plug_text(s, t));
 	if (s->line_offset >= 0)
 		pt_print_number(out, "line", s->line_offset);
 	pt_print_text(out, "line", s->line_name);
 	pt_print_text(out, "bias", s->bias ? pt_bias_words[s->bias] : NULL);
 	pt_print_text(out, "active", s->active == PT_ACTIVE_USUAL ? NULL : pt_active_words[s->active]);
-	pt_print_text(out, "board", s->board);
-	pt_print_text(out, "url", s->url);
 	pt_print_text(out, "method", s->url ? s->method : NULL);
-	pt_print_text(out, "body", s->body);
-	pt_print_text(out, "read", s->read_url);
 	print_loop(out, s);
-	pt_print_text(out, "topic", s->topic);
-	pt_print_text(out, "state", s->state_topic);
-	pt_print_text(out, "available", s->available_topic);
-	pt_print_text(out, "ask", s->ask_topic);
-	pt_print_text(out, "ask-payload", s->ask_payload);
-	pt_print_text(out, "value", s->field);
-	pt_print_text(out, "payload-on", s->payload_on);
-	pt_print_text(out, "payload-off", s->payload_off);
-	pt_print_text(out, "shows", s->shows);
-	pt_print_text(out, "login", s->login);
 	if (s->channel >= 0)
 		pt_print_number(out, "channel", s->channel);
 	pt_print_text(out, "contact", pt_contact_words[s->contact]);
@@ -170,7 +156,6 @@ static void print_plug(GString *out, const PtPlugSettings *s) {
 		pt_print_duration(out, "pulse", s->pulse_ns);
 		g_string_append_printf(out, ", safe: %s", pt_relay_safe_words[s->safe]);
 		pt_print_duration(out, "max-on", s->max_on_ns);
-		pt_print_text(out, "interlock", s->interlock);
 		pt_print_duration(out, "min-pause", s->min_pause_ns);
 		if (s->rated_cycles)
 			pt_print_number(out, "rated-cycles", s->rated_cycles);

@@ -35,6 +35,9 @@ static const struct {
     {"{ when: door active, do: { notify: { text: x, camera: gat } } }\n", "no camera named 'gat'"},
     {"{ when: door active, do: { webhook: { url: \"https://x.example/a\", body: \"{time}\" } } }\n", NULL},
     {"{ when: door active, do: { webhook: { url: \"https://x.example/a\", method: GET, body: x } } }\n", "GET"},
+    {"{ when: door active, do: [{ snapshot: gate }, { snapshot: { camera: gate, before: 1s } }] }\n", NULL},
+    {"{ when: door active, do: { snapshot: gat } }\n", "no camera named 'gat' (did you mean gate?)"},
+    {"{ when: door active, do: { snapshot: { camera: gate, after: 1s } } }\n", "after"},
     {"{ when: door silent" DO, "silent for how long?"},
     {"{ when: dor silent for 1h" DO, "no input, relay or camera named 'dor'"},
     {"{ when: storage active" DO, NULL}, /* an input of that name comes first */

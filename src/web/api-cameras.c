@@ -1,5 +1,5 @@
-/* Adding cameras and telling them things: what is looked for, written or told is the daemon's affair; here is who may ask.
- */
+/* Adding cameras, telling them things, what rules took of them: what is looked for, written, told or kept is the daemon's
+ * affair; here is who may ask. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "web/host.h"
 
@@ -37,9 +37,17 @@ static void post_controls(PtRequest *r, void *data) {
 		host->control(host->user, camera, r);
 }
 
+static void get_picture(PtRequest *r, void *data) {
+	PtHost *host = data;
+	const PtSiteCamera *camera = pt_api_camera(host, r);
+	if (camera)
+		host->picture(host->user, camera, pt_request_segment(r, 1), r);
+}
+
 void pt_api_add_cameras(PtHost *host) {
 	if (!host->discover)
 		return;
+	pt_server_route(host->server, "GET", "/api/cameras/*/pictures/*", PT_ROLE_VIEWER, get_picture, host);
 	pt_server_route(host->server, "GET", "/api/cameras/*/controls", PT_ROLE_OPERATOR, get_controls, host);
 	pt_server_route(host->server, "POST", "/api/cameras/*/controls", PT_ROLE_OPERATOR, post_controls, host);
 	pt_server_route(host->server, "POST", "/api/discover", PT_ROLE_ADMIN, post_discover, host);

@@ -77,10 +77,13 @@ static void query_done(GObject *source, GAsyncResult *result, gpointer data) {
 		pt_request_fail_error(q->request, error);
 }
 
-static const char *const topics[] = {PT_TOPIC_INPUT,  PT_TOPIC_RELAY,  PT_TOPIC_COMMAND, PT_TOPIC_STREAM,  PT_TOPIC_RULE,
-                                     PT_TOPIC_TALK,   PT_TOPIC_SYSTEM, PT_TOPIC_LOGIN,   PT_TOPIC_ARCHIVE, PT_TOPIC_NOTIFY,
-                                     PT_TOPIC_MOTION, PT_TOPIC_TAMPER, PT_TOPIC_SOUND,   PT_TOPIC_STORAGE, PT_TOPIC_REBOOT,
-                                     PT_TOPIC_MODE,   PT_TOPIC_ALARM,  PT_TOPIC_NETWORK, PT_TOPIC_SHOW,    NULL};
+static const char *const topics[] = {PT_TOPIC_INPUT,  PT_TOPIC_RELAY,   PT_TOPIC_COMMAND,
+                                     PT_TOPIC_STREAM, PT_TOPIC_RULE,    PT_TOPIC_TALK,
+                                     PT_TOPIC_SYSTEM, PT_TOPIC_LOGIN,   PT_TOPIC_ARCHIVE,
+                                     PT_TOPIC_NOTIFY, PT_TOPIC_MOTION,  PT_TOPIC_TAMPER,
+                                     PT_TOPIC_SOUND,  PT_TOPIC_STORAGE, PT_TOPIC_REBOOT,
+                                     PT_TOPIC_MODE,   PT_TOPIC_ALARM,   PT_TOPIC_NETWORK,
+                                     PT_TOPIC_SHOW,   PT_TOPIC_PICTURE, NULL};
 
 static void get_events(PtRequest *r, void *data) {
 	PtHost *host = data;

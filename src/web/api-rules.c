@@ -41,6 +41,7 @@ static bool may_see_action(PtHost *host, PtRequest *r, const PtAction *a) {
 	case PT_DO_RELAY:
 		return may_see_subject(host, r, &(PtSubject){.kind = PT_SUBJECT_RELAY, .name = a->target});
 	case PT_DO_RECORD:
+	case PT_DO_SNAPSHOT:
 	case PT_DO_SHOW:
 	case PT_DO_LIGHT:
 		return pt_request_may_see(r, a->target);

@@ -18,7 +18,7 @@
 
 typedef struct PtClips PtClips; /* api-clip.c */
 typedef struct PtHls PtHls;     /* hls.c */
-typedef struct PtPins PtPins;   /* api-alarm.c */
+typedef struct PtPins PtPins;   /* pins.h */
 
 typedef struct {
 	PtClock *clock;
@@ -55,6 +55,9 @@ typedef struct {
 	/* What a camera lets itself be told, and telling it (daemon/controls.c); NULL: nothing */
 	void (*controls)(void *user, const PtSiteCamera *camera, PtRequest *request);
 	void (*control)(void *user, const PtSiteCamera *camera, PtRequest *request);
+
+	/* A picture that a rule took of a camera, answered by the host (daemon/pictures.c) */
+	void (*picture)(void *user, const PtSiteCamera *camera, const char *name, PtRequest *request);
 
 	/* The caller's devices that are told by Web Push, all answered by the host (daemon/devices.c); NULL: not possible
 	 * here */

@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Inputs and relays on the lines of a GPIO chip, through the kernel's own ABI: from an edge to a relay's line read back; bias, levels,
-debounce; edges nobody read, a chip that is pulled out, a line that somebody else has, a program that is killed. One boot for all of it."""
+debounce; edges nobody read, a chip that is pulled out, a line that somebody else has, a program that is killed; the rule of the guide, also
+with plugs at a broker. One boot for all of it."""
+import json
+import pathlib
 import re
 import subprocess
+import time
 
 import pytest
 
@@ -29,6 +33,29 @@ relays:
 rules:
   open: { when: door active, do: [ { relay: { lamp: on } } ] }
   shut: { when: door inactive, do: [ { relay: { lamp: off } } ] }
+"""
+# The rule of doc/guide/rules.md, which is that of the design's example, on a site where it is always night.
+GUIDE = pathlib.Path(__file__).resolve().parents[2] / "doc/guide/rules.md"
+NIGHT = """site: {{ name: Warehouse 4, timezone: UTC, location: [0, {longitude}] }}
+web: {{ listen: 127.0.0.1:8080 }}
+archive: {{ path: /state/night }}
+mqtt: {{ broker: "mqtt://127.0.0.1:1883", pictures: off }}
+notify: {{ desk: {{ webhook: "http://127.0.0.1:8090/" }} }}
+cameras: {{ gate: {{ source: "file:/board/gate.mp4", record: always }} }}
+inputs: {{ door: {{ {door}, kind: door }} }}
+relays: {{ flood: {{ {flood}, kind: light, safe: off }} }}
+{rule}"""
+ON_GPIO = {"door": "driver: gpio, chip: bench, line: door, contact: normally-closed, debounce: 30ms", "flood": "driver: gpio, chip: bench, line: lamp"}
+ON_MQTT = {"door": "driver: mqtt, topic: house/door", "flood": "driver: mqtt, topic: house/flood/set, state: house/flood"}
+# Takes what people are told.
+DESK = """import http.server
+class Desk(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        with open("/board/told", "ab") as f:
+            f.write(self.rfile.read(int(self.headers["Content-Length"])) + b"\\n")
+        self.send_response(200)
+        self.end_headers()
+http.server.HTTPServer(("127.0.0.1", 8090), Desk).serve_forever()
 """
 # Refuses what a kernel without debounce would refuse.
 REFUSE = r"""#include <errno.h>
@@ -63,8 +90,8 @@ class Bench:
     def __init__(self, machine, chip):
         self.machine, self.chip, self.running = machine, chip, False
 
-    def start(self, before=""):
-        self.machine.run(f"""({before} exec setsid {PIGTAIL} run /board/site.yaml) </dev/null >/dev/null 2>/board/log &
+    def start(self, before="", site="site.yaml"):
+        self.machine.run(f"""({before} exec setsid {PIGTAIL} run /board/{site}) </dev/null >/dev/null 2>/board/log &
 echo $! >/state/pid""")
         self.machine.wait("that it is ready", lambda: "ready\n" in (self.machine.share / "log").read_text(), 60)
         self.running = True
@@ -275,3 +302,61 @@ def test_a_program_that_is_killed(bench):
     assert bench.chip.value(LAMP) == 0
     assert any(e.get("detail") == warning for e in bench.events("relay/lamp"))
     bench.chip.pull(LAMP, "down")
+
+
+def test_the_rule_of_the_guide_on_lines_and_over_mqtt(bench):
+    """A line of the chip, or a message at a broker, lights the lamp there for its two minutes; footage is kept, people are told."""
+    machine, share = bench.machine, bench.machine.share
+    rule = re.search(r"^rules:\n(?: .*\n)+", GUIDE.read_text(), re.M)[0]
+    assert "between: [sunset, sunrise]" in rule and "flood: on, for: 2min" in rule
+    midnight = (180 - 15 * time.gmtime().tm_hour) % 360 - 180  # the longitude where it is now
+
+    def write(plugs):
+        (share / "night.yaml").write_text(NIGHT.format(longitude=midnight, rule=rule, **plugs))
+
+    def heard(topic):
+        """What came under it at the broker, which is looked at from outside: asking the board takes seconds."""
+        return [line[len(topic) + 1:] for line in (share / "heard").read_text().splitlines() if line.startswith(topic + " ")]
+
+    def stand(door, flood):
+        machine.wait(f"door {door}, flood {flood}", lambda: (heard("pigtail/input/door/state")[-1:], heard("pigtail/relay/flood/state")[-1:]) == ([door], [flood]), 30)
+
+    def fired(times):
+        """So often in all: in the log, and somebody was told."""
+        def texts():
+            return [json.loads(line)["text"] for line in (share / "told").read_text().splitlines()] if (share / "told").exists() else []
+        machine.wait("what the rule did", lambda: texts() == ["Front door opened"] * times and
+                     len([e for e in map(json.loads, heard("pigtail/event/rule/rule/night door")) if e["state"] == "fired"]) == times, 20)
+        orders = [e for e in map(json.loads, heard("pigtail/event/command/relay/flood")) if e["actor"] == "rule/night door"]
+        assert [(e["state"], e["detail"]) for e in orders] == [("on", "for 2min")] * times
+    bench.stop()
+    write(ON_GPIO)
+    (share / "desk.py").write_text(DESK)
+    subprocess.run(["ffmpeg", "-v", "error", "-f", "lavfi", "-i", "testsrc=size=160x90:rate=2:duration=4", "-pix_fmt", "yuv420p", "-c:v", "libx264", "-g", "2", share / "gate.mp4"],
+                   check=True)
+    (share / "broker").write_text("listener 1883 127.0.0.1\nallow_anonymous true\nuser root\n")
+    bench.chip.run(f"""pull {DOOR} down
+(exec setsid mosquitto -c /board/broker) </dev/null >/dev/null 2>&1 &
+(exec setsid python3 /board/desk.py) </dev/null >/dev/null 2>&1 &
+until mosquitto_sub -t none -E 2>/dev/null; do sleep 0.1; done
+(exec setsid stdbuf -oL mosquitto_sub -v -t '#') </dev/null >/board/heard 2>&1 &""")
+    bench.start(site="night.yaml")
+    stand("inactive", "off")
+    machine.wait("the camera", lambda: heard("pigtail/camera/gate/state")[-1:] == ["live"], 30)
+    assert bench.chip.run(f"""pull {DOOR} up
+n=0; while [ $(value {LAMP}) = 0 ] && [ $n -lt 500 ]; do n=$((n + 1)); sleep 0.01; done; value {LAMP}""").strip() == "1"
+    stand("active", "on")
+    fired(1)
+    kept = machine.get("/api/keep")["kept"]
+    assert [(k["camera"], k["who"]) for k in kept] == [("gate", "rule/night door")]
+    # the same rule, its plugs at the broker
+    write(ON_MQTT)
+    machine.run("kill -HUP $(cat /state/pid); mosquitto_pub -r -t house/door -m OFF; mosquitto_pub -r -t house/flood -m OFF")
+    stand("inactive", "off")
+    machine.run("mosquitto_pub -r -t house/door -m ON")
+    machine.wait("the order at the broker", lambda: heard("house/flood/set")[-1:] == ["ON"], 20)
+    machine.run("mosquitto_pub -r -t house/flood -m ON")
+    stand("active", "on")
+    fired(2)
+    assert bench.chip.value(LAMP) == 0  # made safe when it left the site file
+    bench.stop()

@@ -55,11 +55,11 @@ user root
 
 
 class Client:
-    """Hears everything under its patterns; .got is a list of (topic, payload, retained)."""
+    """Hears everything under its patterns; .got is a list of (topic, payload, retained), .raw the last bytes of each topic."""
 
     def __init__(self, broker, *patterns, persistent=None):
         """persistent: a name under which the broker keeps what comes while this one is away."""
-        self.got = []
+        self.got, self.raw = [], {}
         self.c = paho.Client(client_id=persistent or "", clean_session=not persistent)
         self.c.on_message = self._message
         self.c.on_connect = lambda c, *_: [c.subscribe(p, 1) for p in patterns]
@@ -70,6 +70,7 @@ class Client:
         time.sleep(0.1)
 
     def _message(self, client, user, m):
+        self.raw[m.topic] = m.payload
         self.got.append((m.topic, m.payload.decode(errors="replace"), bool(m.retain)))
 
     def last(self, topic):

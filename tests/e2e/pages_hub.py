@@ -35,6 +35,7 @@ rules:
     do:
       - relay: {{ flood: on, for: 20s }}
       - log: somebody is at the door
+      - snapshot: gate
 users: users.yaml
 """
 PASSWORD = "correct horse"

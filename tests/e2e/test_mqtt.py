@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The site on an MQTT broker (mosquitto) and, through its discovery, in Home Assistant: what is said, what is taken as an order,
 and that nothing is lost while the broker is away."""
+import io
 import json
 import pathlib
 import re
@@ -9,6 +10,9 @@ import subprocess
 import time
 
 import hub
+import numpy
+import PIL.Image
+import testpicture
 from broker import Broker, Client
 from hub import Farm, Hub, wait_for
 
@@ -170,24 +174,33 @@ def test_home_assistant():
     with Broker() as broker, Client(broker, "homeassistant/#", "pigtail/#") as other, Farm() as farm:
         stale = "homeassistant/switch/pigtail/relay_gone/config"
         other.publish(stale, '{"name": "gone"}', 1, True)
-        text = site(broker.port) + f"cameras:\n  yard: {{ source: '{farm.url()}', motion: true }}\n"
+        look = "  look: { when: door active, do: { snapshot: gate } }\n"
+        gate = "  gate: { source: 'test:clock?size=640x360&fps=10&gop=1s' }\n"
+        text = site(broker.port, ", pictures: 1h") + look + f"cameras:\n  yard: {{ source: '{farm.url()}', motion: true }}\n{gate}"
         with Hub(text) as h, h.board() as board:
+            def shown():
+                """The clock in the picture that the broker has."""
+                picture = PIL.Image.open(io.BytesIO(other.raw["pigtail/camera/gate/picture"]))
+                assert picture.format == "JPEG" and picture.size == (640, 360)
+                return testpicture.read_time(numpy.asarray(picture.convert("L"))) / 1000
+
             def configs():
                 return {t: json.loads(p) for t, p, _ in other.got if t.startswith("homeassistant/") and p and t != stale}
-            wait_for("all is announced", lambda: len(configs()) >= 10)
+            wait_for("all is announced", lambda: len(configs()) >= 13)
             wait_for("what is no more is taken back", lambda: other.last(stale) == "")
             found = configs()
             assert set(found) == {f"homeassistant/{c}/config" for c in (
                 "alarm_control_panel/pigtail/alarm", "binary_sensor/pigtail/input_door", "binary_sensor/pigtail/input_pir", "light/pigtail/relay_lamp", "switch/pigtail/relay_siren",
                 "binary_sensor/pigtail/relay_gate", "button/pigtail/relay_barrier", "binary_sensor/pigtail/relay_barrier",
-                "binary_sensor/pigtail/camera_yard", "binary_sensor/pigtail/motion_yard")}
+                "binary_sensor/pigtail/camera_yard", "binary_sensor/pigtail/motion_yard", "camera/pigtail/picture_yard",
+                "binary_sensor/pigtail/camera_gate", "camera/pigtail/picture_gate")}
             ids = [c["unique_id"] + t.split("/")[1] for t, c in found.items()]
             assert len(set(ids)) == len(ids)
             for topic, c in found.items():
                 assert c["device"]["identifiers"] and c["origin"]["name"] == "Pigtail" and c["availability"][0] == {"topic": "pigtail/status"}
                 component = topic.split("/")[1]
                 needed = {"binary_sensor": {"state_topic", "payload_on", "payload_off"}, "switch": {"state_topic", "command_topic"},
-                          "light": {"state_topic", "command_topic"}, "alarm_control_panel": {"state_topic", "command_topic"}, "button": {"command_topic"}}[component]
+                          "light": {"state_topic", "command_topic"}, "alarm_control_panel": {"state_topic", "command_topic"}, "button": {"command_topic"}, "camera": {"topic"}}[component]
                 assert needed <= set(c), (topic, c)
                 if "state_topic" in c and "motion" not in topic:
                     wait_for(f"{c['state_topic']} is told", lambda: other.last(c["state_topic"]) is not None)
@@ -199,10 +212,18 @@ def test_home_assistant():
             press = found["homeassistant/button/pigtail/relay_barrier/config"]
             other.publish(press["command_topic"], press["payload_press"])
             wait_for("raised", lambda: other.last("pigtail/relay/barrier/state") == "on")
+            # a picture at once, and another when something happens there
+            wait_for("a picture of each", lambda: {"pigtail/camera/gate/picture", "pigtail/camera/yard/picture"} <= set(other.raw))
+            assert "image_encoding" not in found["homeassistant/camera/pigtail/picture_gate/config"]
+            first = shown()
+            assert abs(time.time() - first) < 20
+            board.send(b"input 1 closed")
+            wait_for("one of the event", lambda: shown() > first)
             # away with the site file
-            h.write_site(text.replace("  pir: { driver: virtual, channel: 2, kind: pir, debounce: 0ms }\n", "").replace("rules:\n", "").replace("  follow: { when: pir active, do: [{ relay: { siren: on, for: 1s } }, { mqtt: { topic: house/horn, payload: toot } }] }\n", ""))
+            h.write_site(text.replace(look, "").replace(gate, "").replace("  pir: { driver: virtual, channel: 2, kind: pir, debounce: 0ms }\n", "").replace("rules:\n", "").replace("  follow: { when: pir active, do: [{ relay: { siren: on, for: 1s } }, { mqtt: { topic: house/horn, payload: toot } }] }\n", ""))
             h.process.send_signal(signal.SIGHUP)
             wait_for("it is gone", lambda: other.last("homeassistant/binary_sensor/pigtail/input_pir/config") == "" and other.last("pigtail/input/pir/state") == "")
+            wait_for("the picture too", lambda: other.last("homeassistant/camera/pigtail/picture_gate/config") == "" and other.raw["pigtail/camera/gate/picture"] == b"")
 
 
 def test_the_documented_topics_are_those():

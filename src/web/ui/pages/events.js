@@ -6,7 +6,7 @@ import * as format from "../format.js";
 import {link, replace} from "../router.js";
 import {site} from "../site.js";
 
-const topics = ["input", "relay", "command", "stream", "rule", "talk", "archive", "notify", "login", "system", "motion", "tamper", "sound", "storage", "reboot", "mode", "alarm", "network", "show"];
+const topics = ["input", "relay", "command", "stream", "rule", "talk", "archive", "notify", "login", "system", "motion", "tamper", "sound", "storage", "reboot", "mode", "alarm", "network", "show", "picture"];
 const PAGE = 200, KEEP = 1000;
 
 export function mount(root, name, values) {
@@ -113,6 +113,12 @@ function cameraOf(e) {
 	return kind === "camera" ? name.split("/")[0] : site.cameras[0]?.name || "";
 }
 
+/** What was taken of a camera, small; behind it as it is. */
+function still(e) {
+	const camera = cameraOf(e), url = `/api/cameras/${encodeURIComponent(camera)}/pictures/${e.id}.jpg`;
+	return h("a.still", {href: url, target: "_blank", rel: "noopener"}, h("img", {src: url, loading: "lazy", alt: `camera ${camera}, ${e.detail}`}));
+}
+
 const known = new Set(["live", "connecting", "lost", "idle", "unknown", "fault", "on", "off", "active", "inactive"]);
 
 function row(e) {
@@ -122,7 +128,7 @@ function row(e) {
 		h("span.topic", null, e.topic), h("b.source", null, e.source),
 		state(e.state, known.has(e.state) ? e.state : "idle"),
 		h("span.actor", null, format.whom(e.actor).trim()),
-		h("span.detail", null, e.detail || "", e.late ? h("em", null, ` late, told at ${format.stamp(Date.parse(e.told))}`) : null, e.initial ? h("em", null, " state found at start") : null),
+		h("span.detail", null, e.topic === "picture" && e.state === "taken" ? still(e) : null, e.detail || "", e.late ? h("em", null, ` late, told at ${format.stamp(Date.parse(e.told))}`) : null, e.initial ? h("em", null, " state found at start") : null),
 		site.cameras.length ? h("a.button.quiet.show", {href: link("time", cameraOf(e), {at: new Date(ms).toISOString(), span: 300}), "aria-label": `show ${e.source} ${e.state} on the timeline`}, icon("time"), h("span", null, "show")) : null);
 }
 
