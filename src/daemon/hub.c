@@ -1,30 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "daemon/hub.h"
+#include "daemon/hub-internal.h"
 #include "archive/eventlog.h"
 #include "archive/journal.h"
-#include "base/units.h"
-#include "daemon/actions.h"
-#include "daemon/add-camera.h"
-#include "daemon/alarm-desk.h"
-#include "daemon/backfill.h"
-#include "daemon/cameras.h"
-#include "daemon/card-health.h"
-#include "daemon/catch-up.h"
-#include "daemon/controls.h"
-#include "daemon/devices.h"
-#include "daemon/mqtt.h"
-#include "daemon/network-watch.h"
-#include "daemon/onvif-announce.h"
-#include "daemon/onvif.h"
-#include "daemon/pictures.h"
-#include "daemon/plugs.h"
-#include "daemon/relay-cycles.h"
-#include "daemon/serve.h"
-#include "daemon/tell.h"
-#include "daemon/unset-clock.h"
 #include "onvif/client/camera.h"
-#include "plugs/virtual/virtual.h"
-#include "web/host.h"
 #include <glib-unix.h>
 #include <malloc.h>
 #include <stdio.h>
@@ -34,54 +12,11 @@
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
-#define WORKERS_MAX 8
 #define GATHER_NS (4 * PT_NS_PER_MS) /* what arrives within it is handled together; see pt_loop_set_gather() */
 #define LOG_ROWS_MAX 5000000
 #define CAMERA_CONNECTIONS 2000 /* each ONVIF camera keeps one open, for its events */
 
-typedef struct {
-	PtHubOptions options;
-	GMainLoop *main;
-	PtSite *site;
-	PtClock *clock;
-	PtBus *bus;
-	PtLoop *workers[WORKERS_MAX];
-	unsigned n_workers;
-	PtLoop *serving; /* the RTSP server's and the viewers' conversions */
-	char *runtime_dir;
-	PtEventlog *log;
-	PtBusSubscription *logged;
-	PtArchive *archive;
-	char *archive_error;
-	PtKeeper *keeper;
-	PtCardHealth *health;
-	PtRelayCycles *cycles;
-	PtPlugs *plugs;
-	PtVirtualHand *hand;
-	PtAlarmDesk *alarm;
-	PtTell *tell;
-	PtPictures *pictures;
-	PtActions *actions;
-	PtRulesEngine *rules;
-	PtHttp *http; /* to cameras */
-	PtCameras *cameras;
-	PtBackfill *backfill;
-	PtCatchUp *catch_up;
-	PtAddCamera *add;
-	PtServe *serve;
-	PtOnvif *onvif; /* NULL: the site file asks for none */
-	PtOnvifAnnounce *announce;
-	PtServer *server;
-	PtLogin *login;
-	PtHost host;
-	PtUnsetClock *unset_clock;
-	PtNetworkWatch *network;
-	PtMqttSite *mqtt; /* NULL: the site file names no broker */
-	int exit_code;
-} Hub;
-
-static void say(const char *format, ...) G_GNUC_PRINTF(1, 2);
-static void say(const char *format, ...) {
+void pt_hub_say(const char *format, ...) {
 	va_list args;
 	va_start(args, format);
 	g_autofree char *text = g_strdup_vprintf(format, args);
@@ -89,7 +24,7 @@ static void say(const char *format, ...) {
 	fprintf(stderr, "%s\n", text);
 }
 
-static void publish(Hub *h, const char *source, const char *topic, const char *state, const char *actor,
+void pt_hub_publish(PtHub *h, const char *source, const char *topic, const char *state, const char *actor,
                     const char *detail) {
 	g_autoptr(PtEvent) event = pt_event_now(h->clock, source, topic, state, actor, detail);
 	pt_bus_publish(h->bus, event);
@@ -98,7 +33,7 @@ static void publish(Hub *h, const char *source, const char *topic, const char *s
 /* ---- the log and the archive ---- */
 
 static void log_event(PtEvent *event, void *data) {
-	Hub *h = data;
+	PtHub *h = data;
 	/* intents are there already: they were written before the act (P6); what became of some is not */
 	bool intent =
 	    !strcmp(event->topic, PT_TOPIC_COMMAND) && strcmp(event->state, "refused") && strcmp(event->state, "failed");
@@ -106,37 +41,39 @@ static void log_event(PtEvent *event, void *data) {
 		pt_eventlog_append(h->log, event, false, NULL);
 }
 
-static gboolean journal(void *user, PtEvent *intent, GError **error) {
-	return pt_eventlog_append(((Hub *)user)->log, intent, true, error);
+gboolean pt_hub_journal(void *user, PtEvent *intent, GError **error) {
+	return pt_eventlog_append(((PtHub *)user)->log, intent, true, error);
 }
 
 static gboolean note_off(void *user, const char *relay, int64_t due_mono_ns, GError **error) {
-	return pt_eventlog_note_off(((Hub *)user)->log, relay, due_mono_ns, error);
+	return pt_eventlog_note_off(((PtHub *)user)->log, relay, due_mono_ns, error);
 }
 
-static int64_t relay_cycles(void *user, const char *relay) { return pt_relay_cycles_get(((Hub *)user)->cycles, relay); }
-static void note_cycles(void *user, const char *relay, int64_t n) { pt_relay_cycles_note(((Hub *)user)->cycles, relay, n); }
+static int64_t relay_cycles(void *user, const char *relay) { return pt_relay_cycles_get(((PtHub *)user)->cycles, relay); }
+static void note_cycles(void *user, const char *relay, int64_t n) {
+	pt_relay_cycles_note(((PtHub *)user)->cycles, relay, n);
+}
 
-static int64_t off_due(void *user, const char *relay) { return pt_eventlog_off_due(((Hub *)user)->log, relay); }
+static int64_t off_due(void *user, const char *relay) { return pt_eventlog_off_due(((PtHub *)user)->log, relay); }
 
 static void archive_problem(void *user, const char *what) {
-	Hub *h = user;
-	publish(h, "archive", PT_TOPIC_ARCHIVE, what ? "problem" : "well", NULL, what);
-	publish(h, "archive", PT_TOPIC_STORAGE, what ? "active" : "inactive", NULL, what);
+	PtHub *h = user;
+	pt_hub_publish(h, "archive", PT_TOPIC_ARCHIVE, what ? "problem" : "well", NULL, what);
+	pt_hub_publish(h, "archive", PT_TOPIC_STORAGE, what ? "active" : "inactive", NULL, what);
 	if (what)
-		say("archive: %s", what);
+		pt_hub_say("archive: %s", what);
 	else
-		say("archive: recording goes on");
+		pt_hub_say("archive: recording goes on");
 }
 
 static void archive_crowded(void *user, const char *what) {
-	Hub *h = user;
-	publish(h, "archive", PT_TOPIC_ARCHIVE, what ? "over-limit" : "within-limits", NULL, what);
+	PtHub *h = user;
+	pt_hub_publish(h, "archive", PT_TOPIC_ARCHIVE, what ? "over-limit" : "within-limits", NULL, what);
 	if (what)
-		say("archive: %s", what);
+		pt_hub_say("archive: %s", what);
 }
 
-static bool open_log(Hub *h, GError **error) {
+static bool open_log(PtHub *h, GError **error) {
 	if (!pt_archive_make_directory(h->site->archive_state, error))
 		return false;
 	h->runtime_dir = pt_journal_dir(h->site->archive_path, error);
@@ -155,14 +92,14 @@ static bool open_log(Hub *h, GError **error) {
 	if (pt_eventlog_was_damaged(h->log)) {
 		static const char text[] =
 		    "the event log was damaged: it was put aside (events.db.damaged-…) and a new one begun";
-		say("%s", text);
-		publish(h, "system/log", PT_TOPIC_SYSTEM, "recovered", NULL, text);
+		pt_hub_say("%s", text);
+		pt_hub_publish(h, "system/log", PT_TOPIC_SYSTEM, "recovered", NULL, text);
 	}
 	return true;
 }
 
 /* The newest time that log and archive know of; 0: they know none. */
-static int64_t last_known(Hub *h) {
+static int64_t last_known(PtHub *h) {
 	int64_t last = pt_event_time_of_id(pt_eventlog_last_id(h->log));
 	g_autoptr(GArray) series = pt_store_all_series(pt_archive_store(h->archive), false, NULL);
 	for (guint i = 0; series && i < series->len; i++)
@@ -171,24 +108,24 @@ static int64_t last_known(Hub *h) {
 }
 
 static void archive_recovered(void *user, const PtRecovery *recovery) {
-	Hub *h = user;
+	PtHub *h = user;
 	if (recovery->damaged) {
 		static const char text[] =
 		    "the index was damaged: it was put aside (index.db.damaged-…) and made anew from the footage";
-		say("archive: %s", text);
-		publish(h, "archive", PT_TOPIC_ARCHIVE, "recovered", NULL, text);
+		pt_hub_say("archive: %s", text);
+		pt_hub_publish(h, "archive", PT_TOPIC_ARCHIVE, "recovered", NULL, text);
 	}
 	if (recovery->recovered || recovery->adopted || recovery->removed) {
 		g_autofree char *text =
 		    g_strdup_printf("after an unclean end: %u open segments made whole, %u found, %u without a whole "
 		                    "fragment removed, %" G_GINT64_FORMAT " torn bytes cut",
 		                    recovery->recovered, recovery->adopted, recovery->removed, recovery->cut_bytes);
-		say("archive: %s", text);
-		publish(h, "archive", PT_TOPIC_ARCHIVE, "recovered", NULL, text);
+		pt_hub_say("archive: %s", text);
+		pt_hub_publish(h, "archive", PT_TOPIC_ARCHIVE, "recovered", NULL, text);
 	}
 }
 
-static bool open_archive(Hub *h, GError **error) {
+static bool open_archive(PtHub *h, GError **error) {
 	PtRecovery recovery;
 	PtSite *s = h->site;
 	g_autofree char *identity = g_build_filename(s->archive_state, "card.identity", NULL);
@@ -210,100 +147,11 @@ static bool open_archive(Hub *h, GError **error) {
 	return true;
 }
 
-/* ---- the host of the web room ---- */
+/* ---- the site ---- */
 
-static PtSite *host_site(void *user) { return ((Hub *)user)->site; }
-static PtStream *host_stream(void *user, const char *camera, const char *stream) {
-	return pt_cameras_stream(((Hub *)user)->cameras, camera, stream);
-}
-static GPtrArray *host_inputs(void *user) { return pt_plugs_inputs(((Hub *)user)->plugs); }
-static GPtrArray *host_relays(void *user) { return pt_plugs_relays(((Hub *)user)->plugs); }
+PtSite *pt_hub_site(void *user) { return ((PtHub *)user)->site; }
 
-static PtRulesEngine *host_rules(void *user) { return ((Hub *)user)->rules; }
-
-static const PtAlarmCentre *host_alarm(void *user) { return pt_alarm_desk_centre(((Hub *)user)->alarm); }
-static gboolean host_set_mode(void *user, const char *mode, const char *actor, const char *detail, bool force,
-                              GError **error) {
-	return pt_alarm_desk_set_mode(((Hub *)user)->alarm, mode, actor, detail, force, error);
-}
-static gboolean host_acknowledge(void *user, int64_t id, const char *actor, GError **error) {
-	return pt_alarm_desk_acknowledge(((Hub *)user)->alarm, id, actor, error);
-}
-static gboolean host_clear(void *user, int64_t id, const char *actor, GError **error) {
-	return pt_alarm_desk_clear(((Hub *)user)->alarm, id, actor, error);
-}
-static void host_when_kept(void *user, void (*done)(void *, const char *), void *data) {
-	pt_alarm_desk_when_kept(((Hub *)user)->alarm, done, data);
-}
-
-static void host_discover(void *user, PtRequest *r) { pt_add_camera_discover(((Hub *)user)->add, r); }
-static void host_preview(void *user, PtRequest *r) { pt_add_camera_preview(((Hub *)user)->add, r); }
-static void host_add_camera(void *user, PtRequest *r) { pt_add_camera_save(((Hub *)user)->add, r); }
-static void host_remove_camera(void *user, PtRequest *r) { pt_add_camera_remove(((Hub *)user)->add, r); }
-
-static void host_controls(void *user, const PtSiteCamera *camera, PtRequest *r) { pt_controls_get(camera, r); }
-static void host_control(void *user, const PtSiteCamera *camera, PtRequest *r) {
-	Hub *h = user;
-	pt_controls_post(&(PtControlsEnv){h->clock, h->bus, journal, h}, camera, r);
-}
-
-static void host_picture(void *user, const PtSiteCamera *camera, const char *name, PtRequest *r) {
-	pt_pictures_get(((Hub *)user)->pictures, camera->name, name, r);
-}
-
-static void host_devices(void *user, PtRequest *r) { pt_devices_get(pt_tell_devices(((Hub *)user)->tell), r); }
-static void host_add_device(void *user, PtRequest *r) {
-	Hub *h = user;
-	if (pt_site_user(h->site, pt_request_caller(r)->user))
-		pt_devices_post(pt_tell_devices(h->tell), r);
-	else
-		pt_request_fail(
-		    r, 409, "devices belong to users of the users file: make one with pigtail user add, and log in as it");
-}
-static void host_remove_device(void *user, PtRequest *r) { pt_devices_delete(pt_tell_devices(((Hub *)user)->tell), r); }
-
-static int host_backfill_ask(void *user, const char *camera, int64_t from, int64_t to, GError **error) {
-	return pt_backfill_ask(((Hub *)user)->backfill, camera, from, to, error);
-}
-static bool host_drill(void *user, const char *camera, int64_t length_ns, GError **error) {
-	return pt_backfill_drill(((Hub *)user)->backfill, camera, length_ns, error);
-}
-static void host_backfill_pause(void *user, bool pause) { pt_backfill_pause(((Hub *)user)->backfill, pause); }
-static bool host_backfill_paused(void *user) { return pt_backfill_paused(((Hub *)user)->backfill); }
-static unsigned host_backfill_progress(void *user, PtJobProgress *ret, unsigned max) {
-	return pt_backfill_get_progress(((Hub *)user)->backfill, ret, max);
-}
-static void host_backfill_wait(void *user, const PtJobRow *job, char *ret, size_t size) {
-	pt_backfill_get_wait(((Hub *)user)->backfill, job, ret, size);
-}
-
-static void host_describe_camera(void *user, const char *camera, JsonBuilder *b) {
-	pt_cameras_describe(((Hub *)user)->cameras, camera, b);
-}
-
-static void host_describe_archive(void *user, JsonBuilder *b) { pt_card_health_describe(((Hub *)user)->health, b); }
-
-static void host_describe(void *user, JsonBuilder *b) {
-	Hub *h = user;
-	pt_json_array(b, "workers_cpu_s");
-	for (unsigned i = 0; i < h->n_workers; i++)
-		json_builder_add_double_value(b, (double)pt_loop_cpu_ns(h->workers[i]) / PT_NS_PER_S);
-	json_builder_end_array(b);
-	PtEventlogCounters log;
-	pt_eventlog_counters(h->log, &log);
-	pt_json_object(b, "log");
-	pt_json_int(b, "appended", (int64_t)log.appended);
-	pt_json_int(b, "dropped", (int64_t)log.dropped);
-	pt_json_int(b, "waiting", log.waiting);
-	pt_json_text(b, "error", log.error[0] ? log.error : NULL);
-	json_builder_end_object(b);
-	pt_mqtt_site_describe(h->mqtt, b);
-	pt_tell_describe(h->tell, b);
-	pt_serve_describe(h->serve, b);
-	pt_onvif_describe(h->onvif, b);
-}
-
-static void apply_site(Hub *h) {
+static void apply_site(PtHub *h) {
 	pt_cameras_apply(h->cameras, h->site);
 	pt_backfill_apply(h->backfill, h->site);
 	pt_catch_up_apply(h->catch_up, h->site);
@@ -331,12 +179,12 @@ static void apply_site(Hub *h) {
 }
 
 /* A site file with problems changes nothing: what runs goes on. */
-static bool reload(void *user, GPtrArray *problems) {
-	Hub *h = user;
+bool pt_hub_reload(void *user, GPtrArray *problems) {
+	PtHub *h = user;
 	PtSite *site = NULL;
 	if (!pt_site_load(h->options.site_path, &site, problems)) {
-		publish(h, "system/site", PT_TOPIC_SYSTEM, "refused", NULL,
-		        "the site file has problems; what ran before goes on");
+		pt_hub_publish(h, "system/site", PT_TOPIC_SYSTEM, "refused", NULL,
+		               "the site file has problems; what ran before goes on");
 		return false;
 	}
 	g_autoptr(PtSite) old = h->site;
@@ -345,132 +193,15 @@ static bool reload(void *user, GPtrArray *problems) {
 	/* the new rules know the old plugs only once these are in place, so the engine is set within */
 	apply_site(h);
 	if (diff->web || diff->archive || diff->mqtt)
-		say("site: changes under web:, archive: and mqtt: are taken up at the next start");
-	publish(h, "system/site", PT_TOPIC_SYSTEM, "reloaded", NULL, NULL);
-	return true;
-}
-
-/* ---- the web ---- */
-
-static void login_observed(const char *user, const char *remote, const char *what, void *data) {
-	g_autofree char *source = g_strconcat("user/", user, NULL);
-	g_autofree char *detail = g_strdup_printf("%s from %s", what, remote);
-	publish(data, source, PT_TOPIC_LOGIN, strcmp(what, "logged in") ? "refused" : "in", NULL, detail);
-}
-
-static GTlsCertificate *load_certificate(Hub *h, GError **error) {
-	if (h->site->tls_cert)
-		return g_tls_certificate_new_from_files(h->site->tls_cert, h->site->tls_key, error);
-	return pt_serve_own_certificate(h->site->archive_state, error);
-}
-
-static bool is_loopback(const char *listen) {
-	return g_str_has_prefix(listen, "127.") || g_str_has_prefix(listen, "[::1]") ||
-	       g_str_has_prefix(listen, "localhost:");
-}
-
-static bool open_web(Hub *h, GError **error) {
-	g_autofree char *sessions = g_build_filename(h->site->archive_state, "sessions", NULL);
-	h->login = pt_login_new(sessions);
-	pt_login_set_observer(h->login, login_observed, h);
-	h->server = pt_server_new(&(PtServerParams){.login = pt_login_hook,
-	                                            .still_in = pt_login_still_in,
-	                                            .user = h->login,
-	                                            .names = h->site->web_names,
-	                                            .max_connections = (unsigned)MAX(h->site->web_max_connections, 0)});
-	h->host = (PtHost){.clock = h->clock,
-	                   .bus = h->bus,
-	                   .archive = h->archive,
-	                   .archive_error = h->archive_error,
-	                   .log = h->log,
-	                   .loop = h->serving,
-	                   .login = h->login,
-	                   .server = h->server,
-	                   .user = h,
-	                   .site = host_site,
-	                   .stream = host_stream,
-	                   .inputs = host_inputs,
-	                   .relays = host_relays,
-	                   .rules = host_rules,
-	                   .alarm = host_alarm,
-	                   .set_mode = host_set_mode,
-	                   .acknowledge = host_acknowledge,
-	                   .clear = host_clear,
-	                   .when_kept = host_when_kept,
-	                   .describe = host_describe,
-	                   .describe_archive = host_describe_archive,
-	                   .describe_camera = host_describe_camera,
-	                   .reload = reload,
-	                   .discover = host_discover,
-	                   .preview = host_preview,
-	                   .add_camera = host_add_camera,
-	                   .remove_camera = host_remove_camera,
-	                   .backfill_ask = host_backfill_ask,
-	                   .drill = host_drill,
-	                   .backfill_pause = host_backfill_pause,
-	                   .backfill_paused = host_backfill_paused,
-	                   .backfill_progress = host_backfill_progress,
-	                   .backfill_wait = host_backfill_wait,
-	                   .devices = host_devices,
-	                   .add_device = host_add_device,
-	                   .remove_device = host_remove_device,
-	                   .picture = host_picture,
-	                   .controls = host_controls,
-	                   .control = host_control};
-	pt_api_add_routes(&h->host);
-	return true;
-}
-
-/* The port opens last, when everything behind it is there. */
-static bool listen_web(Hub *h, GError **error) {
-	g_autofree char *socket = g_build_filename(h->runtime_dir, "control.sock", NULL);
-	if (!pt_server_listen_unix(h->server, socket, error))
-		return false;
-	/* P7: beyond loopback only TLS */
-	bool tls = h->site->tls_cert || !is_loopback(h->site->web_listen);
-	g_autoptr(GTlsCertificate) certificate = tls ? load_certificate(h, error) : NULL;
-	if (tls && !certificate) {
-		g_prefix_error(error, "web.tls: ");
-		return false;
-	}
-	guint16 port = pt_server_listen(h->server, h->site->web_listen, certificate, error);
-	if (!port)
-		return false;
-	g_autofree char *host =
-	    g_strndup(h->site->web_listen, (gsize)(strrchr(h->site->web_listen, ':') - h->site->web_listen));
-	const char *shown = !host[0] || !strcmp(host, "0.0.0.0") || !strcmp(host, "[::]") ? g_get_host_name() : host;
-	g_autofree char *url = g_strdup_printf("%s://%s:%u/", tls ? "https" : "http", shown, port);
-	if (h->options.print_link && (h->options.link_to_stdout || isatty(STDOUT_FILENO))) {
-		g_autofree char *token = pt_login_make_link_token(h->login);
-		printf("%s#login=%s\n", url, token);
-		fflush(stdout);
-	}
-	say("pages at %s", url);
-	return true;
-}
-
-/* The same rule as for RTSP, except that HTTP has TLS: in the clear only on this machine or where the site file trusts the
- * network. */
-static bool listen_onvif(Hub *h, GError **error) {
-	if (!h->onvif)
-		return true;
-	bool tls = !is_loopback(h->site->serve_onvif) && !h->site->serve_plain;
-	g_autoptr(GTlsCertificate) certificate = tls ? load_certificate(h, error) : NULL;
-	if ((tls && !certificate) || !pt_onvif_listen(h->onvif, certificate, error)) {
-		g_prefix_error(error, "serve.onvif: ");
-		return false;
-	}
-	g_autoptr(GError) unheard = NULL;
-	h->announce = pt_onvif_announce_new(h->onvif, h->site->serve_onvif, &unheard);
-	if (!h->announce)
-		say("serve.onvif: it is served, but nobody finds it by itself: %s", unheard->message);
+		pt_hub_say("site: changes under web:, archive: and mqtt: are taken up at the next start");
+	pt_hub_publish(h, "system/site", PT_TOPIC_SYSTEM, "reloaded", NULL, NULL);
 	return true;
 }
 
 /* ---- start, signals, stop ---- */
 
 static gboolean on_stop(gpointer data) {
-	Hub *h = data;
+	PtHub *h = data;
 	g_main_loop_quit(h->main);
 	return G_SOURCE_REMOVE;
 }
@@ -478,12 +209,12 @@ static gboolean on_stop(gpointer data) {
 static gboolean on_hangup(gpointer data) {
 	g_autoptr(GPtrArray) problems = pt_problems_new();
 	sd_notify(0, "RELOADING=1");
-	bool ok = reload(data, problems);
+	bool ok = pt_hub_reload(data, problems);
 	for (guint i = 0; i < problems->len; i++)
-		say("%s", (char *)g_ptr_array_index(problems, i));
-	for (guint i = 0; ok && i < ((Hub *)data)->site->notes->len; i++)
-		say("note: %s", (char *)g_ptr_array_index(((Hub *)data)->site->notes, i));
-	say(ok ? "site file reloaded" : "site file not taken: what ran before goes on");
+		pt_hub_say("%s", (char *)g_ptr_array_index(problems, i));
+	for (guint i = 0; ok && i < ((PtHub *)data)->site->notes->len; i++)
+		pt_hub_say("note: %s", (char *)g_ptr_array_index(((PtHub *)data)->site->notes, i));
+	pt_hub_say(ok ? "site file reloaded" : "site file not taken: what ran before goes on");
 	sd_notify(0, "READY=1");
 	return G_SOURCE_CONTINUE;
 }
@@ -493,8 +224,8 @@ static gboolean watchdog(gpointer data) {
 	return G_SOURCE_CONTINUE;
 }
 
-static void start_workers(Hub *h) {
-	h->n_workers = CLAMP(g_get_num_processors(), 1, WORKERS_MAX);
+static void start_workers(PtHub *h) {
+	h->n_workers = CLAMP(g_get_num_processors(), 1, PT_HUB_WORKERS_MAX);
 	for (unsigned i = 0; i < h->n_workers; i++) {
 		g_autofree char *name = g_strdup_printf("pt-ingest-%u", i);
 		h->workers[i] = pt_loop_new(name);
@@ -503,7 +234,7 @@ static void start_workers(Hub *h) {
 	h->serving = pt_loop_new("pt-serve");
 }
 
-static bool start(Hub *h, GError **error) {
+static bool start(PtHub *h, GError **error) {
 	start_workers(h);
 	if (!open_log(h, error) || !open_archive(h, error))
 		return false;
@@ -515,13 +246,13 @@ static bool start(Hub *h, GError **error) {
 	h->cycles = pt_relay_cycles_new(cycles);
 	PtPlugEnv env = {.clock = h->clock,
 	                 .bus = h->bus,
-	                 .journal = journal,
+	                 .journal = pt_hub_journal,
 	                 .note_off = note_off,
 	                 .cycles = relay_cycles,
 	                 .note_cycles = note_cycles,
 	                 .user = h};
 	h->plugs = pt_plugs_new(&env, off_due, h);
-	h->alarm = pt_alarm_desk_new(&(PtAlarmDeskEnv){h->clock, h->bus, journal, h}, h->site);
+	h->alarm = pt_alarm_desk_new(&(PtAlarmDeskEnv){h->clock, h->bus, pt_hub_journal, h}, h->site);
 	h->http = pt_http_new(CAMERA_CONNECTIONS);
 	h->cameras =
 	    pt_cameras_new(&(PtCamerasEnv){h->archive, h->bus, h->workers, h->n_workers, h->http, h->clock, h->keeper});
@@ -539,14 +270,15 @@ static bool start(Hub *h, GError **error) {
 	if (!h->pictures)
 		return false;
 	h->actions = pt_actions_new(
-	    &(PtActionsEnv){h->clock, h->bus, h->plugs, h->keeper, h->pictures, h->alarm, h->tell, journal, h});
+	    &(PtActionsEnv){h->clock, h->bus, h->plugs, h->keeper, h->pictures, h->alarm, h->tell, pt_hub_journal, h});
 	h->rules = pt_rules_engine_new(h->clock, h->bus, NULL, pt_actions_act, h->actions);
 	h->backfill = pt_backfill_new(&(PtBackfillEnv){h->archive, h->bus, h->clock, h->cameras});
 	h->catch_up =
 	    pt_catch_up_new(&(PtCatchUpEnv){h->bus, h->clock, h->cameras, h->log, h->site->archive_state, last_ns});
-	h->add = pt_add_camera_new(&(PtAddCameraEnv){h->http, h->clock, h->bus, h->workers[0], h, host_site, reload});
+	h->add =
+	    pt_add_camera_new(&(PtAddCameraEnv){h->http, h->clock, h->bus, h->workers[0], h, pt_hub_site, pt_hub_reload});
 	h->serve = pt_serve_new(h->serving, h->cameras, h->archive);
-	if (!open_web(h, error))
+	if (!pt_hub_open_web(h, error))
 		return false;
 	/* P5: overdue offs and safe states before anything else; the rules know the site before inputs report */
 	pt_rules_engine_set(h->rules, h->site->rules,
@@ -567,10 +299,10 @@ static bool start(Hub *h, GError **error) {
 		return false;
 	h->network = pt_network_watch_new(h->clock, h->bus);
 	pt_rules_engine_start(h->rules);
-	return listen_onvif(h, error) && listen_web(h, error);
+	return pt_hub_listen_onvif(h, error) && pt_hub_listen_web(h, error);
 }
 
-static void stop(Hub *h) {
+static void stop(PtHub *h) {
 	pt_unset_clock_free(h->unset_clock);
 	pt_network_watch_free(h->network);
 	pt_onvif_announce_free(h->announce);
@@ -614,18 +346,18 @@ static void stop(Hub *h) {
 	g_free(h->runtime_dir);
 }
 
-static bool load_site(Hub *h) {
+static bool load_site(PtHub *h) {
 	g_autoptr(GPtrArray) problems = pt_problems_new();
 	bool ok = pt_site_load(h->options.site_path, &h->site, problems);
 	for (guint i = 0; i < problems->len; i++)
-		say("%s", (char *)g_ptr_array_index(problems, i));
+		pt_hub_say("%s", (char *)g_ptr_array_index(problems, i));
 	for (guint i = 0; ok && i < h->site->notes->len; i++)
-		say("note: %s", (char *)g_ptr_array_index(h->site->notes, i));
+		pt_hub_say("note: %s", (char *)g_ptr_array_index(h->site->notes, i));
 	return ok;
 }
 
 int pt_hub_run(const PtHubOptions *options) {
-	Hub h = {.options = *options, .clock = pt_clock_system()};
+	PtHub h = {.options = *options, .clock = pt_clock_system()};
 	struct rlimit files;
 	if (!getrlimit(RLIMIT_NOFILE, &files)) { /* several descriptors per stream */
 		files.rlim_cur = files.rlim_max;
@@ -647,15 +379,15 @@ int pt_hub_run(const PtHubOptions *options) {
 		guint dog = sd_watchdog_enabled(0, &watchdog_us) > 0
 		                ? g_timeout_add((guint)(watchdog_us / 3000), watchdog, NULL)
 		                : 0;
-		say("ready");
+		pt_hub_say("ready");
 		sd_notify(0, "READY=1");
-		publish(&h, "system/daemon", PT_TOPIC_SYSTEM, "started", NULL, NULL);
+		pt_hub_publish(&h, "system/daemon", PT_TOPIC_SYSTEM, "started", NULL, NULL);
 		g_main_loop_run(h.main);
 		sd_notify(0, "STOPPING=1");
-		publish(&h, "system/daemon", PT_TOPIC_SYSTEM, "stopped", NULL, NULL);
+		pt_hub_publish(&h, "system/daemon", PT_TOPIC_SYSTEM, "stopped", NULL, NULL);
 		g_clear_handle_id(&dog, g_source_remove);
 	} else {
-		say("%s", error ? error->message : "could not start");
+		pt_hub_say("%s", error ? error->message : "could not start");
 		h.exit_code = 1;
 	}
 	g_source_remove(hangup);
