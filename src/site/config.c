@@ -195,9 +195,20 @@ static void read_names(PtSite *site, const PtNode *node, GPtrArray *problems) {
 	site->web_names = g_strv_builder_end(names);
 }
 
+/* own, or { cert: …, key: … } */
+static void read_tls(PtSite *site, const PtNode *node, GPtrArray *problems) {
+	static const char *const known[] = {"cert", "key", NULL};
+	site->tls_own = node && node->kind == PT_NODE_SCALAR && !strcmp(node->text, "own");
+	if (site->tls_own || !section(node, known, problems))
+		return;
+	pt_site_read_path(site, pt_node_get(node, "cert"), &site->tls_cert, problems);
+	pt_site_read_path(site, pt_node_get(node, "key"), &site->tls_key, problems);
+	if (!site->tls_cert || !site->tls_key)
+		pt_problem(problems, node, "needs both cert and key, paths of PEM files; or write own");
+}
+
 static void read_web(PtSite *site, const PtNode *node, GPtrArray *problems) {
-	static const char *const known[] = {"listen", "names", "tls", "max-connections", NULL};
-	static const char *const tls_known[] = {"cert", "key", NULL};
+	static const char *const known[] = {"listen", "names", "tls", "install", "max-connections", NULL};
 	int64_t n;
 	if (!section(node, known, problems))
 		return;
@@ -205,13 +216,11 @@ static void read_web(PtSite *site, const PtNode *node, GPtrArray *problems) {
 	if (pt_node_read_integer(pt_node_get(node, "max-connections"), 8, 10000, &n, problems))
 		site->web_max_connections = (int)n;
 	read_names(site, pt_node_get(node, "names"), problems);
-	const PtNode *tls = pt_node_get(node, "tls");
-	if (!section(tls, tls_known, problems))
-		return;
-	pt_site_read_path(site, pt_node_get(tls, "cert"), &site->tls_cert, problems);
-	pt_site_read_path(site, pt_node_get(tls, "key"), &site->tls_key, problems);
-	if (!site->tls_cert || !site->tls_key)
-		pt_problem(problems, tls, "needs both cert and key: paths of PEM files");
+	read_tls(site, pt_node_get(node, "tls"), problems);
+	const PtNode *install = pt_node_get(node, "install");
+	read_listen(install, &site->web_install, problems);
+	if (install && !site->tls_own)
+		pt_problem(problems, install, "gives phones the certificate of an own authority: it needs tls: own");
 }
 
 static bool lies_below(const char *path, const char *directory) {
@@ -420,11 +429,11 @@ PtSite *pt_site_ref(PtSite *site) {
 void pt_site_unref(PtSite *site) {
 	if (!site || !g_atomic_ref_count_dec(&site->refs))
 		return;
-	char *strings[] = {site->path,         site->dir,          site->name,         site->timezone,
-	                   site->web_listen,   site->tls_cert,     site->tls_key,      site->archive_path,
-	                   site->users_path,   site->secrets_path, site->serve_rtsp,   site->serve_rtsps,
-	                   site->serve_onvif,  site->serve_events, site->archive_card, site->archive_state,
-	                   site->holidays_path};
+	char *strings[] = {site->web_install,   site->path,         site->dir,          site->name,
+	                   site->timezone,      site->web_listen,   site->tls_cert,     site->tls_key,
+	                   site->archive_path,  site->users_path,   site->secrets_path, site->serve_rtsp,
+	                   site->serve_rtsps,   site->serve_onvif,  site->serve_events, site->archive_card,
+	                   site->archive_state, site->holidays_path};
 	for (size_t i = 0; i < G_N_ELEMENTS(strings); i++)
 		g_free(strings[i]);
 	pt_site_mqtt_free(site->mqtt);

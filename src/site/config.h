@@ -105,6 +105,8 @@ struct PtSite {
 	char *web_listen; /* "127.0.0.1:8080" */
 	char **web_names; /* host names by which browsers may call it, besides addresses and this machine's; NULL: none */
 	char *tls_cert, *tls_key; /* paths; NULL: none */
+	bool tls_own;             /* by an authority of its own */
+	char *web_install;        /* "ADDRESS:PORT" at which that authority's certificate is given without TLS; NULL: not */
 	int web_max_connections;
 
 	char *archive_path;

@@ -193,6 +193,8 @@ static void print_web(GString *out, const PtSite *s) {
 		g_string_append_printf(out, ", names: [%s]", names);
 	}
 	pt_print_number(out, "max-connections", s->web_max_connections);
+	pt_print_text(out, "tls", s->tls_own ? "own" : NULL);
+	pt_print_text(out, "install", s->web_install);
 	if (s->tls_cert) {
 		g_string_append(out, ", tls: {");
 		pt_print_text(out, "cert", s->tls_cert);
