@@ -5,18 +5,28 @@
 #include "notify/mime.h"
 #include <string.h>
 
-static void send_ntfy(PtHttp *http, const PtNotifyTarget *t, const PtQueued *m, PtHttpFn fn, void *user) {
-	g_autofree char *title = pt_mime_header(m->title), *text = pt_queued_text(m);
+#define PICTURE_TIMEOUT_S 60 /* it may go over a slow line */
+
+/* With a picture that is the body, and the text a header (docs.ntfy.sh/publish, "Attach local file"). */
+static void send_ntfy(PtHttp *http, const PtNotifyTarget *t, const PtQueued *m, GBytes *jpeg, PtHttpFn fn, void *user) {
+	g_autofree char *title = pt_mime_header(m->title), *text = pt_queued_text(m), *words = pt_mime_header(text);
 	g_autofree char *priority = g_strdup_printf("%" G_GINT64_FORMAT, m->priority);
-	const char *headers[] = {"Title", title, "Priority", priority, m->link ? "Click" : NULL, m->link, NULL};
+	g_autoptr(GStrvBuilder) headers = g_strv_builder_new();
+	g_strv_builder_add_many(headers, "Title", title, "Priority", priority, NULL);
+	if (m->link)
+		g_strv_builder_add_many(headers, "Click", m->link, NULL);
+	if (jpeg)
+		g_strv_builder_add_many(headers, "Filename", "picture.jpg", "Message", words, NULL);
+	g_auto(GStrv) list = g_strv_builder_end(headers);
 	pt_http_send(http,
-	             &(PtHttpRequest){.method = "POST",
+	             &(PtHttpRequest){.method = jpeg ? "PUT" : "POST",
 	                              .url = t->url,
-	                              .content_type = "text/plain; charset=utf-8",
-	                              .body = text,
-	                              .body_size = strlen(text),
+	                              .content_type = jpeg ? "image/jpeg" : "text/plain; charset=utf-8",
+	                              .body = jpeg ? g_bytes_get_data(jpeg, NULL) : text,
+	                              .body_size = jpeg ? g_bytes_get_size(jpeg) : strlen(text),
 	                              .token = t->secret,
-	                              .headers = headers},
+	                              .headers = (const char *const *)list,
+	                              .timeout_s = jpeg ? PICTURE_TIMEOUT_S : 0},
 	             fn, user);
 }
 
@@ -107,9 +117,10 @@ static void send_push(PtHttp *http, const PtNotifyTarget *t, const PtQueued *m, 
 	             fn, user);
 }
 
-void pt_hook_send(PtHttp *http, const PtNotifyTarget *t, const PtQueued *m, int64_t now_ns, PtHttpFn fn, void *user) {
+void pt_hook_send(PtHttp *http, const PtNotifyTarget *t, const PtQueued *m, GBytes *jpeg, int64_t now_ns, PtHttpFn fn,
+                  void *user) {
 	if (t->kind == PT_NOTIFY_NTFY)
-		send_ntfy(http, t, m, fn, user);
+		send_ntfy(http, t, m, jpeg, fn, user);
 	else if (t->kind == PT_NOTIFY_ORDER)
 		send_order(http, t, m, fn, user);
 	else if (t->kind == PT_NOTIFY_PUSH)
@@ -119,3 +130,4 @@ void pt_hook_send(PtHttp *http, const PtNotifyTarget *t, const PtQueued *m, int6
 }
 
 bool pt_hook_is_final(unsigned status) { return status >= 400 && status < 500 && status != 408 && status != 429; }
+bool pt_hook_is_about_picture(unsigned status) { return status == 400 || status == 413; }

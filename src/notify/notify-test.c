@@ -10,8 +10,9 @@ typedef struct {
 	int port;
 	GMutex lock;
 	GString *seen;  /* all requests */
-	int fail_first; /* so many are answered 503 */
-	char *answer;   /* instead of 200 */
+	int fail_first; /* so many are answered 503, or with fail */
+	const char *fail;
+	char *answer; /* instead of 200 */
 } Server;
 
 static gboolean serve(GThreadedSocketService *service, GSocketConnection *connection, GObject *source, void *data) {
@@ -34,9 +35,10 @@ static gboolean serve(GThreadedSocketService *service, GSocketConnection *connec
 	g_mutex_lock(&s->lock);
 	g_string_append_len(s->seen, buffer, (gssize)have);
 	g_string_append(s->seen, "\n--\n");
-	const char *answer = s->fail_first-- > 0 ? "HTTP/1.1 503 Busy\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
-	                     : s->answer         ? s->answer
-	                                         : "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok";
+	const char *answer =
+	    s->fail_first-- > 0 ? (s->fail ? s->fail : "HTTP/1.1 503 Busy\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+	    : s->answer         ? s->answer
+	                        : "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok";
 	g_autofree char *copy = g_strdup(answer);
 	g_mutex_unlock(&s->lock);
 	g_output_stream_write_all(g_io_stream_get_output_stream(G_IO_STREAM(connection)), copy, strlen(copy), NULL, NULL,
@@ -84,12 +86,20 @@ static void on_done(void *user, const char *target, const PtQueued *m, const cha
 	g_mutex_unlock(&p->lock);
 }
 
+static GBytes *picture(void *user, const char *camera, int64_t wall_ns, GCancellable *cancellable, GError **error) {
+	g_assert_cmpstr(camera, ==, "gate");
+	return g_bytes_new_static("a JPEG of 21 bytes ..", 21);
+}
+
 static void place_open(Place *p, unsigned pause_ms) {
 	g_autoptr(GError) error = NULL;
-	p->notify = pt_notify_new(
-	    &(PtNotifySettings){
-	        .queue_path = p->path, .clock = pt_clock_system(), .done = on_done, .user = p, .pause_ms = pause_ms},
-	    &error);
+	p->notify = pt_notify_new(&(PtNotifySettings){.queue_path = p->path,
+	                                              .clock = pt_clock_system(),
+	                                              .done = on_done,
+	                                              .picture = picture,
+	                                              .user = p,
+	                                              .pause_ms = pause_ms},
+	                          &error);
 	g_assert_no_error(error);
 }
 
@@ -193,6 +203,48 @@ static void test_delivery(void) {
 	expect_log(&p, "hook: Tür \"auf\" after 1\nphone: Tür \"auf\" after 1\norder: {\"on\":true} after 1\n");
 	place_clear(&p);
 	server_stop(&s);
+}
+
+/* A picture goes with it to ntfy; without it where it is too large, or where the server takes none. */
+static void test_picture(void) {
+	static const struct {
+		const char *fail, *first, *then;
+		uint64_t most;
+	} cases[] = {
+	    {NULL, "PUT /topic", NULL, 21},
+	    {NULL, "POST /topic", NULL, 20},
+	    {NULL, "POST /topic", NULL, 0},
+	    {"HTTP/1.1 400 No attachments\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", "PUT /topic", "POST /topic",
+	     21},
+	    {"HTTP/1.1 413 Too large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n", "PUT /topic", "POST /topic", 21},
+	};
+	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+		Server s;
+		Place p;
+		server_start(&s);
+		place_init(&p);
+		g_autoptr(GPtrArray) targets = targets_new();
+		add(targets, PT_NOTIFY_NTFY, "phone", &s, NULL)->attach_bytes = cases[i].most;
+		pt_notify_set_targets(p.notify, targets);
+		s.fail = cases[i].fail;
+		answer_with(&s, NULL, s.fail ? 1 : 0);
+		PtNotifyMessage m = {.title = "Yard", .text = "Tür auf", .camera = "gate"};
+		pt_notify_send(p.notify, "phone", &m);
+		wait_for(&p, 1);
+		const char *second = strstr(s.seen->str + 1, "POST /topic");
+		g_assert_true(g_str_has_prefix(s.seen->str, cases[i].first));
+		g_assert_true(!cases[i].then == !second);
+		if (cases[i].first[1] == 'U') {
+			g_assert_nonnull(strstr(s.seen->str, "Filename: picture.jpg"));
+			g_assert_nonnull(strstr(s.seen->str, "Message: =?UTF-8?B?VMO8ciBhdWY=?="));
+			g_assert_nonnull(strstr(s.seen->str, "\r\n\r\na JPEG of 21 bytes .."));
+		}
+		if (second || cases[i].first[1] == 'O')
+			g_assert_nonnull(strstr(s.seen->str, "\r\n\r\nTür auf"));
+		expect_log(&p, "phone: Tür auf after 1\n");
+		place_clear(&p);
+		server_stop(&s);
+	}
 }
 
 /* What may be better later is tried again, what is refused is not. */
@@ -341,6 +393,7 @@ static void test_quiet(void) {
 int main(int argc, char **argv) {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/notify/delivery", test_delivery);
+	g_test_add_func("/notify/picture", test_picture);
 	g_test_add_func("/notify/refusals", test_refusals);
 	g_test_add_func("/notify/queue-stays", test_queue_stays);
 	g_test_add_func("/notify/damaged-queue", test_damaged_queue);

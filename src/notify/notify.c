@@ -38,6 +38,7 @@ typedef struct {
 	PtNotify *notify;
 	PtNotifyTarget *target;
 	PtQueued *message; /* NULL: whether the station is there */
+	GBytes *jpeg;      /* that goes with it to ntfy; NULL: none */
 	bool final;        /* what went wrong will go wrong again */
 } Delivery;
 
@@ -117,29 +118,47 @@ static void finish(Delivery *d, const char *reason) {
 		settle(n, d, reason);
 	pt_notify_target_unref(d->target);
 	pt_queued_free(d->message);
+	g_clear_pointer(&d->jpeg, g_bytes_unref);
 	g_free(d);
 	pump(n);
 }
 
 /* ---- the ways ---- */
 
+static void on_answer(void *user, unsigned status, const char *body, size_t size, const GError *error);
+
+static void send_hook(Delivery *d) {
+	PtNotify *n = d->notify;
+	pt_hook_send(n->http, d->target, d->message, d->jpeg, pt_wall_ns(n->settings.clock), on_answer, d);
+}
+
 static void on_answer(void *user, unsigned status, const char *body, size_t size, const GError *error) {
 	Delivery *d = user;
 	PtNotify *n = d->notify;
+	if (d->jpeg && !error && pt_hook_is_about_picture(status) && n->http) {
+		g_clear_pointer(&d->jpeg, g_bytes_unref);
+		send_hook(d);
+		return;
+	}
 	bool ok = !error && status >= 200 && status < 300;
 	g_autofree char *reason = ok ? NULL : error ? g_strdup(error->message) : g_strdup_printf("it answered %u", status);
-	d->final = !error && pt_hook_is_final(status);
+	d->final = !error && pt_hook_is_final(status) && !(d->jpeg && pt_hook_is_about_picture(status));
 	if (d->target->kind == PT_NOTIFY_PUSH && (status == 404 || status == 410) && n->settings.gone)
 		n->settings.gone(n->settings.user, d->target->name); /* RFC 8030 §7.3 */
 	finish(d, reason);
 }
 
+/* NULL: there is none, and *ret_why says why when there should be. */
+static GBytes *get_picture(PtNotify *n, const PtQueued *m, GCancellable *cancellable, GError **ret_why) {
+	return m->camera && n->settings.picture
+	           ? n->settings.picture(n->settings.user, m->camera, m->wall_ns, cancellable, ret_why)
+	           : NULL;
+}
+
 static void send_mail(PtNotify *n, Delivery *d, GCancellable *cancellable, GError **error) {
 	g_autoptr(GError) blind = NULL;
 	PtQueued *m = d->message;
-	g_autoptr(GBytes) jpeg = m->camera && n->settings.picture
-	                             ? n->settings.picture(n->settings.user, m->camera, m->wall_ns, cancellable, &blind)
-	                             : NULL;
+	g_autoptr(GBytes) jpeg = get_picture(n, m, cancellable, &blind);
 	g_free(m->reason);
 	m->reason = blind ? g_strdup(blind->message) : NULL; /* the mail says why it has no picture */
 	pt_mail_send(d->target, m, jpeg, cancellable, &d->final, error);
@@ -148,11 +167,16 @@ static void send_mail(PtNotify *n, Delivery *d, GCancellable *cancellable, GErro
 static void block(GTask *task, gpointer source, gpointer data, GCancellable *cancellable) {
 	Delivery *d = data;
 	GError *error = NULL;
-	if (d->target->kind == PT_NOTIFY_MAIL)
+	if (d->target->kind == PT_NOTIFY_MAIL) {
 		send_mail(d->notify, d, cancellable, &error);
-	else
+	} else if (d->target->kind == PT_NOTIFY_NTFY) {
+		d->jpeg = get_picture(d->notify, d->message, cancellable, NULL);
+		if (d->jpeg && g_bytes_get_size(d->jpeg) > d->target->attach_bytes)
+			g_clear_pointer(&d->jpeg, g_bytes_unref);
+	} else {
 		pt_station_send(d->target, d->message, pt_wall_ns(d->notify->settings.clock), cancellable, &d->final,
 		                &error);
+	}
 	if (error)
 		g_task_return_error(task, error);
 	else
@@ -160,9 +184,20 @@ static void block(GTask *task, gpointer source, gpointer data, GCancellable *can
 }
 
 static void on_blocked(GObject *source, GAsyncResult *result, void *data) {
+	Delivery *d = data;
 	g_autoptr(GError) error = NULL;
 	g_task_propagate_boolean(G_TASK(result), &error);
-	finish(data, error ? error->message : NULL);
+	if (d->target->kind != PT_NOTIFY_NTFY)
+		finish(d, error ? error->message : NULL);
+	else if (d->notify->http)
+		send_hook(d);
+	else
+		finish(d, "the program ends");
+}
+
+static bool blocks(const PtNotifyTarget *t, const PtQueued *m) {
+	return t->kind == PT_NOTIFY_MAIL || t->kind == PT_NOTIFY_STATION ||
+	       (t->kind == PT_NOTIFY_NTFY && t->attach_bytes && m->camera);
 }
 
 /* Takes the message. */
@@ -172,8 +207,8 @@ static void start(PtNotify *n, PtNotifyTarget *target, PtQueued *message) {
 	g_hash_table_add(n->busy, g_strdup(target->name));
 	if (message) /* written down before, so that a try that ended the program counts */
 		pt_notify_queue_set(n->queue, message->row, message->due_ns, ++message->tries, message->reason);
-	if (target->kind != PT_NOTIFY_MAIL && target->kind != PT_NOTIFY_STATION) {
-		pt_hook_send(n->http, target, message, pt_wall_ns(n->settings.clock), on_answer, d);
+	if (!blocks(target, message)) {
+		send_hook(d);
 		return;
 	}
 	g_autoptr(GTask) task = g_task_new(NULL, n->stop, on_blocked, d);

@@ -19,11 +19,12 @@ typedef enum {
 typedef struct {
 	PtNotifyKind kind;
 	char *name;
-	char *of;     /* PUSH: the target of the site file that it is a device of; NULL: it is that itself */
-	char *url;    /* all but STATION; of MAIL smtp:// or smtps:// */
-	char *secret; /* bearer token; NULL: none */
-	char *method; /* ORDER: GET, POST, PUT */
-	char *login;  /* MAIL: its name in the secrets file; NULL: none */
+	char *of;              /* PUSH: the target of the site file that it is a device of; NULL: it is that itself */
+	char *url;             /* all but STATION; of MAIL smtp:// or smtps:// */
+	char *secret;          /* bearer token; NULL: none */
+	char *method;          /* ORDER: GET, POST, PUT */
+	uint64_t attach_bytes; /* NTFY: the picture goes with it when it is no larger; 0: it does not */
+	char *login;           /* MAIL: its name in the secrets file; NULL: none */
 	char *user, *password;
 	char *from, **to; /* MAIL: addresses; PUSH: from: whom a push service may ask; to: users, NULL: all */
 	char *ca;         /* MAIL: file of certificates to trust; NULL: the system's */

@@ -1,6 +1,7 @@
 /* The section `notify:`. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/suggest.h"
+#include "base/units.h"
 #include "notify/dc09.h"
 #include "site/internal.h"
 #include <gio/gio.h>
@@ -98,12 +99,16 @@ static void read_quiet(const PtNode *node, PtNotifyTarget *t, GPtrArray *problem
 /* ---- the kinds ---- */
 
 static void read_hook(PtSite *site, const PtNode *one, const PtNode *url, PtNotifyTarget *t, GPtrArray *problems) {
-	static const char *const known[] = {"webhook", "ntfy", "secret", "quiet", "group", "expires", NULL};
+	static const char *const known[] = {"webhook", "ntfy", "attach", "secret", "quiet", "group", "expires", NULL};
 	static const char *const schemes[] = {"https", "http", NULL};
 	pt_node_check_keys(one, known, problems);
 	if (pt_node_read_text(url, &t->url, problems))
 		pt_site_check_url(url, t->url, schemes, problems);
 	t->secret = read_token(site, pt_node_get(one, "secret"), &t->key_name, problems);
+	const PtNode *attach = pt_node_get(one, "attach");
+	if (attach && t->kind != PT_NOTIFY_NTFY)
+		pt_problem(problems, attach, "is for ntfy: how large a picture may be that goes with a message");
+	pt_node_read_size(attach, &t->attach_bytes, problems);
 }
 
 static void read_login(PtSite *site, const PtNode *node, PtNotifyTarget *t, GPtrArray *problems) {
@@ -369,6 +374,8 @@ static void print_target(GString *out, const PtNotifyTarget *t) {
 		pt_print_text(out, t->kind == PT_NOTIFY_NTFY ? "ntfy" : "webhook", shown);
 	if (t->kind == PT_NOTIFY_NTFY || t->kind == PT_NOTIFY_WEBHOOK)
 		pt_print_text(out, "secret", t->key_name);
+	g_autofree char *attach = t->attach_bytes ? pt_units_format_size(t->attach_bytes) : NULL;
+	pt_print_text(out, "attach", attach);
 	if (t->quiet_from_min >= 0)
 		g_string_append_printf(out, ", quiet: [\"%02d:%02d\", \"%02d:%02d\"]", t->quiet_from_min / 60,
 		                       t->quiet_from_min % 60, t->quiet_to_min / 60, t->quiet_to_min % 60);

@@ -3,6 +3,7 @@
 real SMTP server, and a monitoring station by SIA DC-09."""
 import datetime
 import email
+import email.header
 import email.policy
 import io
 import json
@@ -138,6 +139,7 @@ def test_webhook_of_a_rule():
     ("notify: { p: { push: [nobody] } }", "there is no user 'nobody'"),
     ("notify: { p: { ntfy: 'https://x/y', quiet: ['22:00'] } }", "two times of day"),
     ("notify: { p: { ntfy: 'https://x/y', webhook: 'https://x/y' } }", "needs one of"),
+    ("notify: { p: { webhook: 'https://x/y', attach: 1MiB } }", "is for ntfy"),
     ("notify: { m: { mail: nobody, smtp: 'smtp://x', from: a@b } }", "is no mail address"),
     ("notify: { m: { mail: a@b } }", "needs smtp"),
     ("notify: { s: { sia: 'tcp://192.0.2.1:9', account: '1234' } }", "without a key"),
@@ -206,10 +208,12 @@ rules:
 
 @pytest.mark.parametrize("tls, scheme", [("starttls", "smtp"), ("smtps", "smtps")])
 def test_mail_with_a_picture(tmp_path, tls, scheme):
-    """The key frame before one second before the event, by the time that it shows, and a link to the moment."""
-    with Mailbox(tmp_path, tls) as box:
+    """The key frame before one second before the event, by the time that it shows, and a link to the moment. To ntfy as an attachment."""
+    with Mailbox(tmp_path, tls) as box, Receiver() as receiver:
         camera = "cameras: { gate: { source: 'test:clock?size=640x360&fps=15&gop=1s' } }\n"
-        with hub_with(mail_site(box, scheme, f", login: mail, ca: {box.ca}", camera), "logins: { mail: { user: hub, password: hunter2-mail } }\n",
+        site = mail_site(box, scheme, f", login: mail, ca: {box.ca}", camera) + "  phone: { when: door active, do: { notify: { to: phone, text: 'Tür', camera: gate } } }\n"
+        site = site.replace("rules:\n", f"  phone: {{ ntfy: 'http://127.0.0.1:{receiver.port}/yard', attach: 1MiB }}\nrules:\n")
+        with hub_with(site, "logins: { mail: { user: hub, password: hunter2-mail } }\n",
                       web_keys=", names: [hub.example.org]") as h, h.board() as board:
             wait_for("the camera is recorded", lambda: h.segments("gate"))
             time.sleep(6)
@@ -221,12 +225,17 @@ def test_mail_with_a_picture(tmp_path, tls, scheme):
             text = mail.get_body().get_content()
             assert "https://hub.example.org/#/time/gate?at=20" in text and "No picture" not in text
             pictures = [p for p in mail.iter_attachments() if p.get_content_type() == "image/jpeg"]
-            picture = PIL.Image.open(io.BytesIO(pictures[0].get_content()))
+            wait_for("the picture at ntfy", lambda: receiver.puts)
+            path, headers, body = receiver.puts[0]
+            assert path == "/yard" and headers["Filename"] == "picture.jpg" and headers["Content-Type"] == "image/jpeg" and headers["Title"] == "Drill"
+            assert email.header.decode_header(headers["Message"]) == [("Tür".encode(), "utf-8")] and headers["Click"].startswith("https://hub.example.org/#/time/gate")
+            assert body == pictures[0].get_content() and not receiver.got
+            picture = PIL.Image.open(io.BytesIO(body))
             assert picture.size == (640, 360)
             at = datetime.datetime.fromisoformat([e for e in h.events(topic="input") if e["state"] == "active"][0]["time"].replace("Z", "+00:00")).timestamp()
             shown = testpicture.read_time(numpy.asarray(picture.convert("L")))
             assert 1 <= at - shown / 1000 <= 2.2, (at, shown)
-            wait_for("the log says so", lambda: told(h))
+            wait_for("the log says so", lambda: len(told(h)) == 2)
         assert "hunter2" not in h.stderr()
 
 
