@@ -1,5 +1,6 @@
 /* The archive over HTTP: what there is in total and in files, what is kept, and footage to play. */
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "archive/still.h"
 #include "base/error.h"
 #include "media/codec/job.h"
 #include "web/ask.h"
@@ -254,11 +255,37 @@ static void get_play(PtRequest *r, void *data) {
 	pt_ask_run(a, play_work);
 }
 
+/* ---- what was to be seen at a time: GET /api/cameras/NAME/picture.jpg?at=&width= ---- */
+
+static bool picture_work(PtAsk *a, GError **error) {
+	a->still = pt_still_find(a->host->archive, a->camera, a->epoch, 0, NULL, error);
+	return a->still != NULL;
+}
+
+static void picture_answer(PtAsk *a) {
+	g_autofree char *when = pt_time_format(a->still->wall_ns);
+	pt_request_add_header(a->request, "Pigtail-Time", when);
+	pt_api_reply_picture(a->request, a->still, a->width);
+}
+
+static void get_picture(PtRequest *r, void *data) {
+	PtAsk *a = pt_ask_camera(data, r);
+	if (!a)
+		return;
+	if (!pt_api_time(r, "at", a->to, &a->epoch) || !pt_api_width(r, &a->width)) {
+		pt_ask_free(a);
+		return;
+	}
+	a->answer = picture_answer;
+	pt_ask_run(a, picture_work);
+}
+
 void pt_api_add_archive(PtHost *host) {
 	PtServer *s = host->server;
 	pt_server_route(s, "GET", "/api/archive", PT_ROLE_VIEWER, get_totals, host);
 	pt_server_route(s, "GET", "/api/cameras/*/segments", PT_ROLE_VIEWER, get_segments, host);
 	pt_server_route(s, "GET", "/api/cameras/*/play.mp4", PT_ROLE_VIEWER, get_play, host);
+	pt_server_route(s, "GET", "/api/cameras/*/picture.jpg", PT_ROLE_VIEWER, get_picture, host);
 	pt_server_route(s, "GET", "/api/keep", PT_ROLE_VIEWER, get_keeps, host);
 	pt_server_route(s, "POST", "/api/keep", PT_ROLE_OPERATOR, post_keep, host);
 	pt_server_route(s, "DELETE", "/api/keep/*", PT_ROLE_OPERATOR, delete_keep, host);

@@ -94,6 +94,17 @@ bool pt_api_time(PtRequest *request, const char *name, int64_t fallback_ns, int6
 	return false;
 }
 
+bool pt_api_width(PtRequest *request, unsigned *ret) {
+	const char *text = pt_request_query(request, "width");
+	guint64 pixels = 0;
+	if (text && !g_ascii_string_to_unsigned(text, 10, 16, 8192, &pixels, NULL)) {
+		pt_request_fail(request, 400, "width: '%s' is not a number from 16 to 8192", text);
+		return false;
+	}
+	*ret = (unsigned)pixels;
+	return true;
+}
+
 void pt_api_fail_unknown(PtRequest *request, const char *what, const char *name, GPtrArray *names) {
 	g_ptr_array_add(names, NULL);
 	g_autofree char *meant = pt_suggest_text(name, (const char *const *)names->pdata);

@@ -15,6 +15,7 @@ void pt_ask_free(void *data) {
 	g_strfreev(a->cameras);
 	g_clear_object(&a->json);
 	pt_playback_clear(&a->playback);
+	pt_sample_unref(a->still);
 	g_free(a);
 }
 

@@ -20,6 +20,8 @@ struct PtAsk {
 	int64_t epoch;
 	PtKeepRow keep;
 	PtPlayback playback;
+	PtSample *still;
+	unsigned width;
 	int count;
 };
 

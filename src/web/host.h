@@ -126,6 +126,8 @@ void pt_api_fail_unknown(PtRequest *request, const char *what, const char *name,
 /* Whether audio.listen of the camera allows the caller to listen; else answers, false. */
 bool pt_api_may_listen(PtRequest *request, const PtSiteCamera *camera);
 
+/* How wide a picture is wanted, of the query; 0: as it is. False: it is no width, and the request was answered. */
+bool pt_api_width(PtRequest *request, unsigned *ret);
 /* Answers with a JPEG of a key frame, at most so wide (0: as it is). */
 void pt_api_reply_picture(PtRequest *request, PtSample *key, unsigned width);
 

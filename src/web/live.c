@@ -325,12 +325,10 @@ static void get_snapshot(PtRequest *r, void *data) {
 	const PtSiteCamera *camera = pt_api_camera(host, r);
 	if (!camera)
 		return;
-	const char *name = pt_request_query(r, "stream"), *width = pt_request_query(r, "width");
-	guint64 pixels = 0;
-	if (width && !g_ascii_string_to_unsigned(width, 10, 16, 8192, &pixels, NULL)) {
-		pt_request_fail(r, 400, "width: '%s' is not a number from 16 to 8192", width);
+	const char *name = pt_request_query(r, "stream");
+	unsigned width = 0;
+	if (!pt_api_width(r, &width))
 		return;
-	}
 	PtStream *stream = host->stream(host->user, camera->name, name ? name : "main");
 	PtSample *key = stream ? pt_stream_get_key(stream) : NULL;
 	pt_stream_unref(stream);
@@ -340,7 +338,7 @@ static void get_snapshot(PtRequest *r, void *data) {
 	}
 	g_autofree char *when = pt_time_format(key->wall_ns);
 	pt_request_add_header(r, "Pigtail-Time", when);
-	pt_api_reply_picture(r, key, (unsigned)pixels);
+	pt_api_reply_picture(r, key, width);
 	pt_sample_unref(key);
 }
 
