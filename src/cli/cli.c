@@ -22,6 +22,7 @@ static const PtCommand commands[] = {
      pt_cli_rules, pt_cli_rules_usage},
     {"alarm", "[arm MODE|disarm|ack ID|clear ID]", "mode, zones and alarms; arming, disarming, acknowledging", pt_cli_alarm,
      pt_cli_alarm_usage},
+    {"ca", "[--renew] [--json]", "how phones and computers come to trust the pages", pt_cli_ca},
     {"user", "add NAME ROLE | password | pin", "a line for users.yaml, the password asked for", pt_cli_user,
      pt_cli_user_usage},
     {"parse", "KIND FILE", "what a parser makes of a file: sdp, rtsp, rtp, mp4, site", pt_cli_parse},

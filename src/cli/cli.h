@@ -30,6 +30,7 @@ int pt_cli_archive(int argc, char **argv);
 int pt_cli_drill(int argc, char **argv);
 int pt_cli_rules(int argc, char **argv);
 int pt_cli_alarm(int argc, char **argv);
+int pt_cli_ca(int argc, char **argv);
 int pt_cli_parse(int argc, char **argv);
 int pt_cli_user(int argc, char **argv);
 int pt_cli_demo(int argc, char **argv);

@@ -4,6 +4,7 @@
 #include "daemon/actions.h"
 #include "daemon/add-camera.h"
 #include "daemon/alarm-desk.h"
+#include "daemon/authority.h"
 #include "daemon/backfill.h"
 #include "daemon/cameras.h"
 #include "daemon/card-health.h"
@@ -57,6 +58,8 @@ typedef struct {
 	PtOnvif *onvif; /* NULL: the site file asks for none */
 	PtOnvifAnnounce *announce;
 	PtServer *server;
+	PtServer *install;      /* NULL: the site file asks for none */
+	PtAuthority *authority; /* NULL: the site file asks for none */
 	PtLogin *login;
 	PtHost host;
 	PtUnsetClock *unset_clock;

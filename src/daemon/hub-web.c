@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define INSTALL_CONNECTIONS 16 /* of devices that come once */
+
 /* ---- what the web room asks ---- */
 
 static PtStream *host_stream(void *user, const char *camera, const char *stream) {
@@ -57,6 +59,12 @@ static void host_add_device(void *user, PtRequest *r) {
 		    r, 409, "devices belong to users of the users file: make one with pigtail user add, and log in as it");
 }
 static void host_remove_device(void *user, PtRequest *r) { pt_devices_delete(pt_tell_devices(((PtHub *)user)->tell), r); }
+
+static const PtOwnAuthority *host_authority(void *user) {
+	const PtAuthority *authority = ((PtHub *)user)->authority;
+	return authority ? pt_authority_show(authority) : NULL;
+}
+static void host_renew(void *user, PtRequest *r) { pt_authority_renew(((PtHub *)user)->authority, r); }
 
 static int host_backfill_ask(void *user, const char *camera, int64_t from, int64_t to, GError **error) {
 	return pt_backfill_ask(((PtHub *)user)->backfill, camera, from, to, error);
@@ -113,6 +121,27 @@ static GTlsCertificate *load_certificate(PtHub *h, GError **error) {
 	return pt_serve_own_certificate(h->site->archive_state, error);
 }
 
+static void take_certificate(void *user, GTlsCertificate *certificate) {
+	pt_server_set_certificate(((PtHub *)user)->server, certificate);
+}
+
+/* What phones get without TLS, since they do not trust it yet: nothing else is there, and nobody logs in. */
+static bool listen_install(PtHub *h, GError **error) {
+	if (!h->site->web_install)
+		return true;
+	h->install = pt_server_new(&(PtServerParams){.names = h->site->web_names, .max_connections = INSTALL_CONNECTIONS});
+	pt_install_add_routes(&h->host, h->install);
+	return pt_server_listen(h->install, h->site->web_install, NULL, error) != 0;
+}
+
+/* Of the pages. */
+static GTlsCertificate *get_certificate(PtHub *h, GError **error) {
+	if (h->site->tls_own)
+		h->authority = pt_authority_new(&(PtAuthorityEnv){h->clock, h->bus, take_certificate, h}, h->site);
+	GTlsCertificate *own = h->authority ? pt_authority_certificate(h->authority) : NULL;
+	return own ? g_object_ref(own) : load_certificate(h, error); /* one that nobody trusts until there is a better one */
+}
+
 static bool is_loopback(const char *listen) {
 	return g_str_has_prefix(listen, "127.") || g_str_has_prefix(listen, "[::1]") ||
 	       g_str_has_prefix(listen, "localhost:");
@@ -163,6 +192,8 @@ bool pt_hub_open_web(PtHub *h, GError **error) {
 	                   .devices = host_devices,
 	                   .add_device = host_add_device,
 	                   .remove_device = host_remove_device,
+	                   .authority = host_authority,
+	                   .renew = host_renew,
 	                   .picture = host_picture,
 	                   .controls = host_controls,
 	                   .control = host_control};
@@ -176,14 +207,14 @@ bool pt_hub_listen_web(PtHub *h, GError **error) {
 	if (!pt_server_listen_unix(h->server, socket, error))
 		return false;
 	/* P7: beyond loopback only TLS */
-	bool tls = h->site->tls_cert || !is_loopback(h->site->web_listen);
-	g_autoptr(GTlsCertificate) certificate = tls ? load_certificate(h, error) : NULL;
+	bool tls = h->site->tls_cert || h->site->tls_own || !is_loopback(h->site->web_listen);
+	g_autoptr(GTlsCertificate) certificate = tls ? get_certificate(h, error) : NULL;
 	if (tls && !certificate) {
 		g_prefix_error(error, "web.tls: ");
 		return false;
 	}
 	guint16 port = pt_server_listen(h->server, h->site->web_listen, certificate, error);
-	if (!port)
+	if (!port || !listen_install(h, error))
 		return false;
 	g_autofree char *host =
 	    g_strndup(h->site->web_listen, (gsize)(strrchr(h->site->web_listen, ':') - h->site->web_listen));

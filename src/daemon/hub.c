@@ -309,6 +309,8 @@ static void stop(PtHub *h) {
 	pt_onvif_free(h->onvif);
 	pt_serve_free(h->serve);
 	/* viewers go before what they look at, rules before the plugs they switch */
+	pt_authority_free(h->authority);
+	pt_server_free(h->install);
 	pt_server_free(h->server);
 	pt_api_free_clips(&h->host);
 	pt_add_camera_free(h->add);

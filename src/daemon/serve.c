@@ -2,6 +2,7 @@
 #include "daemon/serve.h"
 #include "archive/replay.h"
 #include "base/error.h"
+#include "daemon/certificate.h"
 #include "media/rtsp/server.h"
 #include <string.h>
 
@@ -109,6 +110,36 @@ void pt_serve_apply(PtServe *s, PtSite *site) {
 	s->site = pt_site_ref(site);
 	g_mutex_unlock(&s->lock);
 	pt_site_unref(old);
+}
+
+/* ---- certificates ---- */
+
+#define SELF_SIGNED_S (INT64_C(10) * 366 * 86400)
+
+static bool make_own(const char *cert_path, const char *key_path, GError **error) {
+	const char *host = g_get_host_name();
+	int64_t now_s = pt_wall_ns(pt_clock_system()) / PT_NS_PER_S;
+	g_autofree char *names = g_strdup_printf("DNS:%s,DNS:%s.local,DNS:localhost,IP:127.0.0.1", host, host);
+	const PtCertificateWish wish = {
+	    .name = host, .names = names, .from_s = now_s - 86400, .until_s = now_s + SELF_SIGNED_S};
+	char *text = pt_certificate_make(&wish, NULL, error);
+	if (!text)
+		return false;
+	g_autofree char *cert = pt_certificate_public(text);
+	gssize key_size = (gssize)(strlen(text) - strlen(cert));
+	bool ok = g_file_set_contents_full(key_path, text, key_size, G_FILE_SET_CONTENTS_CONSISTENT, 0600, error) &&
+	          g_file_set_contents_full(cert_path, cert, -1, G_FILE_SET_CONTENTS_CONSISTENT, 0644, error);
+	pt_certificate_wipe(text);
+	return ok;
+}
+
+GTlsCertificate *pt_serve_own_certificate(const char *directory, GError **error) {
+	g_autofree char *cert = g_build_filename(directory, "tls.crt", NULL);
+	g_autofree char *key = g_build_filename(directory, "tls.key", NULL);
+	if (!g_file_test(cert, G_FILE_TEST_EXISTS) || !g_file_test(key, G_FILE_TEST_EXISTS))
+		if (!make_own(cert, key, error))
+			return NULL;
+	return g_tls_certificate_new_from_files(cert, key, error);
 }
 
 /* The certificate of the pages, or the one that Pigtail makes for itself. */

@@ -20,5 +20,5 @@ char *pt_serve_password(const PtSite *site, const char *user);
 unsigned pt_serve_rtsp_port(PtServe *serve); /* 0: streams are not served */
 void pt_serve_free(PtServe *serve);          /* takes NULL */
 
-/* certificate.c: the certificate that Pigtail made for itself, made now when there is none (tls.crt, tls.key, mode 0600). */
+/* The certificate that Pigtail signed itself, for ten years: made now when there is none (tls.crt, tls.key, mode 0600). */
 GTlsCertificate *pt_serve_own_certificate(const char *directory, GError **error);

@@ -158,6 +158,9 @@ static void put_daemon(PtHost *host, JsonBuilder *b) {
 	json_builder_end_object(b);
 	if (host->describe)
 		host->describe(host->user, b);
+	const PtOwnAuthority *authority = host->authority ? host->authority(host->user) : NULL;
+	if (authority)
+		pt_api_put_authority(b, "authority", authority);
 	json_builder_end_object(b);
 }
 

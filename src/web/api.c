@@ -154,7 +154,9 @@ void pt_api_add_routes(PtHost *host) {
 	pt_api_add_cameras(host);
 	pt_api_add_clip(host);
 	pt_api_add_devices(host);
+	pt_api_add_authority(host);
 	pt_live_add_routes(host);
 	pt_hls_add_routes(host);
 	pt_pages_add_routes(host);
+	pt_install_add_routes(host, host->server);
 }

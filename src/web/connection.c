@@ -113,10 +113,20 @@ PtConn *pt_conn_of(SoupServerMessage *msg) {
 	return remote ? g_object_get_qdata(G_OBJECT(remote), conn_quark()) : NULL;
 }
 
+static void set_certificate(GSocketService *service, GTlsCertificate *certificate) {
+	g_object_set_data_full(G_OBJECT(service), "certificate", g_object_ref(certificate), g_object_unref);
+}
+
+void pt_server_set_certificate(PtServer *server, GTlsCertificate *certificate) {
+	for (guint i = 0; i < server->services->len; i++)
+		if (g_object_get_data(server->services->pdata[i], "certificate"))
+			set_certificate(server->services->pdata[i], certificate);
+}
+
 static GSocketService *add_service(PtServer *server, GTlsCertificate *certificate) {
 	GSocketService *service = g_socket_service_new();
 	if (certificate)
-		g_object_set_data_full(G_OBJECT(service), "certificate", g_object_ref(certificate), g_object_unref);
+		set_certificate(service, certificate);
 	g_socket_listener_set_backlog(G_SOCKET_LISTENER(service), 128);
 	g_signal_connect(service, "incoming", G_CALLBACK(incoming), server);
 	g_ptr_array_add(server->services, service);

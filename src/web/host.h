@@ -20,6 +20,16 @@ typedef struct PtClips PtClips; /* api-clip.c */
 typedef struct PtHls PtHls;     /* hls.c */
 typedef struct PtPins PtPins;   /* pins.h */
 
+/* The authority that vouches for this hub (daemon/authority.h). */
+typedef struct {
+	const char *certificate; /* PEM */
+	const char *fingerprint; /* SHA-256 of it: "AB:CD:…" */
+	const char *pages;       /* URL of the pages */
+	const char *address;     /* URL of the page that gives the certificate */
+	char **names;            /* names and addresses that the server's own certificate is for */
+	int64_t until_ns, server_until_ns;
+} PtOwnAuthority;
+
 typedef struct {
 	PtClock *clock;
 	PtBus *bus;
@@ -65,6 +75,10 @@ typedef struct {
 	void (*add_device)(void *user, PtRequest *request);
 	void (*remove_device)(void *user, PtRequest *request);
 
+	/* Own authority; NULL: there is none, or not yet */
+	const PtOwnAuthority *(*authority)(void *user);
+	void (*renew)(void *user, PtRequest *request); /* answered; only when there is one */
+
 	/* Filling gaps from the cameras' cards (daemon/backfill.h); ask NULL: not possible here. Any thread, ask not the
 	 * main one */
 	int (*backfill_ask)(void *user, const char *camera, int64_t from_ns, int64_t to_ns, GError **error);
@@ -99,10 +113,16 @@ void pt_api_add_timeline(PtHost *host);
 void pt_api_add_cameras(PtHost *host);
 void pt_api_add_clip(PtHost *host);
 void pt_api_add_devices(PtHost *host);
+void pt_api_add_authority(PtHost *host);
 void pt_live_add_routes(PtHost *host);
 void pt_hls_add_routes(PtHost *host);
 void pt_hls_free(PtHost *host);
 void pt_pages_add_routes(PtHost *host);
+/* What gives the authority's certificate to whoever does not trust it yet: nobody logs in for it, and there may be no TLS.
+ */
+void pt_install_add_routes(PtHost *host, PtServer *server);
+/* What there is to know of it, as a member (NULL: as the whole answer). */
+void pt_api_put_authority(JsonBuilder *builder, const char *name, const PtOwnAuthority *authority);
 
 /* Answers with what the builder holds. */
 void pt_api_reply(PtRequest *request, JsonBuilder *builder);

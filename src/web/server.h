@@ -40,6 +40,8 @@ void pt_server_recheck(PtServer *server);
 /* "127.0.0.1:8080", "[::]:443", ":0" (any free port of all addresses). certificate NULL: plain HTTP. Returns the port, 0 on
  * error. */
 guint16 pt_server_listen(PtServer *server, const char *address, GTlsCertificate *certificate, GError **error);
+/* For connections from now on, at all addresses where there is TLS. */
+void pt_server_set_certificate(PtServer *server, GTlsCertificate *certificate);
 /* The command line's socket, mode 0660. Callers are known by SO_PEERCRED: our own user and root are admins. */
 bool pt_server_listen_unix(PtServer *server, const char *path, GError **error);
 

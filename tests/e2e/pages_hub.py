@@ -97,8 +97,8 @@ class Hub:
         return status
 
 
-def chromium(width=1440, height=900, dark=False, touch=False):
-    """A fresh Chromium; its console is kept for console_errors()."""
+def chromium(width=1440, height=900, dark=False, touch=False, home=None):
+    """A fresh Chromium; its console is kept for console_errors(). home: whose, with the certificates that he trusts in .pki/nssdb."""
     from selenium import webdriver
     from selenium.webdriver.chrome.service import Service
     options = webdriver.ChromeOptions()
@@ -109,7 +109,8 @@ def chromium(width=1440, height=900, dark=False, touch=False):
                  f"--user-data-dir={profile}", f"--window-size={width},{height}"):
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    driver = webdriver.Chrome(options=options, service=Service("/usr/bin/chromedriver"))
+    env = dict(os.environ, HOME=str(home)) if home else None
+    driver = webdriver.Chrome(options=options, service=Service("/usr/bin/chromedriver", env=env))
     driver.profile = profile
     look_like(driver, width, height, dark, touch)
     driver.set_script_timeout(30)

@@ -1,12 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Web Push: browsers are registered by their users, get what they can decrypt, and are forgotten when they are gone. The push
 service's certificate is verified: its CA is one that the hub's machine trusts, in a mount namespace of the hub's own."""
+import base64
+import io
 import json
+import ssl
 import subprocess
 import urllib.error
 import urllib.request
 
 import hub
+import numpy
+import PIL.Image
+import testpicture
 from hub import Hub, wait_for
 from pages_hub import chromium, close_chromium
 from push_service import Browser, PushService
@@ -24,11 +30,13 @@ rules:
   boss: { when: window active, do: { notify: { to: boss, text: 'only Anna' } } }
 users: users.yaml
 """
+CAMERA = "cameras: { gate: { source: 'test:clock?size=640x360&fps=15&gop=1s' } }\n"
 
 
 class Caller:
-    def __init__(self, h, user):
-        self.url, self.cookie = f"http://127.0.0.1:{h.port}", None
+    def __init__(self, h, user, ca=None):
+        self.url, self.cookie = f"http{'s' if ca else ''}://127.0.0.1:{h.port}", None
+        self.tls = ssl.create_default_context(cafile=ca) if ca else None
         status, _, headers = self.ask("POST", "/api/login", {"user": user, "password": PASSWORD})
         assert status == 200
         self.cookie = headers["Set-Cookie"].split(";")[0]
@@ -38,7 +46,7 @@ class Caller:
         if self.cookie:
             request.add_header("Cookie", self.cookie)
         try:
-            with urllib.request.urlopen(request, timeout=10) as answer:
+            with urllib.request.urlopen(request, timeout=10, context=self.tls) as answer:
                 return answer.status, json.loads(answer.read()), answer.headers
         except urllib.error.HTTPError as error:
             return error.code, json.loads(error.read()), error.headers
@@ -50,9 +58,9 @@ def write_users(h, *users):
     (h.dir / "users.yaml").chmod(0o600)
 
 
-def hub_that_trusts(service):
+def hub_that_trusts(service, site=SITE, web_keys=""):
     bundle = "/etc/ssl/certs/ca-certificates.crt"
-    h = Hub(SITE, start=False, web_keys=", names: [hub.example.org]",
+    h = Hub(site, start=False, web_keys=", names: [hub.example.org]" + web_keys,
             prefix=("unshare", "-m", "sh", "-c", f'mount --bind {service.ca} {bundle} && exec "$@"', "sh"))
     write_users(h, "anna", "bert")
     h.start()
@@ -118,15 +126,36 @@ def test_devices_come_and_go(tmp_path):
         assert len(other.shown) == 1
 
 
+def home_that_trusts(h, directory):
+    """A home directory whose Chromium knows the hub's authority, as somebody has it who installed the certificate; and that."""
+    database, ca = f"sql:{directory}/.pki/nssdb", directory / "pigtail-ca.crt"
+    (directory / ".pki/nssdb").mkdir(parents=True)
+    subprocess.run(["openssl", "x509", "-in", h.archive / "ca.pem", "-out", ca], check=True)
+    subprocess.run(["certutil", "-d", database, "-N", "--empty-password"], check=True)
+    subprocess.run(["certutil", "-d", database, "-A", "-t", "C,,", "-n", "Pigtail", "-i", ca], check=True)
+    return directory, ca
+
+
+SHOWN = "return navigator.serviceWorker.getRegistration('/ui/').then(r => r.getNotifications()).then(l => l.map(n => [n.title, n.body, n.data, n.image]))"
+ICONS = """return fetch('/ui/pigtail.webmanifest').then(r => r.json()).then(m => Promise.all([...m.icons.filter(i => i.type === 'image/png'),
+    {src: document.querySelector('link[rel=apple-touch-icon]').href, sizes: '180x180'}].map(async i => {
+        const picture = await createImageBitmap(await (await fetch(i.src)).blob());
+        return [i.sizes, `${picture.width}x${picture.height}`];
+    })))"""
+
+
 def test_the_page(tmp_path):
-    """The button, from the browser's permission to what the service worker shows. A push service of Chromium's own cannot be reached
-    without the Internet: what it would give stands in its place."""
+    """The button, from the browser's permission to what the service worker shows, with the picture that this login may see. The browser
+    trusts the hub's authority and ignores nothing. A push service of Chromium's own cannot be reached without the Internet: what it would
+    give stands in its place."""
     driver = None
-    with PushService(tmp_path) as service, hub_that_trusts(service) as h, h.board() as board:
+    site = CAMERA + SITE.replace("text: 'Tür {input}'", "text: 'Tür {input}', camera: gate")
+    with PushService(tmp_path) as service, hub_that_trusts(service, site, ", tls: own") as h, h.board() as board:
         phone = Browser(service, "phone")
+        home, ca = home_that_trusts(h, tmp_path / "home")
         try:
-            driver = chromium(400, 800)
-            url = f"http://127.0.0.1:{h.port}"
+            driver = chromium(400, 800, home=home)
+            url = f"https://127.0.0.1:{h.port}"
             driver.execute_cdp_cmd("Browser.grantPermissions", {"origin": url, "permissions": ["notifications"]})
             r = phone.registration()
             driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": """
@@ -148,6 +177,9 @@ def test_the_page(tmp_path):
             wait_for("it is on", lambda: button.text == "Notify me here no more")
             assert driver.execute_script("return window.askedKey") == 65
             assert driver.execute_script("return fetch('/ui/pigtail.webmanifest').then(r => r.headers.get('Content-Type'))") == "application/manifest+json"
+            icons = driver.execute_script(ICONS)
+            assert len(icons) == 4 and all(said == size for said, size in icons), icons
+            wait_for("footage", lambda: len(h.samples("gate")) > 60)
             ring(board, 1)
             wait_for("it is pushed", lambda: phone.shown)
             driver.execute_cdp_cmd("ServiceWorker.enable", {})
@@ -155,12 +187,21 @@ def test_the_page(tmp_path):
             def shown():
                 for number in range(3):  # one that is not active yet is given nothing
                     driver.execute_cdp_cmd("ServiceWorker.deliverPushMessage", {"origin": url + "/", "registrationId": str(number), "data": json.dumps(phone.shown[0])})
-                return driver.execute_script(
-                    "return navigator.serviceWorker.getRegistration('/ui/').then(r => r.getNotifications()).then(l => l.map(n => [n.title, n.body, n.data]))")
-            assert wait_for("it is shown", shown, 20, 0.5)[0] == ["Drill", "Tür door", "/#/events"]
+                return driver.execute_script(SHOWN)
+            title, text, link, _ = wait_for("it is shown", shown, 20, 0.5)[0]
+            at = phone.shown[0]["time"] / 1000
+            assert (title, text) == ("Drill", "Tür door") and link.startswith("/#/time/gate?at=20")
+            image = wait_for("its picture", lambda: driver.execute_script(SHOWN)[0][3], 30, 0.5)
+            picture = PIL.Image.open(io.BytesIO(base64.b64decode(image.removeprefix("data:image/jpeg;base64,"))))
+            seen = testpicture.read_time(numpy.asarray(picture.convert("L")))
+            assert picture.size == (640, 360) and 1 <= at - seen / 1000 <= 2.2, (at, seen)
             button.click()
             wait_for("it is off", lambda: button.text == "Notify me on this device")
-            assert not Caller(h, "anna").ask("GET", "/api/devices")[1]["devices"]
+            assert not Caller(h, "anna", ca).ask("GET", "/api/devices")[1]["devices"]
+            driver.get(url + "/#/system")
+            code = wait_for("how another phone comes here", lambda: driver.find_elements(By.CSS_SELECTOR, "img.qr"))[0]
+            wait_for("the code is drawn", lambda: code.get_property("naturalWidth"))
+            assert h.state()["daemon"]["authority"]["fingerprint"] in driver.find_element(By.CSS_SELECTOR, ".page-system").text
         finally:
             if driver:
                 close_chromium(driver)

@@ -68,13 +68,22 @@ function daemonCards(d, cpu) {
 	];
 }
 
+/** How a phone comes to trust this hub. */
+function trustCard(a) {
+	return facts("Trust this hub from a phone", [
+		["Open there", h("a", {href: a.address}, a.address)], ["SHA-256", h("span.fingerprint", null, a.fingerprint)],
+		["Valid until", format.date(Date.parse(a.until))],
+	], h("img.qr", {src: "/api/authority/qr.svg", alt: `QR code of ${a.address}`, width: 180, height: 180}),
+	h("p.hint", null, "The page there gives the certificate of this hub's authority and says how it is installed. Compare the fingerprint before."));
+}
+
 const toArchive = () => [["gaps", "gap", "Gaps and their filling"], ["proof", "print", "Proof of recording"]].map(([page, sign, words]) =>
 	h("a.button.quiet", {href: link(page)}, icon(sign), h("span", null, words)));
 
 export function mount(root) {
-	const streams = h("section.scroll"), cards = h("div.cards.wide"), trouble = h("div"), people = h("section");
-	let before = null, cpu = null, left = false;
-	fill(root, h("div.bar", null, h("h1", null, "System"), h("p.counts", null, `times in ${format.zoneName()}`), ...toArchive()), trouble, streams, cards, people);
+	const streams = h("section.scroll"), cards = h("div.cards.wide"), trouble = h("div"), people = h("section"), trust = h("div.cards.wide");
+	let before = null, cpu = null, left = false, shown;
+	fill(root, h("div.bar", null, h("h1", null, "System"), h("p.counts", null, `times in ${format.zoneName()}`), ...toArchive()), trouble, streams, cards, trust, people);
 
 	async function refresh() {
 		const began = Date.now();
@@ -88,6 +97,10 @@ export function mount(root) {
 			before = {at, cpu_s: answer.daemon.cpu_s, pid: answer.daemon.pid};
 			fill(trouble);
 			fill(streams, table("Streams", ["Stream", "State", "Picture", "Bit rate", "Frames", "Lost", "Dropped", "Clock offset", "Reconnects", "Last problem"], streamRows(answer.cameras)));
+			const authority = answer.daemon.authority, seen = authority && authority.address + authority.fingerprint;
+			if (seen !== shown) // the code is not fetched anew each time
+				fill(trust, seen ? trustCard(authority) : null);
+			shown = seen;
 			fill(cards, archiveCard(answer.archive), daemonCards(answer.daemon, cpu));
 		} catch (error) {
 			fill(trouble, problem(error));
