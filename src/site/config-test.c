@@ -95,6 +95,9 @@ static const struct {
     {"archive: { keep: { free: 20GiB } }\n", NULL},
     {"web: { listen: 8080 }\n", "is not ADDRESS:PORT"},
     {"web: { listen: \"[::1]:8080\", tls: { cert: a.pem } }\n", "needs both cert and key"},
+    {"web: { listen: 0.0.0.0:8443, tls: own, install: 0.0.0.0:8080 }\n", NULL},
+    {"web: { tls: mine }\n", "'mine' is neither own nor { cert: FILE, key: FILE }"},
+    {"web: { install: 0.0.0.0:8080 }\n", "it needs tls: own"},
     {"cameras: { Gate: { source: test:clock } }\n", "is no name for a camera"},
     {"cameras: { ../x: { source: test:clock } }\n", "is no name for a camera"},
     {"cameras: { gate: { source: rstp://192.0.2.1/ } }\n", "(did you mean rtsp?)"},
@@ -427,6 +430,7 @@ static void test_documents(void) {
 	g_assert_cmpint(load_blocks(root, "loops.md"), ==, 1);
 	g_assert_cmpint(load_blocks(root, "http.md"), ==, 2);
 	g_assert_cmpint(load_blocks(root, "notify.md"), ==, 1);
+	g_assert_cmpint(load_blocks(root, "trust.md"), ==, 1);
 }
 
 static void test_shown_url(void) {

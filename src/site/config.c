@@ -198,13 +198,16 @@ static void read_names(PtSite *site, const PtNode *node, GPtrArray *problems) {
 /* own, or { cert: …, key: … } */
 static void read_tls(PtSite *site, const PtNode *node, GPtrArray *problems) {
 	static const char *const known[] = {"cert", "key", NULL};
-	site->tls_own = node && node->kind == PT_NODE_SCALAR && !strcmp(node->text, "own");
-	if (site->tls_own || !section(node, known, problems))
+	bool word = node && node->kind == PT_NODE_SCALAR;
+	site->tls_own = word && !strcmp(node->text, "own");
+	if (word && !site->tls_own)
+		pt_problem(problems, node, "'%.40s' is neither own nor { cert: FILE, key: FILE }", node->text);
+	if (word || !section(node, known, problems))
 		return;
 	pt_site_read_path(site, pt_node_get(node, "cert"), &site->tls_cert, problems);
 	pt_site_read_path(site, pt_node_get(node, "key"), &site->tls_key, problems);
 	if (!site->tls_cert || !site->tls_key)
-		pt_problem(problems, node, "needs both cert and key, paths of PEM files; or write own");
+		pt_problem(problems, node, "needs both cert and key: paths of PEM files");
 }
 
 static void read_web(PtSite *site, const PtNode *node, GPtrArray *problems) {
