@@ -5,8 +5,12 @@
 #include <stdio.h>
 #include <unistd.h>
 
-static void print(JsonObject *o) {
-	const char *address = pt_cli_member(o, "address");
+static bool print(JsonObject *o) {
+	const char *address = pt_cli_member(o, "address"), *problem = pt_cli_member(o, "problem");
+	if (*problem)
+		fprintf(stderr, "pigtail: %s\n", problem);
+	if (!*address)
+		return false;
 	JsonArray *names = json_object_get_array_member(o, "names");
 	g_autofree char *code = pt_qr_text(address, isatty(STDOUT_FILENO));
 	printf("%s\nDevices that are to trust the hub open %s\n\n", code ? code : "", address);
@@ -15,6 +19,7 @@ static void print(JsonObject *o) {
 	for (guint i = 0; i < json_array_get_length(names); i++)
 		printf("%s %s", i ? "," : "", json_array_get_string_element(names, i));
 	printf("\n");
+	return true;
 }
 
 int pt_cli_ca(int argc, char **argv) {
@@ -39,7 +44,7 @@ int pt_cli_ca(int argc, char **argv) {
 	}
 	if (json)
 		pt_cli_print_json(authority);
-	else
-		print(json_node_get_object(authority));
+	else if (!print(json_node_get_object(authority)))
+		return PT_EXIT_FAILED;
 	return PT_EXIT_DONE;
 }

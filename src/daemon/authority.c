@@ -14,6 +14,7 @@
 #define SERVER_S (395 * DAY_S) /* with the day before, under the 398 that browsers accept */
 #define RENEW_S (30 * DAY_S)   /* before its end */
 #define LOOK_S 2
+#define RETRY_LOOKS 5
 #define NAME_CHARS 64 /* RFC 5280, ub-common-name */
 
 /* What is never a name or an address of the Internet, whatever the hub is called later: who steals the key of the authority
@@ -41,6 +42,7 @@ struct PtAuthority {
 	char *problem; /* told already; NULL: none */
 	PtRequest *renewal; /* to be answered once it is made */
 	bool working;       /* on a thread */
+	unsigned rest;      /* looks until it is tried again */
 	guint timer;
 
 	PtOwnAuthority shown; /* what it points to is this struct's */
@@ -314,6 +316,8 @@ static void take(PtAuthority *a, Job *j, GError *error) {
 		tell(a, "problem", error->message);
 	g_free(a->problem);
 	a->problem = error ? g_strdup(error->message) : NULL;
+	a->rest = error && j->now_s ? RETRY_LOOKS : 0;
+	a->shown.problem = a->problem;
 	if (error)
 		return;
 	made_clear(&a->made);
@@ -376,7 +380,7 @@ static bool is_due(const PtAuthority *a, const char *wanted) {
 
 static gboolean look(gpointer data) {
 	PtAuthority *a = data;
-	if (a->working || !pt_clock_system_is_set())
+	if (a->working || !pt_clock_system_is_set() || (a->rest && a->rest--))
 		return G_SOURCE_CONTINUE;
 	g_autofree char *wanted = wanted_names(a->site);
 	if (is_due(a, wanted))
@@ -385,8 +389,10 @@ static gboolean look(gpointer data) {
 }
 
 void pt_authority_renew(PtAuthority *a, PtRequest *r) {
-	if (a->working || a->renewal) {
-		pt_request_fail(r, 409, "a certificate is being made: try again in a moment");
+	if (a->working || !pt_clock_system_is_set()) {
+		pt_request_fail(r, 409,
+		                a->working ? "a certificate is being made: try again in a moment"
+		                           : "the clock is not set: no certificate is made before it is");
 		return;
 	}
 	a->renewal = pt_request_ref(r);
@@ -394,7 +400,7 @@ void pt_authority_renew(PtAuthority *a, PtRequest *r) {
 }
 
 GTlsCertificate *pt_authority_certificate(const PtAuthority *a) { return a->made.certificate; }
-const PtOwnAuthority *pt_authority_show(const PtAuthority *a) { return a->made.certificate ? &a->shown : NULL; }
+const PtOwnAuthority *pt_authority_show(const PtAuthority *a) { return &a->shown; }
 
 /* ---- life ---- */
 

@@ -21,8 +21,7 @@ typedef struct {
  * events of "system/certificate", and tried again. */
 PtAuthority *pt_authority_new(const PtAuthorityEnv *env, PtSite *site);
 GTlsCertificate *pt_authority_certificate(const PtAuthority *authority); /* borrowed; NULL: there is none yet */
-/* Borrowed until the main loop runs again; NULL: there is none yet. */
-const PtOwnAuthority *pt_authority_show(const PtAuthority *authority);
+const PtOwnAuthority *pt_authority_show(const PtAuthority *authority); /* borrowed until the main loop runs again */
 /* Makes a new certificate of the server, and a new authority where its file was removed; answered. */
 void pt_authority_renew(PtAuthority *authority, PtRequest *request);
 void pt_authority_free(PtAuthority *authority); /* waits for what is being made; takes NULL */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define PLAY_MAX (48u << 20)
+#define PICTURE_LATE_NS (10 * PT_NS_PER_S) /* what the archive does not hold then never comes */
 
 /* ---- GET /api/archive: what is there, in total; /api/archive/segments ---- */
 
@@ -258,8 +259,12 @@ static void get_play(PtRequest *r, void *data) {
 /* ---- what was to be seen at a time: GET /api/cameras/NAME/picture.jpg?at=&width= ---- */
 
 static bool picture_work(PtAsk *a, GError **error) {
-	a->still = pt_still_find(a->host->archive, a->camera, a->epoch, 0, NULL, error);
-	return a->still != NULL;
+	bool early;
+	a->still = pt_still_find(a->host->archive, a->camera, a->epoch, &early, error);
+	if (!a->still || !early || pt_wall_ns(a->host->clock) - a->epoch > PICTURE_LATE_NS)
+		return a->still != NULL;
+	pt_error_set(error, NOT_FOUND, "camera %s is not recorded up to that time yet: ask again", a->camera);
+	return false;
 }
 
 static void picture_answer(PtAsk *a) {
@@ -272,7 +277,12 @@ static void get_picture(PtRequest *r, void *data) {
 	PtAsk *a = pt_ask_camera(data, r);
 	if (!a)
 		return;
-	if (!pt_api_time(r, "at", a->to, &a->epoch) || !pt_api_width(r, &a->width)) {
+	if (!pt_request_query(r, "at")) {
+		pt_request_fail(r, 400, "at is needed: a time as 2026-11-22T12:00:00Z or seconds since 1970");
+		pt_ask_free(a);
+		return;
+	}
+	if (!pt_api_time(r, "at", 0, &a->epoch) || !pt_api_width(r, &a->width)) {
 		pt_ask_free(a);
 		return;
 	}

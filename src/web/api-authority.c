@@ -3,32 +3,34 @@
 #include "web/host.h"
 #include "web/qr.h"
 
-/* Or answers that there is none. */
-static const PtOwnAuthority *find(PtHost *host, PtRequest *r) {
+const PtOwnAuthority *pt_api_authority(PtHost *host, PtRequest *r) {
 	const PtOwnAuthority *a = host->authority ? host->authority(host->user) : NULL;
-	if (!a)
-		pt_request_fail(r, 404,
-		                "this hub is no authority of its own: it needs web.tls: own in the site file, and its clock "
-		                "has to be set");
-	return a;
+	if (a && a->certificate)
+		return a;
+	pt_request_fail(r, 404, "%s",
+	                a ? a->problem : "this hub is no authority of its own: the site file does not say web.tls: own");
+	return NULL;
 }
 
 void pt_api_put_authority(JsonBuilder *b, const char *name, const PtOwnAuthority *a) {
 	pt_json_object(b, name);
-	pt_json_text(b, "address", a->address);
-	pt_json_text(b, "fingerprint", a->fingerprint);
-	pt_json_time(b, "until", a->until_ns);
-	pt_json_text(b, "pages", a->pages);
-	pt_json_time(b, "server_until", a->server_until_ns);
-	pt_json_array(b, "names");
-	for (char **n = a->names; *n; n++)
-		json_builder_add_string_value(b, *n);
-	json_builder_end_array(b);
+	pt_json_text(b, "problem", a->problem);
+	if (a->certificate) {
+		pt_json_text(b, "address", a->address);
+		pt_json_text(b, "fingerprint", a->fingerprint);
+		pt_json_time(b, "until", a->until_ns);
+		pt_json_text(b, "pages", a->pages);
+		pt_json_time(b, "server_until", a->server_until_ns);
+		pt_json_array(b, "names");
+		for (char **n = a->names; *n; n++)
+			json_builder_add_string_value(b, *n);
+		json_builder_end_array(b);
+	}
 	json_builder_end_object(b);
 }
 
 static void get_code(PtRequest *r, void *data) {
-	const PtOwnAuthority *a = find(data, r);
+	const PtOwnAuthority *a = pt_api_authority(data, r);
 	g_autofree char *svg = a ? pt_qr_svg(a->address) : NULL;
 	if (svg)
 		pt_request_reply_text(r, 200, "image/svg+xml", svg);
@@ -38,8 +40,10 @@ static void get_code(PtRequest *r, void *data) {
 
 static void post_renew(PtRequest *r, void *data) {
 	PtHost *host = data;
-	if (find(host, r))
+	if (host->authority && host->authority(host->user))
 		host->renew(host->user, r);
+	else
+		pt_api_authority(host, r); /* says why not */
 }
 
 void pt_api_add_authority(PtHost *host) {

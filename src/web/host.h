@@ -22,7 +22,8 @@ typedef struct PtPins PtPins;   /* pins.h */
 
 /* The authority that vouches for this hub (daemon/authority.h). */
 typedef struct {
-	const char *certificate; /* PEM */
+	const char *problem;     /* why there is none, or none newer; NULL: all is well */
+	const char *certificate; /* PEM; NULL: there is none, and nothing of what follows */
 	const char *fingerprint; /* SHA-256 of it: "AB:CD:…" */
 	const char *pages;       /* URL of the pages */
 	const char *address;     /* URL of the page that gives the certificate */
@@ -75,7 +76,7 @@ typedef struct {
 	void (*add_device)(void *user, PtRequest *request);
 	void (*remove_device)(void *user, PtRequest *request);
 
-	/* Own authority; NULL: there is none, or not yet */
+	/* Own authority; NULL: the site file asks for none */
 	const PtOwnAuthority *(*authority)(void *user);
 	void (*renew)(void *user, PtRequest *request); /* answered; only when there is one */
 
@@ -121,6 +122,8 @@ void pt_pages_add_routes(PtHost *host);
 /* What gives the authority's certificate to whoever does not trust it yet: nobody logs in for it, and there may be no TLS.
  */
 void pt_install_add_routes(PtHost *host, PtServer *server);
+/* The one whose certificate devices may install; or answers why there is none, NULL. */
+const PtOwnAuthority *pt_api_authority(PtHost *host, PtRequest *request);
 /* What there is to know of it, as a member (NULL: as the whole answer). */
 void pt_api_put_authority(JsonBuilder *builder, const char *name, const PtOwnAuthority *authority);
 

@@ -1,7 +1,7 @@
 // Shows what the hub pushes, also while no page is open; a tap opens the moment on the timeline.
 // SPDX-License-Identifier: Apache-2.0
 
-const PAUSES_MS = [3000, 2000, 4000]; // before each try: the archive comes a little later than the message
+const PAUSES_MS = [2500, 1500, 3000, 4000]; // before each try: the archive comes a little later than the message
 
 const sleep = ms => new Promise(done => setTimeout(done, ms));
 

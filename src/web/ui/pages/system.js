@@ -70,11 +70,14 @@ function daemonCards(d, cpu) {
 
 /** How a phone comes to trust this hub. */
 function trustCard(a) {
+	const trouble = a.problem ? problem({message: a.problem}) : null;
+	if (!a.address)
+		return facts("Trust this hub from a phone", [], trouble);
 	return facts("Trust this hub from a phone", [
-		["Open there", h("a", {href: a.address}, a.address)], ["SHA-256", h("span.fingerprint", null, a.fingerprint)],
+		["Open there", h("a", {href: a.address}, a.address)], ["SHA-256", h("span.fingerprint", null, a.fingerprint.split(":").map((byte, i) => [i ? [":", h("wbr")] : null, byte]))],
 		["Valid until", format.date(Date.parse(a.until))],
 	], h("img.qr", {src: "/api/authority/qr.svg", alt: `QR code of ${a.address}`, width: 180, height: 180}),
-	h("p.hint", null, "The page there gives the certificate of this hub's authority and says how it is installed. Compare the fingerprint before."));
+	h("p.hint", null, "The page there gives the certificate of this hub's authority and says how it is installed. Compare the fingerprint before."), trouble);
 }
 
 const toArchive = () => [["gaps", "gap", "Gaps and their filling"], ["proof", "print", "Proof of recording"]].map(([page, sign, words]) =>
@@ -97,7 +100,7 @@ export function mount(root) {
 			before = {at, cpu_s: answer.daemon.cpu_s, pid: answer.daemon.pid};
 			fill(trouble);
 			fill(streams, table("Streams", ["Stream", "State", "Picture", "Bit rate", "Frames", "Lost", "Dropped", "Clock offset", "Reconnects", "Last problem"], streamRows(answer.cameras)));
-			const authority = answer.daemon.authority, seen = authority && authority.address + authority.fingerprint;
+			const authority = answer.daemon.authority, seen = JSON.stringify(authority);
 			if (seen !== shown) // the code is not fetched anew each time
 				fill(trust, seen ? trustCard(authority) : null);
 			shown = seen;
