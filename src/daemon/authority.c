@@ -201,7 +201,8 @@ static char *get_authority(Job *j, GError **error) {
 		text = make(j, j->authority_path,
 		            &(PtCertificateWish){.name = j->authority_name,
 		                                 .limits = j->limits,
-		                                 .from_s = j->now_s - DAY_S,
+		                                 /* right also when the clock stands too late now */
+		                                 .from_s = MIN(j->now_s, PT_BUILT_S) - DAY_S,
 		                                 .until_s = j->now_s + AUTHORITY_S},
 		            NULL, error);
 		j->done = text ? "a new authority was made, for phones and computers to install" : NULL;

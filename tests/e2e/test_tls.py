@@ -260,6 +260,12 @@ def test_an_authority_of_our_own(tmp_path):
         kept.write_bytes(whole)
         h.cli("ca", "--renew")
         assert peer(h.port, ca, "127.0.0.1") and not h.state()["daemon"]["authority"]["problem"]
+        # whoever wants another authority says so by taking the file away; it may speak for what the hub is called now
+        kept.unlink()
+        other = json.loads(h.cli("ca", "--renew", "--json").stdout)
+        assert other["fingerprint"] != told["fingerprint"] and "bank.example.com" in other["names"]
+        ca.write_text(openssl("x509", "-in", kept))
+        assert peer(h.port, ca, "bank.example.com")
         key = whole.decode().split("-----")[2].strip().splitlines()[0]
         assert key not in h.stderr() + str(h.events()) + str(h.state())
 
