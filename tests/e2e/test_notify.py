@@ -235,6 +235,9 @@ def test_mail_with_a_picture(tmp_path, tls, scheme):
             at = datetime.datetime.fromisoformat([e for e in h.events(topic="input") if e["state"] == "active"][0]["time"].replace("Z", "+00:00")).timestamp()
             shown = testpicture.read_time(numpy.asarray(picture.convert("L")))
             assert 1 <= at - shown / 1000 <= 2.2, (at, shown)
+            # the same picture for who asks for that time; none of a time that is not recorded yet
+            asked = [h.request("GET", f"/api/cameras/gate/picture.jpg{query}") for query in (f"?at={at - 1:.3f}", f"?at={time.time() + 2:.3f}", "", "?at=1000000000", f"?at={at:.3f}&width=1")]
+            assert [status for status, _ in asked] == [200, 404, 400, 404, 400] and asked[0][1] == body, asked[1:]
             wait_for("the log says so", lambda: len(told(h)) == 2)
         assert "hunter2" not in h.stderr()
 
