@@ -5,8 +5,7 @@
 #include "base/error.h"
 #include <stdlib.h>
 
-#define OLD_NS (30 * PT_NS_PER_S) /* a key frame that is older shows something else */
-#define AFTER_NS PT_NS_PER_S      /* footage of so much later says that there is no later key frame */
+#define AFTER_NS PT_NS_PER_S /* footage of so much later says that there is no later key frame */
 #define POLL_MS 250
 
 PtSample *pt_still_find(PtArchive *archive, const char *camera, int64_t at_ns, bool *ret_early, GError **error) {
@@ -16,7 +15,7 @@ PtSample *pt_still_find(PtArchive *archive, const char *camera, int64_t at_ns, b
 	g_autoptr(PtReader) reader =
 	    series ? pt_reader_new(store, pt_archive_path(archive), series, at_ns, at_ns + AFTER_NS, NULL) : NULL;
 	const PtFootage *f = reader ? pt_reader_next(reader) : NULL;
-	PtSample *key = f && f->key && llabs(at_ns - f->wall_ns) <= OLD_NS ? pt_reader_load(reader, NULL) : NULL;
+	PtSample *key = f && f->key && llabs(at_ns - f->wall_ns) <= PT_STILL_OLD_NS ? pt_reader_load(reader, NULL) : NULL;
 	if (!key) {
 		pt_error_set(error, NOT_FOUND, "nothing is recorded of camera %s at that time", camera);
 		return NULL;
