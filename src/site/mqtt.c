@@ -87,7 +87,7 @@ void pt_site_read_mqtt(PtSite *site, const PtNode *node, GPtrArray *problems) {
 		read_prefix(announce, &m->home_assistant, problems);
 	m->pictures_ns = is_off(pictures) ? 0 : PICTURES_NS;
 	if (!is_off(pictures))
-		pt_node_read_duration(pictures, PT_NS_PER_S, 3600 * PT_NS_PER_S, &m->pictures_ns, problems);
+		pt_node_read_duration(pictures, 2 * PT_NS_PER_S, 3600 * PT_NS_PER_S, &m->pictures_ns, problems);
 	pt_node_read_choice(pt_node_get(node, "plain"), plain, &allowed, problems);
 	if (ok && !m->tls && !allowed && !pt_site_is_loopback(m->host))
 		pt_problem(
