@@ -133,16 +133,12 @@ static GPtrArray *read_log(const char *from, const char *to) {
 }
 
 static char *action_text(const PtAction *a) {
-	static const char *const words[] = {
-	    [PT_DO_RELAY] = "relay", [PT_DO_RECORD] = "record",   [PT_DO_NOTIFY] = "notify",    [PT_DO_LOG] = "log",
-	    [PT_DO_MODE] = "mode",   [PT_DO_ALARM] = "alarm",     [PT_DO_SHOW] = "show",        [PT_DO_LIGHT] = "light",
-	    [PT_DO_MQTT] = "mqtt",   [PT_DO_WEBHOOK] = "webhook", [PT_DO_SNAPSHOT] = "snapshot"};
 	static const char *const orders[] = {"off", "on", "pulse", "auto"};
 	g_autofree char *span = a->for_ns ? pt_units_format_duration(a->for_ns) : NULL;
 	if (a->kind == PT_DO_RELAY)
 		return g_strdup_printf("relay %s %s%s%s", a->target, orders[a->order], span ? " for " : "",
 		                       span ? span : "");
-	return g_strdup_printf("%s %s", words[a->kind], a->text ? a->text : a->target);
+	return g_strdup_printf("%s %s", pt_action_word(a->kind), a->text ? a->text : a->target);
 }
 
 static void decided(void *user, int64_t wall_ns, const PtDecision *d) {

@@ -250,6 +250,13 @@ static const struct {
     {"webhook", PT_DO_WEBHOOK, parse_do_webhook}, {"snapshot", PT_DO_SNAPSHOT, parse_do_snapshot},
 };
 
+const char *pt_action_word(PtActionKind kind) {
+	for (size_t i = 0; i < G_N_ELEMENTS(action_table); i++)
+		if (action_table[i].kind == kind)
+			return action_table[i].key;
+	return NULL;
+}
+
 static void parse_action(const Parser *p, const PtNode *node, PtRule *rule) {
 	const char *known[G_N_ELEMENTS(action_table) + 1] = {NULL};
 	for (size_t i = 0; i < G_N_ELEMENTS(action_table); i++)

@@ -82,6 +82,7 @@ typedef enum {
 	PT_DO_WEBHOOK,
 	PT_DO_WAIT,
 } PtActionKind;
+const char *pt_action_word(PtActionKind kind); /* as the site file has it: "relay" */
 typedef enum { PT_RULE_OFF, PT_RULE_ON, PT_RULE_PULSE, PT_RULE_AUTO } PtRuleOrder;
 typedef struct {
 	PtActionKind kind;

@@ -65,7 +65,7 @@ def test_other_cameras_stay_out_of_sight(hub):
         assert "yard" in otto.ask("GET", path)[1] or path in ("/api/archive", "/api/keep", "/api/backfill", "/api/proof"), path
         status, text, _ = gustav.ask("GET", path)
         assert status == 200 and "yard" not in text, path
-    for path in ("segments", "snapshot.jpg", "picture.jpg", "play.mp4", "clip.mp4"):
+    for path in ("segments", "snapshot.jpg", "picture.jpg", "play.mp4", "clip.mp4", "pictures/00b1a4c2d0000000.jpg"):
         assert gustav.ask("GET", "/api/cameras/yard/" + path)[0] == 404, path
 
 

@@ -31,10 +31,6 @@ static char **names(const PtNode *node, const char *key) {
 
 static char *decision_text(const PtDecision *d) {
 	static const char *const orders[] = {"off", "on", "pulse", "auto"};
-	static const char *const words[] = {
-	    [PT_DO_RECORD] = "record", [PT_DO_NOTIFY] = "notify", [PT_DO_LOG] = "log",
-	    [PT_DO_MODE] = "mode",     [PT_DO_ALARM] = "alarm",   [PT_DO_SHOW] = "show",
-	    [PT_DO_LIGHT] = "light",   [PT_DO_MQTT] = "mqtt",     [PT_DO_WEBHOOK] = "webhook"};
 	const PtAction *a = d->action;
 	if (!a)
 		return g_strdup_printf("%s: %s", d->rule->name, d->reason);
@@ -45,7 +41,7 @@ static char *decision_text(const PtDecision *d) {
 	}
 	if (a->kind == PT_DO_LIGHT)
 		return g_strdup_printf("%s: light %s %s", d->rule->name, a->target, a->text ? a->text : orders[a->order]);
-	return g_strdup_printf("%s: %s %s", d->rule->name, words[a->kind], a->text ? a->text : a->target);
+	return g_strdup_printf("%s: %s %s", d->rule->name, pt_action_word(a->kind), a->text ? a->text : a->target);
 }
 
 static void set_offset(Run *run) {
