@@ -7,7 +7,6 @@
 #include <string.h>
 
 #define PORT 1883
-#define PICTURES_NS (300 * PT_NS_PER_S)
 #define PORT_TLS 8883
 #define LEVEL_BYTES "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_"
 
@@ -85,7 +84,6 @@ void pt_site_read_mqtt(PtSite *site, const PtNode *node, GPtrArray *problems) {
 		g_clear_pointer(&m->home_assistant, g_free);
 	else
 		read_prefix(announce, &m->home_assistant, problems);
-	m->pictures_ns = is_off(pictures) ? 0 : PICTURES_NS;
 	if (!is_off(pictures))
 		pt_node_read_duration(pictures, 2 * PT_NS_PER_S, 3600 * PT_NS_PER_S, &m->pictures_ns, problems);
 	pt_node_read_choice(pt_node_get(node, "plain"), plain, &allowed, problems);

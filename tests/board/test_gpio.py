@@ -39,7 +39,7 @@ GUIDE = pathlib.Path(__file__).resolve().parents[2] / "doc/guide/rules.md"
 NIGHT = """site: {{ name: Warehouse 4, timezone: UTC, location: [0, {longitude}] }}
 web: {{ listen: 127.0.0.1:8080 }}
 archive: {{ path: /state/night }}
-mqtt: {{ broker: "mqtt://127.0.0.1:1883", pictures: off }}
+mqtt: {{ broker: "mqtt://127.0.0.1:1883" }}
 notify: {{ desk: {{ webhook: "http://127.0.0.1:8090/" }} }}
 cameras: {{ gate: {{ source: "file:/board/gate.mp4", record: always }} }}
 inputs: {{ door: {{ {door}, kind: door }} }}
