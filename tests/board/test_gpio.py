@@ -57,10 +57,11 @@ class Desk(http.server.BaseHTTPRequestHandler):
         self.end_headers()
 http.server.HTTPServer(("127.0.0.1", 8090), Desk).serve_forever()
 """
-# Refuses what a kernel without debounce would refuse.
+# Refuses what a kernel without debounce, or (with REFUSE_EDGES) a chip without interrupts, would refuse.
 REFUSE = r"""#include <errno.h>
 #include <linux/gpio.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 int ioctl(int fd, unsigned long request, ...) {
@@ -68,8 +69,13 @@ int ioctl(int fd, unsigned long request, ...) {
 	va_start(args, request);
 	void *p = va_arg(args, void *);
 	va_end(args);
-	if (request == GPIO_V2_GET_LINE_IOCTL && ((struct gpio_v2_line_request *)p)->config.num_attrs) {
+	struct gpio_v2_line_config *config = request == GPIO_V2_GET_LINE_IOCTL ? &((struct gpio_v2_line_request *)p)->config : NULL;
+	if (config && config->num_attrs) {
 		errno = EOPNOTSUPP;
+		return -1;
+	}
+	if (config && config->flags & GPIO_V2_LINE_FLAG_EDGE_RISING && getenv("REFUSE_EDGES")) {
+		errno = ENXIO;
 		return -1;
 	}
 	return (int)syscall(SYS_ioctl, fd, request, p);
@@ -227,6 +233,23 @@ def test_debounce_by_the_program_where_the_kernel_refuses(bench):
     bench.wait(button="inactive")
     assert bench.machine.run(f"python3 /board/line-info.py {BUTTON}")[1].splitlines() == ["pigtail:button []"]
     bounces(bench)
+    bench.stop()
+
+
+def test_a_chip_without_interrupts(bench):
+    """Its lines are read often, and what is lost between is not said to be edges that nobody read."""
+    bench.stop()
+    bench.start("export REFUSE_EDGES=1 LD_PRELOAD=/board/refuse.so ASAN_OPTIONS=verify_asan_link_order=0:detect_leaks=0;")
+    bench.chip.run(f"pull {DOOR} down")
+    bench.wait(door="inactive", lamp="off", button="inactive")
+    known = len(bench.events("input/button"))
+    bench.chip.pull(DOOR, "up")
+    bench.wait(door="active", lamp="on")
+    assert bench.chip.value(LAMP) == 1
+    bench.chip.pull(DOOR, "down")
+    bench.wait(door="inactive", lamp="off")
+    bounces(bench)
+    assert not [e for e in bench.events("input/button", known) if e["topic"] == "system"]
     bench.stop()
 
 

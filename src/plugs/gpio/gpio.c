@@ -1,6 +1,6 @@
-/* A line that is there is listened to, and looked at once a second: that finds a chip that was pulled out (Linux 6.1 wakes
- * nobody then) and a level that no edge told of. One that is not there, or that somebody else has, is asked for at the
- * same pace. */
+/* A line that is there is listened to (where its chip has no interrupts: looked at often), and looked at once a second: that
+ * finds a chip that was pulled out (Linux 6.1 wakes nobody then) and a level that no edge told of. One that is not there, or
+ * that somebody else has, is asked for at the same pace. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "plugs/gpio/gpio.h"
 #include "base/error.h"
@@ -9,6 +9,7 @@
 #include <glib-unix.h>
 
 #define LOOK_S 1
+#define POLL_MS 20 /* without interrupts: contacts that people and things close stay closed for longer */
 #define LOST_SAID_NS (60 * PT_NS_PER_S) /* so often at most it is told that edges were lost */
 
 /* What inputs and relays have in common: a line that comes and goes. */
@@ -16,7 +17,7 @@ typedef struct {
 	const PtPlugSettings *settings;
 	GMainContext *context;
 	PtGpioLine *line; /* NULL: it is not there */
-	GSource *edges, *look;
+	GSource *edges /* or often, without interrupts */, *look;
 	char *trouble; /* NULL: none */
 	void (*came)(void *port);
 	void (*gone)(void *port, const char *why);     /* in new words each time */
@@ -61,6 +62,11 @@ static gboolean on_edges(int fd, GIOCondition condition, gpointer data) {
 	return G_SOURCE_CONTINUE;
 }
 
+static gboolean on_poll(gpointer data) {
+	look_after(data);
+	return G_SOURCE_CONTINUE;
+}
+
 static void seek(Way *way) {
 	g_autoptr(GError) error = NULL;
 	way->line = pt_gpio_line_open(way->settings, &error);
@@ -69,9 +75,10 @@ static void seek(Way *way) {
 		return;
 	}
 	g_clear_pointer(&way->trouble, g_free);
-	way->edges = g_unix_fd_source_new(way->line->fd, G_IO_IN | G_IO_HUP | G_IO_ERR);
+	way->edges = way->line->polled ? g_timeout_source_new(POLL_MS)
+	                               : g_unix_fd_source_new(way->line->fd, G_IO_IN | G_IO_HUP | G_IO_ERR);
 	g_source_set_priority(way->edges, PT_PLUG_PRIORITY);
-	g_source_set_callback(way->edges, G_SOURCE_FUNC(on_edges), way, NULL);
+	g_source_set_callback(way->edges, way->line->polled ? on_poll : G_SOURCE_FUNC(on_edges), way, NULL);
 	g_source_attach(way->edges, way->context);
 	way->came(way->port);
 }
@@ -137,7 +144,7 @@ static gboolean watch_input(void *data, GError **error) {
 		return FALSE;
 	unsigned lost = pt_gpio_line_lost(port->way.line);
 	if (!after && active != port->active) {
-		lost += !lost;
+		lost += !lost && !port->way.line->polled;
 		tell_input(port, active, pt_driver_now_ns(), false);
 	}
 	tell_lost(port, lost);

@@ -28,17 +28,18 @@ static uint64_t wire_flags(const PtPlugSettings *s) {
 
 static gboolean fail(GError **error, const char *where, const char *what) {
 	int why = errno;
-	pt_error_set(error, FAILED, "%s: %s: %s", where, what,
-	             why == ENODEV  ? "its chip is gone"
-	             : why == ENXIO ? "this chip tells of no edges of it (no interrupt)"
-	                            : g_strerror(why));
+	pt_error_set(error, FAILED, "%s: %s: %s", where, what, why == ENODEV ? "its chip is gone" : g_strerror(why));
 	return FALSE;
 }
 
-/* Asks for the line with what request says besides; the descriptor is then in line. */
+/* Asks for the line with what request says besides; the descriptor is then in line. With FALSE, errno says why. */
 static gboolean take(PtGpioLine *line, int chip, struct gpio_v2_line_request *request, GError **error) {
-	if (ioctl(chip, GPIO_V2_GET_LINE_IOCTL, request))
-		return fail(error, line->where, "take it");
+	if (ioctl(chip, GPIO_V2_GET_LINE_IOCTL, request)) {
+		int why = errno;
+		fail(error, line->where, "take it");
+		errno = why;
+		return FALSE;
+	}
 	line->fd = request->fd;
 	int flags = fcntl(line->fd, F_GETFL);
 	return flags >= 0 && !fcntl(line->fd, F_SETFL, flags | O_NONBLOCK) ? TRUE : fail(error, line->where, "set it up");
@@ -68,6 +69,15 @@ static gboolean take_input(PtGpioLine *line, int chip, struct gpio_v2_line_reque
 		config->num_attrs = 0; /* the kernel or the chip does not debounce: the program does */
 		config->attrs[0] = (struct gpio_v2_line_config_attribute){0};
 	}
+	g_autoptr(GError) why = NULL;
+	if (take(line, chip, request, &why))
+		return TRUE;
+	if (errno != ENXIO) { /* else the chip has no interrupt for it */
+		g_propagate_error(error, g_steal_pointer(&why));
+		return FALSE;
+	}
+	config->flags = wire_flags(s) | GPIO_V2_LINE_FLAG_INPUT;
+	line->polled = true;
 	return take(line, chip, request, error);
 }
 

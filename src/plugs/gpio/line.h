@@ -6,6 +6,7 @@
 
 typedef struct {
 	int fd;          /* readable when there are edges */
+	bool polled;     /* an input of a chip without interrupts: there are never any, its level has to be asked for */
 	char *where;     /* "line 17 (GPIO17) of gpiochip0 (pinctrl-bcm2835)", for words */
 	bool debounced;  /* an input's edges come when the contact has settled: the chip or the kernel waits */
 	bool was_active; /* what an output stood at, before it was taken, and stands at until it is set */
