@@ -25,7 +25,7 @@ PtFormat *pt_x264_format(const AVCodecContext *encoder);
 /* A packet of Annex B as a sample with lengths. */
 PtSample *pt_x264_sample(const AVPacket *packet, PtFormat *format);
 
-/* AAC or Opus. */
+/* AAC, Opus or L16. */
 AVCodecContext *pt_open_audio_encoder(PtCodec codec, int rate, int channels, uint32_t bitrate);
 PtFormat *pt_audio_format(const AVCodecContext *encoder, PtCodec codec);
 

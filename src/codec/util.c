@@ -128,6 +128,7 @@ PtSample *pt_x264_sample(const AVPacket *packet, PtFormat *format) {
 AVCodecContext *pt_open_audio_encoder(PtCodec codec, int rate, int channels, uint32_t bitrate) {
 	const AVCodec *encoder = codec == PT_CODEC_AAC    ? avcodec_find_encoder(AV_CODEC_ID_AAC)
 	                         : codec == PT_CODEC_OPUS ? avcodec_find_encoder_by_name("libopus")
+	                         : codec == PT_CODEC_L16  ? avcodec_find_encoder(AV_CODEC_ID_PCM_S16BE)
 	                                                  : NULL;
 	if (!encoder)
 		pt_io_fail(PT_ERROR_UNSUPPORTED, "%s cannot be encoded here", pt_codec_name(codec));

@@ -12,7 +12,7 @@
 typedef enum {
 	PT_CODEC_JOB_JPEG = 1, /* one key sample of H.264, H.265 or MJPEG in, one JPEG out (a sample of format MJPEG) */
 	PT_CODEC_JOB_CLOCK,    /* nothing in; the test picture and tone out, in real time, until the socket closes */
-	PT_CODEC_JOB_AUDIO,    /* any audio in, AAC LC or Opus out */
+	PT_CODEC_JOB_AUDIO,    /* any audio in; AAC LC or Opus out, or L16 of one channel at 8 kHz, for loudspeakers */
 	PT_CODEC_JOB_VIDEO,    /* H.264, H.265, MJPEG or raw pictures in, H.264 without B-frames out, from from_pts on */
 	PT_CODEC_JOB_GREY,     /* H.264, H.265, MJPEG in, small grey pictures out, not more often than asked for */
 } PtCodecJobKind;
@@ -27,7 +27,7 @@ typedef struct {
 	uint32_t gop_ms;  /* CLOCK: between key frames; VIDEO: the longest; 0: 2000 */
 	uint32_t bitrate; /* CLOCK, VIDEO: bit/s; VIDEO 0: by quality. AUDIO: 0: 64000 per channel */
 	bool with_audio;  /* CLOCK */
-	PtCodec audio;    /* CLOCK: AAC or PCMU; AUDIO: AAC or OPUS */
+	PtCodec audio;    /* CLOCK: AAC or PCMU; AUDIO: AAC, OPUS, L16 */
 	int64_t from_pts; /* VIDEO: frames before it are decoded and not given */
 } PtCodecJobParams;
 
