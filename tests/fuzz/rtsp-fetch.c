@@ -1,9 +1,8 @@
 /* A whole fetch against a camera that says whatever it likes, all at once, and hangs up: it ends once, with a sentence or
  * without, and what it gave until then is in order. Redirects are left out: they would lead away from this machine. */
 /* SPDX-License-Identifier: Apache-2.0 */
-#include <arpa/inet.h>
-#include <unistd.h>
 #include "media/fetch.h"
+#include "peer.h"
 
 static GMutex lock;
 static GCond cond;
@@ -24,35 +23,20 @@ static void on_done(void *user, const GError *error) {
 	g_mutex_unlock(&lock);
 }
 
-static void say(int listener, const uint8_t *data, size_t size) {
-	int peer = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-	ssize_t sent = send(peer, data, size, MSG_NOSIGNAL); /* it fits what the kernel holds */
-	g_assert(sent == (ssize_t)size);
-	shutdown(peer, SHUT_WR);
-	char waste[4096];
-	while (recv(peer, waste, sizeof waste, 0) > 0)
-		continue; /* or what was said would be lost with the connection */
-	close(peer);
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 	static PtLoop *loop;
 	static int listener = -1;
-	static struct sockaddr_in at = {.sin_family = AF_INET};
-	socklen_t n = sizeof at;
+	static unsigned port;
 	if (!size || size > 32 * 1024 || memmem(data, size, "ocation", 7) || memmem(data, size, "OCATION", 7))
 		return 0;
 	if (listener < 0) {
 		loop = pt_loop_new("fuzz");
-		at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-		listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-		g_assert(!bind(listener, (struct sockaddr *)&at, n) && !listen(listener, 1));
-		g_assert(!getsockname(listener, (struct sockaddr *)&at, &n));
+		listener = peer_open(&port);
 	}
 	ended = 0;
 	last_dts = INT64_MIN;
-	g_autofree char *url = g_strdup_printf("rtsp://127.0.0.1:%u/replay", ntohs(at.sin_port));
+	g_autofree char *url = g_strdup_printf("rtsp://127.0.0.1:%u/replay", port);
 	PtFetch *f = pt_fetch_start(&(PtFetchParams){.camera = "fuzz",
 	                                             .location = url,
 	                                             .user = "u",
@@ -63,7 +47,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 	                                             .loop = loop,
 	                                             .sample = on_sample,
 	                                             .done = on_done});
-	say(listener, data, size);
+	peer_say(listener, data, size);
 	g_mutex_lock(&lock);
 	while (!ended)
 		g_cond_wait(&cond, &lock);

@@ -279,6 +279,8 @@ void pt_rtsp_connection_send(PtRtspConnection *c, const void *data, size_t n) {
 	flush(c);
 }
 
+size_t pt_rtsp_connection_waiting(const PtRtspConnection *c) { return c->out.size - c->out_sent; }
+
 /* ---- receive ---- */
 
 /* A response, or a request: a method in capitals. n may end in the middle of it. */

@@ -54,3 +54,4 @@ void pt_rtsp_connection_close(PtRtspConnection *c); /* harmless when closed; fre
 bool pt_rtsp_connection_is_open(const PtRtspConnection *c);
 /* Sends, or keeps what does not fit now. Dropped when closed. */
 void pt_rtsp_connection_send(PtRtspConnection *c, const void *data, size_t n);
+size_t pt_rtsp_connection_waiting(const PtRtspConnection *c); /* bytes that are kept, not sent yet */

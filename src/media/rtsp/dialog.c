@@ -31,6 +31,11 @@ char *pt_rtsp_dialog_path(const PtRtspDialog *d) {
 /* One sentence for people; a number alone helps nobody. */
 void pt_rtsp_dialog_refused(PtRtspDialog *d, PtRtspStep step, const PtRtspMessage *m) {
 	g_autofree char *path = pt_rtsp_dialog_path(d);
+	if (m->status == 551 && d->require) {
+		pt_rtsp_dialog_lose(d, PT_ERROR_UNSUPPORTED, "551 camera %s cannot do that: it refused Require: %s",
+		                    d->camera, d->require);
+		return;
+	}
 	switch (m->status) {
 	case 403:
 		pt_rtsp_dialog_lose(d, PT_ERROR_AUTH, "403 camera %s does not allow this login to watch %s", d->camera,
@@ -81,6 +86,8 @@ static void send_asked(PtRtspDialog *d, PtRtspAsked a) {
 	pt_rtsp_write_header(&out, "User-Agent", "pigtail");
 	if (d->session[0])
 		pt_rtsp_write_header(&out, "Session", "%s", d->session);
+	if (d->require && a.step >= PT_RTSP_DESCRIBE && a.step <= PT_RTSP_PLAY)
+		pt_rtsp_write_header(&out, "Require", "%s", d->require);
 	pt_buf_put(&out, a.headers.data, a.headers.size);
 	pt_rtsp_write_end(&out, NULL, 0);
 	pt_rtsp_connection_send(&d->connection, out.data, out.size);

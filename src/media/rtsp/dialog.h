@@ -1,6 +1,6 @@
-/* What an RTSP client says to one server, for whoever plays (client.c: live; fetch.c: what was recorded): the connection,
- * requests and their replies, the login, where servers send it on to, the session and what keeps it alive. What is set up
- * and played is its owner's business. Nobody outside of media/rtsp includes this. Loop's thread only. */
+/* What an RTSP client says to one server, for whoever plays (client.c: live; fetch.c: what was recorded) or talks (talk.c):
+ * the connection, requests and their replies, the login, where servers send it on to, the session and what keeps it alive.
+ * What is set up and played is its owner's business. Nobody outside of media/rtsp includes this. Loop's thread only. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 #include "base/digest.h"
@@ -58,6 +58,8 @@ struct PtRtspDialog {
 	PtRtspAddress at;
 	PtSdp *sdp;
 	char session[256];
+	const char *require; /* constant text, the owner's to set before it is opened: a feature without which nothing is
+	                        described, set up and played; NULL: none */
 	/* private */
 	char *visited[PT_RTSP_REDIRECTS + 2]; /* in this attempt, the present one is the last */
 	unsigned n_visited;

@@ -61,6 +61,11 @@ static void test_own(void) {
 	     "0\na=control:b\n"
 	     "a=sendonly\n",
 	     "MJPEG rtsp://h/v; G.711 µ-law 8000 Hz 1 rtsp://h/a; <G.711 µ-law 8000 Hz 1> rtsp://h/b play rtsp://h/"},
+	    {"of what a backchannel takes, G.711", "rtsp://h/", NULL,
+	     "m=video 0 RTP/AVP 26\na=control:v\nm=audio 0 RTP/AVP 97 8 0\na=rtpmap:97 "
+	     "opus/48000/2\na=control:b\na=sendonly\n"
+	     "m=audio 0 RTP/AVP 98 97\na=rtpmap:98 speex/16000\na=rtpmap:97 opus/48000/2\na=control:c\na=sendonly\n",
+	     "MJPEG rtsp://h/v; <G.711 A-law 8000 Hz 1> rtsp://h/b; <Opus 48000 Hz 2> rtsp://h/c play rtsp://h/"},
 	    {"all sendonly: it speaks of itself", "rtsp://h/", NULL,
 	     "m=video 0 RTP/AVP 26\na=control:v\na=sendonly\nm=audio 0 RTP/AVP 0\na=control:a\na=sendonly\n",
 	     "MJPEG rtsp://h/v; G.711 µ-law 8000 Hz 1 rtsp://h/a play rtsp://h/"},

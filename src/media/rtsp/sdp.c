@@ -198,13 +198,18 @@ static void read_media(PtSdpMedia *m, const Block *b, const char *base) {
 	g_strlcpy(m->kind, b->kind, sizeof m->kind);
 	m->payload_type = -1;
 	g_strlcpy(m->encoding, "no payload type", sizeof m->encoding);
+	m->backchannel = !g_ascii_strcasecmp(m->kind, "audio") && has_flag(b->attributes, "sendonly");
+	for (unsigned i = 0; i < b->n_types && !m->known; i++) {
+		read_type(m, b, b->types[i]);
+		/* of what it takes, what it is sent */
+		m->known &= !m->backchannel || m->codec == PT_CODEC_PCMU || m->codec == PT_CODEC_PCMA;
+	}
 	for (unsigned i = 0; i < b->n_types && !m->known; i++)
 		read_type(m, b, b->types[i]);
 	if (!m->known && b->n_types)
 		read_type(m, b, b->types[0]);
 	m->fmtp = g_strdup(m->payload_type >= 0 ? attribute(b->attributes, "fmtp", m->payload_type) : NULL);
 	m->control = join(base, attribute(b->attributes, "control", -1));
-	m->backchannel = !g_ascii_strcasecmp(m->kind, "audio") && has_flag(b->attributes, "sendonly");
 	prepare(m);
 }
 
