@@ -138,7 +138,7 @@ static char *action_text(const PtAction *a) {
 	if (a->kind == PT_DO_RELAY)
 		return g_strdup_printf("relay %s %s%s%s", a->target, orders[a->order], span ? " for " : "",
 		                       span ? span : "");
-	return g_strdup_printf("%s %s", pt_action_word(a->kind), a->text ? a->text : a->target);
+	return g_strdup_printf("%s %s", pt_action_word(a->kind), a->text ? a->text : a->file ? a->file : a->target);
 }
 
 static void decided(void *user, int64_t wall_ns, const PtDecision *d) {

@@ -18,6 +18,7 @@ void pt_action_free(void *data) {
 	g_free(a->code);
 	g_free(a->method);
 	g_free(a->secret);
+	g_free(a->file);
 	g_free(a);
 }
 
@@ -214,6 +215,25 @@ static bool parse_do_light(const Parser *p, const PtNode *node, PtAction *a) {
 	return true;
 }
 
+/* { camera, text } | { camera, file } */
+static bool parse_do_say(const Parser *p, const PtNode *node, PtAction *a) {
+	static const char *const known[] = {"camera", "text", "file", NULL};
+	if (!pt_node_check_keys(node, known, p->problems))
+		return false;
+	const PtNode *camera = pt_node_get(node, "camera"), *text = pt_node_get(node, "text"),
+	             *file = pt_node_get(node, "file");
+	if (!camera || !text == !file) {
+		pt_problem(p->problems, node, "write { camera: NAME, text: what it says } or { camera: NAME, file: NAME }");
+		return false;
+	}
+	if (!parse_camera(p, camera, a))
+		return false;
+	if (text)
+		return pt_node_read_text(text, &a->text, p->problems) && template_is_good(p, text, a->text);
+	return pt_node_read_text(file, &a->file, p->problems) &&
+	       !pt_parse_dangling(p, file, "file in talk.messages", a->file, p->names->messages);
+}
+
 /* { topic, payload, retain } */
 static bool parse_do_mqtt(const Parser *p, const PtNode *node, PtAction *a) {
 	static const char *const known[] = {"topic", "payload", "retain", NULL};
@@ -242,12 +262,19 @@ static const struct {
 	PtActionKind kind;
 	bool (*parse)(const Parser *p, const PtNode *node, PtAction *action);
 } action_table[] = {
-    {"relay", PT_DO_RELAY, parse_do_relay},       {"record", PT_DO_RECORD, parse_do_record},
-    {"notify", PT_DO_NOTIFY, parse_do_notify},    {"log", PT_DO_LOG, parse_do_log},
-    {"mode", PT_DO_MODE, parse_do_mode},          {"alarm", PT_DO_ALARM, parse_do_alarm},
-    {"show", PT_DO_SHOW, parse_do_camera},        {"light", PT_DO_LIGHT, parse_do_light},
-    {"mqtt", PT_DO_MQTT, parse_do_mqtt},          {"wait", PT_DO_WAIT, parse_do_wait},
-    {"webhook", PT_DO_WEBHOOK, parse_do_webhook}, {"snapshot", PT_DO_SNAPSHOT, parse_do_snapshot},
+    {"relay", PT_DO_RELAY, parse_do_relay},
+    {"record", PT_DO_RECORD, parse_do_record},
+    {"notify", PT_DO_NOTIFY, parse_do_notify},
+    {"log", PT_DO_LOG, parse_do_log},
+    {"mode", PT_DO_MODE, parse_do_mode},
+    {"alarm", PT_DO_ALARM, parse_do_alarm},
+    {"show", PT_DO_SHOW, parse_do_camera},
+    {"light", PT_DO_LIGHT, parse_do_light},
+    {"mqtt", PT_DO_MQTT, parse_do_mqtt},
+    {"wait", PT_DO_WAIT, parse_do_wait},
+    {"webhook", PT_DO_WEBHOOK, parse_do_webhook},
+    {"snapshot", PT_DO_SNAPSHOT, parse_do_snapshot},
+    {"say", PT_DO_SAY, parse_do_say},
 };
 
 const char *pt_action_word(PtActionKind kind) {

@@ -80,6 +80,7 @@ typedef enum {
 	PT_DO_LIGHT,
 	PT_DO_MQTT,
 	PT_DO_WEBHOOK,
+	PT_DO_SAY,
 	PT_DO_WAIT,
 } PtActionKind;
 const char *pt_action_word(PtActionKind kind); /* as the site file has it: "relay" */
@@ -90,7 +91,8 @@ typedef struct {
 	PtRuleOrder order;                    /* relay, light */
 	int64_t for_ns;                       /* relay: 0: until the next order; wait */
 	int64_t before_ns, after_ns, keep_ns; /* record (before: snapshot too); keep 0: as long as the archive keeps */
-	char *text;        /* notify, log, alarm; of a light: its word for the camera; mqtt, webhook: the payload */
+	char *text;        /* notify, log, alarm, say; of a light: its word for the camera; mqtt, webhook: the payload */
+	char *file;        /* say: what is played instead of a text */
 	char *procedure;   /* alarm: what to do about it; NULL: nothing is said */
 	unsigned priority; /* alarm, notify: 1 (low) .. 5 */
 	bool retain;       /* mqtt */

@@ -25,8 +25,9 @@ static Place place_new(const char *text) {
 }
 
 static void place_clear(Place *p) {
-	static const char *const names[] = {"site.yaml",           "secrets.yaml", "users.yaml",
-	                                    "cameras.d/yard.yaml", "cameras.d",    ""};
+	static const char *const names[] = {"site.yaml", "secrets.yaml",         "users.yaml", "cameras.d/yard.yaml",
+	                                    "cameras.d", "messages/closed.opus", "messages",   "holidays.txt",
+	                                    ""};
 	for (size_t i = 0; i < G_N_ELEMENTS(names); i++) {
 		g_autofree char *path = g_build_filename(p->dir, names[i], NULL);
 		g_remove(path);
@@ -57,6 +58,9 @@ static const struct {
     {"archive: { path: /mnt/cards/x, card: /mnt/card }\n", "archive.card: path has to be a directory below card"},
     {"archive: { path: /mnt/card/x, card: /mnt/card, state: /mnt/card/y }\n", "archive.state: has to lie elsewhere"},
     {"archive: { path: /mnt/card/x, card: /mnt/card }\n", NULL},
+    {"talk: { voice: fr+f2 }\n", NULL},
+    {"talk: { voice: -w/etc }\n", "talk.voice: is no voice of espeak-ng"},
+    {"talk: { messages: nowhere }\n", "nowhere is no folder"},
     {"archive: { sync: 2 }\n", "the unit is missing"},
     {PLUGS "alarm: { exit-delay: 45s, zones: { front: { inputs: door, armed-in: [night, away], entry: delayed } } }\n",
      NULL},
@@ -388,6 +392,7 @@ static void load_ok(const char *text, const char *what) {
 	    "password: b } }\n",
 	    0600);
 	place_write(&p, "holidays.txt", "12-25\n", 0644);
+	place_write(&p, "messages/closed.opus", "", 0644);
 	PtSite *site = NULL;
 	g_autoptr(GPtrArray) problems = pt_problems_new();
 	gboolean ok = pt_site_load(p.site, &site, problems);
@@ -431,6 +436,7 @@ static void test_documents(void) {
 	g_assert_cmpint(load_blocks(root, "http.md"), ==, 2);
 	g_assert_cmpint(load_blocks(root, "notify.md"), ==, 1);
 	g_assert_cmpint(load_blocks(root, "trust.md"), ==, 1);
+	g_assert_cmpint(load_blocks(root, "talk.md"), ==, 1);
 }
 
 static void test_shown_url(void) {

@@ -309,8 +309,8 @@ static void merge_cameras(const PtSite *site, PtNode *root, GPtrArray *kept, GPt
 
 /* ---- the whole ---- */
 
-static const char *const sections[] = {"site",  "web",   "archive", "cameras", "inputs", "relays", "rules",
-                                       "serve", "users", "secrets", "notify",  "mqtt",   "alarm",  NULL};
+static const char *const sections[] = {"site",  "web",     "archive", "cameras", "inputs", "relays", "rules", "serve",
+                                       "users", "secrets", "notify",  "mqtt",    "alarm",  "talk",   NULL};
 
 static void read_all(PtSite *site, PtNode *root, GPtrArray *problems) {
 	g_autoptr(GPtrArray) extra = g_ptr_array_new_with_free_func((GDestroyNotify)pt_node_free);
@@ -324,6 +324,7 @@ static void read_all(PtSite *site, PtNode *root, GPtrArray *problems) {
 	read_serve(site, pt_node_get(root, "serve"), problems);
 	pt_site_read_notify(site, pt_node_get(root, "notify"), problems);
 	pt_site_read_mqtt(site, pt_node_get(root, "mqtt"), problems);
+	pt_site_read_talk(site, pt_node_get(root, "talk"), problems);
 	pt_site_read_cameras(site, pt_node_get(root, "cameras"), problems);
 	merge_cameras(site, root, extra, problems);
 	for (guint i = 0; i < extra->len; i++) { /* as if it stood below `cameras:`, but with the place of its own file */
@@ -343,12 +344,14 @@ static void read_all(PtSite *site, PtNode *root, GPtrArray *problems) {
 	g_autofree const char **zones = pt_alarm_plan_zone_names(site->alarm);
 	g_autofree const char **targets = pt_site_names(site->notify, G_STRUCT_OFFSET(PtNotifyTarget, name));
 	g_autofree const char **tokens = pt_site_tokens(site);
+	g_auto(GStrv) messages = pt_site_messages(site);
 	PtRuleNames names = {.inputs = inputs,
 	                     .relays = relays,
 	                     .cameras = cameras,
 	                     .targets = targets,
 	                     .tokens = tokens,
 	                     .modes = (const char *const *)site->modes,
+	                     .messages = (const char *const *)messages,
 	                     .zones = zones,
 	                     .holidays = site->holidays,
 	                     .broker = site->mqtt != NULL,
@@ -432,11 +435,11 @@ PtSite *pt_site_ref(PtSite *site) {
 void pt_site_unref(PtSite *site) {
 	if (!site || !g_atomic_ref_count_dec(&site->refs))
 		return;
-	char *strings[] = {site->web_install,   site->path,         site->dir,          site->name,
-	                   site->timezone,      site->web_listen,   site->tls_cert,     site->tls_key,
-	                   site->archive_path,  site->users_path,   site->secrets_path, site->serve_rtsp,
-	                   site->serve_rtsps,   site->serve_onvif,  site->serve_events, site->archive_card,
-	                   site->archive_state, site->holidays_path};
+	char *strings[] = {site->web_install,   site->path,          site->dir,           site->name,
+	                   site->timezone,      site->web_listen,    site->tls_cert,      site->tls_key,
+	                   site->archive_path,  site->users_path,    site->secrets_path,  site->serve_rtsp,
+	                   site->serve_rtsps,   site->serve_onvif,   site->serve_events,  site->archive_card,
+	                   site->archive_state, site->holidays_path, site->talk_messages, site->talk_voice};
 	for (size_t i = 0; i < G_N_ELEMENTS(strings); i++)
 		g_free(strings[i]);
 	pt_site_mqtt_free(site->mqtt);

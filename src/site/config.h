@@ -123,6 +123,8 @@ struct PtSite {
 	PtAlarmPlan *alarm;              /* without a section alarm: no zones, no delays */
 	GPtrArray *notify;               /* of PtNotifyTarget *; behind those of the file the webhooks of rules */
 	PtSiteMqtt *mqtt;                /* NULL: no broker */
+	char *talk_messages;             /* folder of sound files; NULL: none */
+	char *talk_voice;                /* as espeak-ng calls it */
 	GPtrArray *users;                /* of PtSiteUser * */
 	char *users_path, *secrets_path; /* absolute; the files may be absent */
 
@@ -147,6 +149,9 @@ const PtSiteCamera *pt_site_camera(const PtSite *site, const char *name); /* NUL
 const PtPlugSettings *pt_site_input(const PtSite *site, const char *name);
 const PtPlugSettings *pt_site_relay(const PtSite *site, const char *name);
 const PtSiteUser *pt_site_user(const PtSite *site, const char *name);
+/* The names of the sound files in talk.messages, as they are now, sorted: no other file is ever played. NULL-terminated,
+ * caller frees. */
+char **pt_site_messages(const PtSite *site);
 bool pt_site_has_pins(const PtSite *site); /* somebody has a PIN: disarming asks for one */
 
 /* An address as others may see it: many cameras want user and password in its query or path, and those stay ours. Caller

@@ -24,6 +24,10 @@ void pt_site_read_mqtt(PtSite *site, const PtNode *node, GPtrArray *problems);
 void pt_site_mqtt_free(PtSiteMqtt *mqtt); /* takes NULL */
 void pt_site_print_mqtt(GString *out, const PtSite *site);
 
+/* talk.c */
+void pt_site_read_talk(PtSite *site, const PtNode *node, GPtrArray *problems);
+void pt_site_print_talk(GString *out, const PtSite *site);
+
 /* alarm.c: after inputs and cameras; rules: the map of the file, whose names zones may not have. */
 void pt_site_read_alarm(PtSite *site, const PtNode *node, const PtNode *rules, GPtrArray *problems);
 void pt_site_print_alarm(GString *out, const PtSite *site);

@@ -177,6 +177,11 @@ static void print_action(GString *out, const PtAction *a) {
 		pt_print_text(out, "payload", a->text);
 		pt_print_text(out, "retain", a->retain ? "on" : NULL);
 		break;
+	case PT_DO_SAY:
+		g_string_append(out, "say: {");
+		pt_print_text(out, "camera", a->target);
+		pt_print_text(out, a->file ? "file" : "text", a->file ? a->file : a->text);
+		break;
 	case PT_DO_LOG:
 		g_string_append_printf(out, "log: %s\n", text);
 		return;

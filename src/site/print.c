@@ -254,6 +254,7 @@ char *pt_site_print(const PtSite *s) {
 	pt_site_print_alarm(out, s);
 	pt_site_print_rules(out, s);
 	pt_site_print_mqtt(out, s);
+	pt_site_print_talk(out, s);
 	pt_site_print_notify(out, s);
 	print_serve(out, s);
 	return g_string_free(out, FALSE);

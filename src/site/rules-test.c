@@ -14,6 +14,7 @@
 	"smtp://localhost, from: hub@b.example }, guard: { sia: udp://localhost:9, account: \"0123\", format: adm-cid, "    \
 	"receiver: 2, line: 3, supervise: 90s } }\nmqtt: { "                                                                \
 	"broker: mqtt://localhost }\n"                                                                                      \
+	"talk: { messages: sounds, voice: de }\n"                                                                           \
 	"rules:\n  night watch: { when: start, do: { alarm: x } }\n"
 #define DO ", do: { log: x } }\n"
 #define RULE "  r: "
@@ -88,6 +89,15 @@ static const struct {
     {"{ when: start, do: { mqtt: { topic: a/b, payload: \"{}\", retain: on } } }\n", NULL},
     {"{ when: start, do: { mqtt: { topic: a/+, payload: x } } }\n", "is no topic to publish to"},
     {"{ when: start, do: { mqtt: { topic: a } } }\n", "needs both"},
+    {"{ when: start, do: [{ say: { camera: gate, text: \"{input}\" } }, { say: { camera: gate, file: chime.wav } }] }\n",
+     NULL},
+    {"{ when: start, do: { say: { camera: gate } } }\n", "write { camera: NAME, text: what it says }"},
+    {"{ when: start, do: { say: { camera: gate, text: x, file: chime.wav } } }\n",
+     "write { camera: NAME, text: what it says }"},
+    {"{ when: start, do: { say: { camera: gate, text: \"{inptu}\" } } }\n", "did you mean input?"},
+    {"{ when: start, do: { say: { camera: gate, file: chme.wav } } }\n",
+     "there is no file in talk.messages named 'chme.wav' (did you mean chime.wav?)"},
+    {"{ when: start, do: { say: { camera: gate, file: ../days.txt } } }\n", "no file in talk.messages named '../days.txt'"},
     {"{ when: acknowledged" DO, "'acknowledged' is not understood"},
 };
 
@@ -95,7 +105,11 @@ static PtSite *load(const char *dir, const char *text, GPtrArray *problems) {
 	g_autofree char *path = g_build_filename(dir, "site.yaml", NULL), *days = g_build_filename(dir, "days.txt", NULL);
 	PtSite *site = NULL;
 	g_assert_true(g_file_set_contents(path, text, -1, NULL));
+	g_autofree char *sounds = g_build_filename(dir, "sounds", NULL),
+	                *chime = g_build_filename(sounds, "chime.wav", NULL);
 	g_assert_true(g_file_set_contents(days, "2026-12-25 # Christmas\n01-01\n", -1, NULL));
+	g_assert_false(g_mkdir_with_parents(sounds, 0700));
+	g_assert_true(g_file_set_contents(chime, "", -1, NULL));
 	pt_site_load(path, &site, problems);
 	return site;
 }

@@ -44,6 +44,7 @@ static bool may_see_action(PtHost *host, PtRequest *r, const PtAction *a) {
 	case PT_DO_SNAPSHOT:
 	case PT_DO_SHOW:
 	case PT_DO_LIGHT:
+	case PT_DO_SAY:
 		return pt_request_may_see(r, a->target);
 	case PT_DO_ALARM:
 	case PT_DO_MODE:
