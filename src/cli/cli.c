@@ -15,6 +15,7 @@ static const PtCommand commands[] = {
     {"events", "[--follow] [--since TIME] [--topic T] [--json]", "what happened", pt_cli_events},
     {"relay", "NAME on [--for TIME]|off|pulse", "switch a relay", pt_cli_relay},
     {"input", "NAME [--json]", "how an input stands", pt_cli_input},
+    {"say", "CAMERA TEXT|FILE [--json]", "a text, or a sound file of the site, out of its speaker", pt_cli_say},
     {"snapshot", "CAMERA [-o FILE] [--stream main|sub]", "a JPEG of what it sees", pt_cli_snapshot},
     {"archive", "ls|gaps|backfill|proof|export|check|keep|release …", "the footage", pt_cli_archive, pt_cli_archive_usage},
     {"drill", "CAMERA [--for 20s] [--json]", "cuts a camera off, and sees that its card fills the gap", pt_cli_drill},

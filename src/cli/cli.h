@@ -26,6 +26,7 @@ int pt_cli_events(int argc, char **argv);
 int pt_cli_relay(int argc, char **argv);
 int pt_cli_input(int argc, char **argv);
 int pt_cli_snapshot(int argc, char **argv);
+int pt_cli_say(int argc, char **argv);
 int pt_cli_archive(int argc, char **argv);
 int pt_cli_drill(int argc, char **argv);
 int pt_cli_rules(int argc, char **argv);

@@ -88,6 +88,12 @@ static void do_show(PtActions *a, const PtAction *action, const PtActContext *c)
 	publish(a, source, PT_TOPIC_SHOW, "active", c->actor, c->cause);
 }
 
+static void do_say(PtActions *a, const PtAction *action, const PtActContext *c) {
+	g_autofree char *text = action->text ? pt_tell_fill(a->env.tell, action->text, action->target, c) : NULL;
+	pt_talk_desk_say(a->env.talk,
+	                 &(PtTalkOrder){.camera = action->target, .actor = c->actor, .text = text, .file = action->file});
+}
+
 /* ---- footage ---- */
 
 static void do_record(PtActions *a, const PtAction *action, const PtActContext *c) {
@@ -146,6 +152,9 @@ void pt_actions_act(void *user, const PtAction *action, const PtActContext *c) {
 		break;
 	case PT_DO_LIGHT:
 		do_light(a, action, c);
+		break;
+	case PT_DO_SAY:
+		do_say(a, action, c);
 		break;
 	case PT_DO_SHOW:
 		do_show(a, action, c);

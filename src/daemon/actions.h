@@ -1,10 +1,12 @@
-/* What rules do to the rest of the house: relays, footage that is kept, messages. Main thread. */
+/* What rules do to the rest of the house: relays, footage that is kept, messages to people and out of speakers. Main thread.
+ */
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 #include "daemon/alarm-desk.h"
 #include "daemon/keeper.h"
 #include "daemon/pictures.h"
 #include "daemon/plugs.h"
+#include "daemon/talk-desk.h"
 #include "daemon/tell.h"
 #include "rules/engine.h"
 
@@ -18,6 +20,7 @@ typedef struct {
 	PtPictures *pictures;
 	PtAlarmDesk *alarm;
 	PtTell *tell;
+	PtTalkDesk *talk;
 	/* P6: writes an intent down before it is done; FALSE: it could not be. */
 	gboolean (*journal)(void *user, PtEvent *intent, GError **error);
 	void *user;

@@ -3,6 +3,7 @@
 #include "base/error.h"
 #include "daemon/backfill-internal.h"
 #include "daemon/camera-clock.h"
+#include "daemon/camera-feed.h"
 #include <gio/gio.h>
 #include <string.h>
 
@@ -21,9 +22,6 @@ void pt_backfill_source_free(void *data) {
 }
 
 static PtBackfillSource *source_new(PtBackfill *b, const PtSiteCamera *c) {
-	static const PtTrustKind kinds[] = {[PT_SITE_TLS_ANY] = PT_TRUST_ANY,
-	                                    [PT_SITE_TLS_VERIFY] = PT_TRUST_VERIFY,
-	                                    [PT_SITE_TLS_PINNED] = PT_TRUST_PINNED};
 	PtBackfillSource *s = g_new0(PtBackfillSource, 1);
 	PtOnvifCamera *camera = pt_onvif_camera_get(c->name);
 	PtOnvifView view;
@@ -32,8 +30,7 @@ static PtBackfillSource *source_new(PtBackfill *b, const PtSiteCamera *c) {
 	s->name = g_strdup(c->name);
 	s->user = g_strdup(c->login ? c->login->user : NULL);
 	s->password = g_strdup(c->login ? c->login->password : NULL);
-	s->trust.kind = kinds[c->tls];
-	memcpy(s->trust.sha256, c->tls_pin, sizeof s->trust.sha256);
+	s->trust = pt_feed_trust(c);
 	s->rate = c->backfill_rate;
 	s->main = c->record_main == PT_RECORD_ALWAYS;
 	s->sub = c->record_sub == PT_RECORD_ALWAYS;

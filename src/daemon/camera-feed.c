@@ -114,6 +114,15 @@ void pt_feed_set_microphone(PtFeed *feed, const char *location) {
 		pt_stream_set_state(feed->microphone_stream, PT_STREAM_LOST, error->message, pt_wall_ns(feed->env.clock));
 }
 
+PtTrust pt_feed_trust(const PtSiteCamera *s) {
+	static const PtTrustKind kinds[] = {[PT_SITE_TLS_ANY] = PT_TRUST_ANY,
+	                                    [PT_SITE_TLS_VERIFY] = PT_TRUST_VERIFY,
+	                                    [PT_SITE_TLS_PINNED] = PT_TRUST_PINNED};
+	PtTrust trust = {.kind = kinds[s->tls]};
+	memcpy(trust.sha256, s->tls_pin, sizeof trust.sha256);
+	return trust;
+}
+
 void pt_feed_play(PtFeed *feed, const char *location, const PtOsdList *texts) {
 	const PtSiteCamera *s = feed->env.settings;
 	if (!g_strcmp0(feed->location, location))
@@ -122,23 +131,19 @@ void pt_feed_play(PtFeed *feed, const char *location, const PtOsdList *texts) {
 	g_free(feed->location);
 	feed->location = g_strdup(location);
 	g_autoptr(GError) error = NULL;
-	static const PtTrustKind kinds[] = {[PT_SITE_TLS_ANY] = PT_TRUST_ANY,
-	                                    [PT_SITE_TLS_VERIFY] = PT_TRUST_VERIFY,
-	                                    [PT_SITE_TLS_PINNED] = PT_TRUST_PINNED};
 	PtSourceParams params = {
 	    .camera = s->name,
 	    .location = location,
 	    .user = s->login ? s->login->user : NULL,
 	    .password = s->login ? s->login->password : NULL,
 	    .transport = s->transport == PT_SITE_TRANSPORT_UDP ? PT_TRANSPORT_UDP : PT_TRANSPORT_TCP,
-	    .trust = {.kind = kinds[s->tls]},
+	    .trust = pt_feed_trust(s),
 	    .video = true,
 	    .audio = feed->main && wants_sound(s) && !s->microphone,
 	    .metadata = feed->main,
 	    .loop = feed->env.loop,
 	    .stream = feed->stream,
 	};
-	memcpy(params.trust.sha256, s->tls_pin, sizeof s->tls_pin);
 	feed->source = pt_source_start(&params, &error);
 	if (!feed->source)
 		pt_feed_lost(feed, error->message);

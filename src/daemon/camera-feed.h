@@ -51,6 +51,9 @@ void pt_feed_lost(PtFeed *feed, const char *reason);
 /* location NULL: there is none. Begins anew when it runs. */
 void pt_feed_set_microphone(PtFeed *feed, const char *location);
 
+/* Whom the site file trusts over rtsps:// and onvifs://. */
+PtTrust pt_feed_trust(const PtSiteCamera *settings);
+
 PtRecordMode pt_feed_record_mode(const PtSiteCamera *settings, bool main);
 /* Where the site file wants it. refillable: what is lost can be fetched again. */
 void pt_feed_record(PtFeed *feed, bool refillable);

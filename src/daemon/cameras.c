@@ -290,6 +290,11 @@ void pt_cameras_set_location(PtCameras *c, const char *name, const char *stream,
 	watch_motion(camera);
 }
 
+const char *pt_cameras_played(PtCameras *c, const char *name) {
+	const Camera *camera = find(c, name);
+	return camera ? camera->main->location : NULL;
+}
+
 void pt_cameras_set_recording(PtCameras *c, const char *name, const char *stream, const char *why_not) {
 	const Camera *camera = find(c, name);
 	bool main = !strcmp(stream, "main");

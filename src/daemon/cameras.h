@@ -35,6 +35,10 @@ void pt_cameras_set_location(PtCameras *cameras, const char *camera, const char 
  * thread. */
 const char *pt_cameras_location(PtCameras *cameras, const PtSiteCamera *camera, const char *stream);
 
+/* Where its main stream is played from now, as it told itself or the site file says; NULL: not known (yet). Borrowed. Main
+ * thread. */
+const char *pt_cameras_played(PtCameras *cameras, const char *camera);
+
 /* Whether a stream that the site file has recorded is: why_not goes into its gap; NULL: it is. It may come later. Main
  * thread, as the next two. */
 void pt_cameras_set_recording(PtCameras *cameras, const char *camera, const char *stream, const char *why_not);

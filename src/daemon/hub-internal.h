@@ -18,6 +18,7 @@
 #include "daemon/plugs.h"
 #include "daemon/relay-cycles.h"
 #include "daemon/serve.h"
+#include "daemon/talk-desk.h"
 #include "daemon/tell.h"
 #include "daemon/unset-clock.h"
 #include "plugs/virtual/virtual.h"
@@ -46,6 +47,7 @@ typedef struct {
 	PtVirtualHand *hand;
 	PtAlarmDesk *alarm;
 	PtTell *tell;
+	PtTalkDesk *talk;
 	PtPictures *pictures;
 	PtActions *actions;
 	PtRulesEngine *rules;

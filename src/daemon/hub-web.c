@@ -3,6 +3,7 @@
 #include "daemon/hub-internal.h"
 #include "daemon/controls.h"
 #include "daemon/devices.h"
+#include "daemon/speech.h"
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -44,6 +45,13 @@ static void host_control(void *user, const PtSiteCamera *camera, PtRequest *r) {
 	PtHub *h = user;
 	pt_controls_post(&(PtControlsEnv){h->clock, h->bus, pt_hub_journal, h}, camera, r);
 }
+
+static void host_say(void *user, const char *camera, const char *actor, const char *text, const char *file,
+                     void (*started)(void *data, double seconds, const GError *error), void *data) {
+	pt_talk_desk_say(((PtHub *)user)->talk, &(PtTalkOrder){camera, actor, text, file, started, data});
+}
+static bool host_may_say(void *user, const PtSiteCamera *camera) { return pt_talk_desk_may(camera); }
+static bool host_speaks(void *user) { return pt_speech_available(); }
 
 static void host_picture(void *user, const PtSiteCamera *camera, const char *name, PtRequest *r) {
 	pt_pictures_get(((PtHub *)user)->pictures, camera->name, name, r);
@@ -196,7 +204,10 @@ bool pt_hub_open_web(PtHub *h, GError **error) {
 	                   .renew = host_renew,
 	                   .picture = host_picture,
 	                   .controls = host_controls,
-	                   .control = host_control};
+	                   .control = host_control,
+	                   .may_say = host_may_say,
+	                   .speaks = host_speaks,
+	                   .say = host_say};
 	pt_api_add_routes(&h->host);
 	return true;
 }

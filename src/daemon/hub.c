@@ -35,8 +35,9 @@ void pt_hub_publish(PtHub *h, const char *source, const char *topic, const char 
 static void log_event(PtEvent *event, void *data) {
 	PtHub *h = data;
 	/* intents are there already: they were written before the act (P6); what became of some is not */
-	bool intent =
-	    !strcmp(event->topic, PT_TOPIC_COMMAND) && strcmp(event->state, "refused") && strcmp(event->state, "failed");
+	bool command = !strcmp(event->topic, PT_TOPIC_COMMAND), talk = !strcmp(event->topic, PT_TOPIC_TALK);
+	bool intent = (command && strcmp(event->state, "refused") && strcmp(event->state, "failed")) ||
+	              (talk && !strcmp(event->state, "started"));
 	if (!intent)
 		pt_eventlog_append(h->log, event, false, NULL);
 }
@@ -158,6 +159,7 @@ static void apply_site(PtHub *h) {
 	pt_card_health_set_zone(h->health, h->site->zone);
 	pt_plugs_apply(h->plugs, h->site);
 	pt_tell_apply(h->tell, h->site);
+	pt_talk_desk_apply(h->talk, h->site);
 	pt_pictures_apply(h->pictures, h->site);
 	pt_actions_apply(h->actions, h->site);
 	pt_rules_engine_set(h->rules, h->site->rules,
@@ -269,8 +271,10 @@ static bool start(PtHub *h, GError **error) {
 	    pt_pictures_new(&(PtPicturesEnv){h->clock, h->bus, h->archive, h->cameras, h->site->archive_state}, error);
 	if (!h->pictures)
 		return false;
-	h->actions = pt_actions_new(
-	    &(PtActionsEnv){h->clock, h->bus, h->plugs, h->keeper, h->pictures, h->alarm, h->tell, pt_hub_journal, h});
+	h->talk = pt_talk_desk_new(&(PtTalkDeskEnv){h->clock, h->bus, h->serving, h->cameras, pt_hub_journal, h});
+	pt_talk_desk_apply(h->talk, h->site);
+	h->actions = pt_actions_new(&(PtActionsEnv){h->clock, h->bus, h->plugs, h->keeper, h->pictures, h->alarm, h->tell,
+	                                            h->talk, pt_hub_journal, h});
 	h->rules = pt_rules_engine_new(h->clock, h->bus, NULL, pt_actions_act, h->actions);
 	h->backfill = pt_backfill_new(&(PtBackfillEnv){h->archive, h->bus, h->clock, h->cameras});
 	h->catch_up =
@@ -318,6 +322,7 @@ static void stop(PtHub *h) {
 	pt_mqtt_site_stop(h->mqtt);
 	pt_rules_engine_free(h->rules);
 	pt_actions_free(h->actions);
+	pt_talk_desk_free(h->talk);
 	pt_pictures_free(h->pictures);
 	pt_alarm_desk_free(h->alarm);
 	pt_tell_free(h->tell);

@@ -22,6 +22,8 @@ PtTell *pt_tell_new(const PtTellEnv *env, GError **error); /* copied; what it na
 void pt_tell_apply(PtTell *tell, PtSite *site);            /* whom to tell; keeps a reference */
 void pt_tell_free(PtTell *tell);                           /* what waits stays on disk; takes NULL */
 /* NOTIFY and WEBHOOK. */
+/* A text with {names} filled in by what happened. Caller frees. */
+char *pt_tell_fill(const PtTell *tell, const char *text, const char *camera, const PtActContext *context);
 void pt_tell_act(PtTell *tell, const PtAction *action, const PtActContext *context);
 PtDevices *pt_tell_devices(PtTell *tell); /* borrowed */
 void pt_tell_describe(PtTell *tell, JsonBuilder *builder);

@@ -70,6 +70,13 @@ typedef struct {
 	/* A picture that a rule took of a camera, answered by the host (daemon/pictures.c) */
 	void (*picture)(void *user, const PtSiteCamera *camera, const char *name, PtRequest *request);
 
+	/* Out of a camera's speaker: whether it may have one, whether texts can be spoken, and saying a text or playing a
+	 * file (daemon/talk-desk.h); started is called once, maybe at once. NULL: not possible here */
+	bool (*may_say)(void *user, const PtSiteCamera *camera);
+	bool (*speaks)(void *user);
+	void (*say)(void *user, const char *camera, const char *actor, const char *text, const char *file,
+	            void (*started)(void *data, double seconds, const GError *error), void *data);
+
 	/* The caller's devices that are told by Web Push, all answered by the host (daemon/devices.c); NULL: not possible
 	 * here */
 	void (*devices)(void *user, PtRequest *request);

@@ -7,6 +7,7 @@ import {link} from "../router.js";
 import {camera, every, follow, now, refresh, site, video} from "../site.js";
 import {Tile, soundIcon, streamWords} from "../tile.js";
 import {controlsPanel} from "./controls.js";
+import {talkPanel} from "./talk.js";
 
 export function mount(root, name) {
 	return name ? single(root, name) : wall(root);
@@ -136,7 +137,7 @@ function single(root, name) {
 	fill(root,
 		h("div.bar", null, h("a.button.quiet", {href: "#/live", "aria-label": "All cameras"}, icon("back")), h("h1", null, name), tile.badge),
 		tile.element,
-		h("div.under", null, h("p.shown", null, time, behind), h("div.buttons", null, past, sound, still, full), why, motion, facts), controls.element);
+		h("div.under", null, h("p.shown", null, time, behind), h("div.buttons", null, past, sound, still, full), why, motion, facts), controls.element, talkPanel(name));
 	tile.element.classList.add("single");
 	tile.start();
 	const key = event => {
