@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """GStreamer's RTSP server with one stream, for the tests of our client.
 
-usage: gst_rtsp_server.py LAUNCH [basic|digest USER PASSWORD] [redirect STATUS URL] [tls CERT KEY] [replay - -]
+usage: gst_rtsp_server.py LAUNCH [basic|digest USER PASSWORD] [redirect STATUS URL] [tls CERT KEY] [replay - -] [talk CODEC FILE]
 
 replay: every client has a pipeline of its own, and may require onvif-replay.
+talk: it has a back channel as ONVIF's streaming specification describes it, for PCMU or PCMA; what comes goes into the file as it came.
 
 Prints "port N", then "K MD5" for every buffer that passes an identity element named probeK, before it is packetised."""
 import hashlib
@@ -70,12 +71,22 @@ def redirect(server, status, url):
     server.connect("client-connected", on_client)
 
 
+def listen(factory, codec, path):
+    payload, element = {"PCMU": (0, "rtppcmudepay"), "PCMA": (8, "rtppcmadepay")}[codec]
+    factory.set_shared(False)
+    factory.set_media_gtype(GstRtspServer.RTSPOnvifMedia)
+    factory.set_backchannel_launch(
+        f'( capsfilter caps="application/x-rtp,media=audio,payload={payload},clock-rate=8000,encoding-name={codec}" name=depay_backchannel'
+        f' ! {element} ! filesink location={path} async=false sync=false buffer-mode=unbuffered )')
+
+
 def main():
     Gst.init(None)
-    server = GstRtspServer.RTSPServer()
+    hears = "talk" in sys.argv[2::3]
+    server = GstRtspServer.RTSPOnvifServer() if hears else GstRtspServer.RTSPServer()
     server.set_address("127.0.0.1")
     server.set_service("0")
-    factory = GstRtspServer.RTSPMediaFactory()
+    factory = GstRtspServer.RTSPOnvifMediaFactory() if hears else GstRtspServer.RTSPMediaFactory()
     factory.set_launch(sys.argv[1])
     factory.set_shared(True)
     factory.connect("media-configure", on_configure)
@@ -91,6 +102,8 @@ def main():
         if kind == "replay":
             factory.set_shared(False)
             server.connect("client-connected", lambda _, client: client.connect("check-requirements", lambda *_: ""))
+        elif kind == "talk":
+            listen(factory, first, second)
         elif kind == "redirect":
             redirect(server, int(first), second)
         elif kind == "tls":
@@ -99,7 +112,7 @@ def main():
                 auth.set_default_token(token)
         else:
             ask_for_login(auth, token, kind, first, second)
-    if set(kinds) - {"redirect", "replay"}:
+    if set(kinds) - {"redirect", "replay", "talk"}:
         factory.add_role_from_structure(role)
         server.set_auth(auth)
     server.get_mount_points().add_factory("/a", factory)

@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Messages out of cameras' speakers: GStreamer's ONVIF server takes them by its back channel, and what arrives there is compared with
+what was to be said. Cameras that cannot be talked to say why."""
+import contextlib
+import os
+import pathlib
+import shutil
+import subprocess
+import tempfile
+import time
+
+import numpy as np
+import pytest
+
+from hub import PIGTAIL, Hub, parse_time, wait_for
+from quirky_camera import Camera as Quirky, SDP
+from test_microphone import pitch
+from test_rtsp_client import VIDEO, Server
+
+HERTZ, LENGTH = 1000, 0.6
+BACK = "m=audio 0 RTP/AVP {types}\r\na=sendonly\r\na=control:back\r\n"
+
+
+def sound(path, *options, hertz=HERTZ, length=LENGTH):
+    subprocess.run(["ffmpeg", "-v", "error", "-f", "lavfi", "-i", f"sine=frequency={hertz}:sample_rate=48000:duration={length}", "-ac", "2", *options, path],
+                   check=True)
+
+
+def speaker(path, codec):
+    """A camera that writes down what its speaker is given."""
+    return Server(f"( {VIDEO['h264'][0]} )", "digest", "op", "pw", "talk", codec, str(path))
+
+
+@pytest.fixture(scope="module")
+def place():
+    with tempfile.TemporaryDirectory() as folder, contextlib.ExitStack() as stack:
+        folder = pathlib.Path(folder)
+        messages = folder / "messages"
+        messages.mkdir()
+        sound(messages / "tone.wav")
+        sound(messages / "low.wav", "-ar", "22050", "-ac", "1", "-c:a", "pcm_u8", hertz=400)
+        sound(messages / "tone.opus", "-c:a", "libopus", "-b:a", "64k")
+        sound(messages / "tone.m4a", "-c:a", "aac", "-b:a", "96k")
+        sound(messages / "blip.wav", length=0.1)
+        (messages / "broken.wav").write_bytes(b"RIFF\x10\0\0\0WAVEfmt \x02\0\0\0xx")
+        (folder / "outside.wav").write_bytes((messages / "tone.wav").read_bytes())
+        gate, yard = (stack.enter_context(speaker(folder / codec, codec)) for codec in ("PCMU", "PCMA"))
+        deaf = stack.enter_context(Server(f"( {VIDEO['h264'][0]} )"))
+        silent, foreign = stack.enter_context(Quirky()), stack.enter_context(Quirky(sdp=SDP + BACK.format(types=97) + "a=rtpmap:97 OPUS/48000/2\r\n"))
+        busy = stack.enter_context(Quirky(sdp=SDP + BACK.format(types="97 8") + "a=rtpmap:97 OPUS/48000/2\r\n", refuse={"SETUP": "453 Not Enough Bandwidth"}))
+        hub = stack.enter_context(Hub(f"""cameras:
+  gate: {{ source: '{gate.url}', login: op }}
+  yard: {{ source: '{yard.url}', login: op, record: never }}
+  deaf: {{ source: '{deaf.url}', record: never }}
+  silent: {{ source: '{silent.url}', record: never }}
+  foreign: {{ source: '{foreign.url}', record: never }}
+  busy: {{ source: '{busy.url}', record: never }}
+  stranger: {{ source: '{yard.url}', record: never }}
+  clock: {{ source: "test:clock?size=320x180&fps=5", record: never }}
+talk: {{ messages: {messages}, voice: en }}
+inputs: {{ bell: {{ driver: virtual, channel: 1, kind: button, debounce: 0ms }} }}
+rules:
+  greet: {{ when: bell active, do: [{{ say: {{ camera: gate, file: tone.wav }} }}, {{ say: {{ camera: yard, text: "{{input}} is {{state}}" }} }}] }}
+""", start=False))
+        secrets = hub.dir / "secrets.yaml"
+        secrets.touch(mode=0o600)
+        secrets.write_text("logins: { op: { user: op, password: pw } }\n")
+        hub.start()
+        hub.heard = {"gate": folder / "PCMU", "yard": folder / "PCMA"}
+        hub.wait_recording("gate")
+        hub.gaps_before = len(hub.gaps("gate"))
+        yield hub
+
+
+def decoded(path, codec):
+    return np.frombuffer(subprocess.run(["ffmpeg", "-v", "error", "-f", codec, "-ar", "8000", "-ac", "1", "-i", path, "-f", "s16le", "-"],
+                                        capture_output=True, check=True).stdout, np.int16).astype(float)
+
+
+def heard(hub, camera):
+    return decoded(hub.heard[camera], {"gate": "mulaw", "yard": "alaw"}[camera])
+
+
+def talk(hub, camera="gate", state=None):
+    return [e for e in hub.events(topic="talk", source=f"camera/{camera}") if not state or e["state"] == state]
+
+
+def say(hub, camera, words, status=200):
+    """Waits for its end; the events from its start on, oldest first."""
+    before = len(talk(hub, camera))
+    got, answer = hub.request("POST", f"/api/cameras/{camera}/talk", words)
+    assert got == status, answer
+    said = wait_for("its end", lambda: (lambda e: e[::-1] if e and e[0]["state"] != "started" else None)(talk(hub, camera)[:len(talk(hub, camera)) - before]))
+    return answer, said
+
+
+def assert_tone(samples, hertz):
+    assert abs(pitch(samples, 8000) - hertz) < 3
+    # nothing is missing and nothing torn: the tone runs through, as loud as it begins
+    loud = [np.abs(samples[at:at + 400]).mean() for at in range(400, len(samples) - 800, 400)]
+    assert min(loud) > 0.9 * max(loud) > 100
+
+
+@pytest.mark.parametrize("camera,file,hertz", [("gate", "tone.wav", HERTZ), ("yard", "low.wav", 400), ("gate", "tone.opus", HERTZ), ("yard", "tone.m4a", HERTZ)])
+def test_a_file_is_heard(place, camera, file, hertz):
+    begin = time.monotonic()
+    answer, said = say(place, camera, {"file": file})
+    assert abs(answer["seconds"] - LENGTH) < 0.06 < answer["seconds"] < time.monotonic() - begin  # as fast as it is heard
+    assert [(e["state"], e["detail"]) for e in said] == [(s, f"plays {file}") for s in ("started", "ended")]
+    assert all(e["actor"].startswith("user/local ") for e in said)
+    sound = heard(place, camera)
+    assert len(sound) == round(answer["seconds"] * 8000)
+    assert_tone(sound, hertz)
+
+
+@pytest.mark.skipif(not shutil.which("espeak-ng"), reason="espeak-ng is not there")
+def test_texts_are_spoken_by_rule_and_command_line(place):
+    with place.board() as board:
+        board.send(b"input 1 closed")
+        wait_for("both", lambda: [[e["state"] for e in talk(place, c) if e["actor"] == "rule/greet"] for c in ("gate", "yard")] == [["ended", "started"]] * 2)
+        board.send(b"input 1 open")
+    assert talk(place, "yard")[0]["detail"] == "says bell is active"
+    assert_tone(heard(place, "gate"), HERTZ)
+    spoken = heard(place, "yard")
+    assert 0.6 < len(spoken) / 8000 < 3 and np.abs(spoken).max() > 3000
+    assert not place.cli("say", "yard", "Hi").stdout
+    wait_for("its end", lambda: talk(place, "yard")[0]["state"] == "ended")
+    assert talk(place, "yard")[0]["detail"] == "says Hi" and len(heard(place, "yard")) < len(spoken)
+    place.cli("say", "gate", "tone.wav")
+    assert talk(place, "gate")[0]["detail"] == "plays tone.wav"
+    assert place.get("/api/cameras/gate/talk") == {"possible": True, "texts": True, "messages": ["blip.wav", "broken.wav", "low.wav", "tone.m4a", "tone.opus", "tone.wav"]}
+
+
+@pytest.mark.parametrize("camera,words,status,reason", [
+    ("deaf", {"file": "tone.wav"}, 501, "551 camera deaf cannot do that: it refused Require: www.onvif.org/ver20/backchannel"),
+    ("silent", {"file": "tone.wav"}, 404, "camera silent cannot be talked to: it offers no back channel"),
+    ("foreign", {"file": "tone.wav"}, 501, "camera foreign takes sound as OPUS at 48000 Hz alone, and pigtail talks G.711 at 8000 Hz"),
+    ("busy", {"file": "tone.wav"}, 409, "453 camera busy has no room: somebody else may be talking"),
+    ("stranger", {"file": "tone.wav"}, 502, "401 camera stranger asks for a login and none is given"),
+    ("clock", {"file": "tone.wav"}, 501, "it is reached neither by ONVIF nor by RTSP"),
+    ("gate", {"file": "../outside.wav"}, 404, "talk.messages holds no file of this name"),
+    ("gate", {"file": "broken.wav"}, 400, "broken.wav: there is no sound in this WAV"),
+    ("gate", {"text": ""}, 400, "a text has 1 to 500 bytes"),
+    ("gate", {"text": "x" * 501}, 400, "a text has 1 to 500 bytes"),
+])
+def test_why_not(place, camera, words, status, reason):
+    answer, said = say(place, camera, words, status)
+    assert reason in answer["error"], answer
+    assert said[-1]["state"] == "failed" and reason in said[-1]["detail"] and "pw" not in str(said)
+
+
+def test_one_after_the_other_and_not_too_many(place):
+    path = "/api/cameras/gate/talk"
+    assert place.request("POST", path, {})[0] == 400 and place.request("POST", path, {"text": "a", "file": "b"})[0] == 400
+    assert place.request("POST", "/api/cameras/nowhere/talk", {"text": "a"})[0] == 404
+    begin = time.time()
+    many = [subprocess.Popen([PIGTAIL, "say", "gate", "blip.wav"], env=dict(place.env, PIGTAIL_SITE=str(place.site)), stderr=subprocess.PIPE, text=True)
+            for _ in range(7)]
+    failed = [p.communicate(timeout=60)[1] for p in many]
+    assert sum("4 messages wait already" in text for text in failed) == 2 and sum(not text for text in failed) == 5, failed
+    wait_for("the last", lambda: talk(place)[0]["state"] == "ended")
+    assert [e["state"] for e in talk(place)[::-1] if parse_time(e["time"]) > begin and e["state"] != "failed"] == ["started", "ended"] * 5
+    # nothing of it was noticed where it is recorded
+    assert len(place.gaps("gate")) == place.gaps_before and place.camera("gate")["state"] == "live"
