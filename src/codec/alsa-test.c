@@ -1,8 +1,10 @@
-/* A microphone without a sound card: ALSA's own plugin that reads a file. Beside the program that encodes. */
+/* A microphone and a loudspeaker without a sound card: ALSA's own plugin that reads and writes files. Beside the program
+ * that encodes. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "media/alsa/alsa.h"
 #include "media/codec/job.h"
 #include "media/g711.h"
+#include "media/speaker/speaker.h"
 #include <glib/gstdio.h>
 #include <math.h>
 #include <string.h>
@@ -85,6 +87,11 @@ static void test_g711(void) {
 		g_assert_cmphex(pt_g711_mu_law(cases[i].sample), ==, cases[i].mu);
 		g_assert_cmphex(pt_g711_a_law(cases[i].sample), ==, cases[i].a);
 	}
+	for (unsigned i = 0; i < 256; i++) {
+		int mu = i == 0x7f ? 0xff : (int)i; /* there are two zeros */
+		g_assert_cmphex(pt_g711_mu_law(pt_g711_from_mu_law((uint8_t)i)), ==, (unsigned)mu);
+		g_assert_cmphex(pt_g711_a_law(pt_g711_from_a_law((uint8_t)i)), ==, i);
+	}
 }
 
 static void test_locations(void) {
@@ -137,6 +144,66 @@ static void test_none(void) {
 	taker_clear(&t);
 }
 
+typedef struct {
+	GMutex lock;
+	GCond cond;
+	bool done;
+	char *reason;
+} Said;
+
+static void said(void *user, const GError *error) {
+	Said *s = user;
+	g_mutex_lock(&s->lock);
+	s->done = true;
+	s->reason = g_strdup(error ? error->message : NULL);
+	g_cond_signal(&s->cond);
+	g_mutex_unlock(&s->lock);
+}
+
+/* Puts half a second in pieces; the reason why it was not heard, NULL: it was. */
+static char *say(const char *location, const int16_t *sound, size_t n) {
+	Said s = {.done = false};
+	g_autoptr(GError) error = NULL;
+	PtSpeaker *speaker = pt_speaker_open(location, said, &s, &error);
+	if (!speaker)
+		return g_strdup(error->message);
+	for (size_t at = 0; at < n; at += 100)
+		pt_speaker_put(speaker, sound + at, MIN(100, n - at));
+	pt_speaker_finish(speaker);
+	g_mutex_lock(&s.lock);
+	while (!s.done)
+		g_cond_wait(&s.cond, &s.lock);
+	g_mutex_unlock(&s.lock);
+	pt_speaker_close(speaker, false);
+	return s.reason;
+}
+
+static void test_speaker(const void *data) {
+	const char *dir = data;
+	int16_t sound[4030];
+	for (size_t i = 0; i < G_N_ELEMENTS(sound); i++)
+		sound[i] = (int16_t)(i * 7);
+	g_autofree char *wav = g_strdup_printf("wav:%s/wav", dir);
+	const struct {
+		const char *location, *file;
+		size_t head;
+	} cases[] = {{"alsa:loud", "loud", 0}, {wav, "wav", 44}};
+	for (size_t i = 0; i < G_N_ELEMENTS(cases); i++) {
+		g_autofree char *path = g_build_filename(dir, cases[i].file, NULL), *heard = NULL;
+		g_autofree char *reason = say(cases[i].location, sound, G_N_ELEMENTS(sound));
+		gsize n;
+		g_assert_cmpstr(reason, ==, NULL);
+		g_assert_true(g_file_get_contents(path, &heard, &n, NULL));
+		g_assert_cmpuint(n, >=, cases[i].head + sizeof sound); /* a card is given whole periods */
+		g_assert_cmpmem(heard + cases[i].head, sizeof sound, sound, sizeof sound);
+	}
+	g_autofree char *none = say("alsa:nothing-here", sound, 1), *nowhere = say("wav:/nowhere/x", sound, 1);
+	g_autofree char *what = say("mp3:x", sound, 1);
+	g_assert_cmpstr(none, ==, "loudspeaker nothing-here: No such file or directory");
+	g_assert_cmpstr(nowhere, ==, "/nowhere/x: No such file or directory");
+	g_assert_cmpstr(what, ==, "'mp3:x' is neither alsa:PCM nor wav:FILE");
+}
+
 static void put_tone(const char *dir, const char *name, unsigned rate) {
 	g_autofree char *path = g_build_filename(dir, name, NULL);
 	g_autofree int16_t *frames = g_new(int16_t, rate * 10);
@@ -151,8 +218,9 @@ int main(int argc, char **argv) {
 	                *config = g_build_filename(dir, "asound.conf", NULL);
 	g_autofree char *text =
 	    g_strdup_printf("pcm.tone8 { type file slave.pcm { type null } file /dev/null infile \"%s/8\" format raw }\n"
-	                    "pcm.tone48 { type file slave.pcm { type null } file /dev/null infile \"%s/48\" format raw }\n",
-	                    dir, dir);
+	                    "pcm.tone48 { type file slave.pcm { type null } file /dev/null infile \"%s/48\" format raw }\n"
+	                    "pcm.loud { type file slave.pcm { type null } file \"%s/loud\" format raw }\n",
+	                    dir, dir, dir);
 	put_tone(dir, "8", 8000);
 	put_tone(dir, "48", 48000);
 	g_assert_true(g_file_set_contents(config, text, -1, NULL));
@@ -162,8 +230,9 @@ int main(int argc, char **argv) {
 	g_test_add_func("/alsa/g711-tone", test_g711_tone);
 	g_test_add_func("/alsa/aac-tone", test_aac_tone);
 	g_test_add_func("/alsa/none", test_none);
+	g_test_add_data_func("/alsa/speaker", dir, test_speaker);
 	int status = g_test_run();
-	static const char *const files[] = {"8", "48", "asound.conf"};
+	static const char *const files[] = {"8", "48", "loud", "wav", "asound.conf"};
 	for (unsigned i = 0; i < G_N_ELEMENTS(files); i++) {
 		g_autofree char *path = g_build_filename(dir, files[i], NULL);
 		g_unlink(path);

@@ -17,3 +17,17 @@ uint8_t pt_g711_a_law(int16_t sample) {
 	int mantissa = v >> (exponent ? exponent : 1) & 15;
 	return (uint8_t)((sign | exponent << 4 | mantissa) ^ 0x55);
 }
+
+int16_t pt_g711_from_mu_law(uint8_t octet) {
+	unsigned bits = (uint8_t)~octet;
+	int v = (int)(((bits & 15) << 3 | 132) << (bits >> 4 & 7)) - 132;
+	return (int16_t)(bits & 0x80 ? -v : v);
+}
+
+int16_t pt_g711_from_a_law(uint8_t octet) {
+	unsigned bits = octet ^ 0x55, exponent = bits >> 4 & 7;
+	int v = (int)((bits & 15) << 4 | 8);
+	if (exponent)
+		v = (v + 256) << (exponent - 1);
+	return (int16_t)(bits & 0x80 ? v : -v);
+}

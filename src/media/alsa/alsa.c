@@ -66,6 +66,8 @@ char *pt_alsa_location(const PtAlsaLocation *l) {
 	                                                   : "pcma");
 }
 
+char *pt_alsa_pcm_name(const char *pcm) { return g_strconcat(g_str_has_prefix(pcm, "hw:") ? "plug" : "", pcm, NULL); }
+
 /* ---- running ---- */
 
 static void stop_device(Microphone *m) {
@@ -186,8 +188,7 @@ static bool start_device(Microphone *m, GError **error) {
 	if (!pt_alsa_parse(m->location, &m->want, error))
 		return false;
 	unsigned rate = pt_alsa_rate(m->want.codec);
-	/* a card as such gives its own rates alone */
-	g_autofree char *name = g_strconcat(g_str_has_prefix(m->want.pcm, "hw:") ? "plug" : "", m->want.pcm, NULL);
+	g_autofree char *name = pt_alsa_pcm_name(m->want.pcm);
 	int code = snd_pcm_open(&m->pcm, name, SND_PCM_STREAM_CAPTURE, SND_PCM_NONBLOCK);
 	if (code >= 0)
 		code = snd_pcm_set_params(m->pcm, SND_PCM_FORMAT_S16, SND_PCM_ACCESS_RW_INTERLEAVED, 1, rate, 1, LATENCY_US);
@@ -237,12 +238,16 @@ static void begin(void *data) {
 /* The library would write what goes wrong to our standard error. */
 static void say_nothing(const char *file, int line, const char *function, int code, const char *format, ...) {}
 
-static PtSource *start(const PtSourceParams *params) {
+void pt_alsa_be_quiet(void) {
 	static gsize once;
 	if (g_once_init_enter(&once)) {
 		snd_lib_error_set_handler(say_nothing);
 		g_once_init_leave(&once, 1);
 	}
+}
+
+static PtSource *start(const PtSourceParams *params) {
+	pt_alsa_be_quiet();
 	Microphone *m = g_new0(Microphone, 1);
 	m->base.ops = &pt_alsa_source;
 	m->loop = pt_loop_new("pt-alsa");

@@ -18,5 +18,8 @@ typedef struct {
 bool pt_alsa_parse(const char *location, PtAlsaLocation *ret, GError **error);
 /* The location that asks for this; caller frees. */
 char *pt_alsa_location(const PtAlsaLocation *location);
+/* As it is opened: a card as such knows its own rates alone. Caller frees. */
+char *pt_alsa_pcm_name(const char *pcm);
+void pt_alsa_be_quiet(void); /* before anything is opened */
 static inline unsigned pt_alsa_rate(PtCodec codec) { return codec == PT_CODEC_AAC ? 48000 : 8000; }
 #define PT_ALSA_BITRATE 64000 /* of each codec */

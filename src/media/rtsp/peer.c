@@ -344,17 +344,22 @@ static void garbage(Peer *p) {
 	p->closing = true;
 }
 
-/* The interleaved frames of a client are its receiver reports: a sign of life and nothing else. */
+/* The interleaved frames of a client are its receiver reports, a sign of life and nothing else, or what it says. */
 static size_t take_frame(Peer *p, const uint8_t *data, size_t n) {
 	if (p->skip) {
 		size_t took = MIN(n, p->skip);
 		p->skip -= took;
+		if (p->talk.hears)
+			pt_buf_put(&p->talk.packet, data, took);
+		if (p->talk.hears && !p->skip)
+			pt_talkback_packet(p);
 		return took;
 	}
 	p->frame_head[p->n_frame_head++] = data[0];
 	if (p->n_frame_head == 4) {
 		p->skip = (size_t)p->frame_head[2] << 8 | p->frame_head[3];
 		p->n_frame_head = 0;
+		p->talk.hears = pt_talkback_wants(p, p->frame_head[1], p->skip);
 		p->last_sign = mono();
 	}
 	return 1;
@@ -462,10 +467,10 @@ static void check_deadlines(PtTimer *timer) {
 	int64_t now = mono();
 	bool udp = is_udp(p);
 	note_taken(p, now);
-	/* who plays over TCP shows that it lives by taking what is sent; footage of the past comes to an end, and who looks
-	 * at it may let it wait */
+	/* who plays over TCP shows that it lives by taking what is sent, who talks by talking; footage of the past comes to
+	 * an end, and who looks at it may let it wait */
 	bool silent = now - p->last_sign > PT_PEER_IDLE_NS;
-	bool quiet = (p->state != SESSION_PLAYING || udp || (p->replay && !p->last_write)) && silent;
+	bool quiet = (p->state != SESSION_PLAYING || udp || p->talk.speaker || (p->replay && !p->last_write)) && silent;
 	bool late = (p->message_since && now - p->message_since > PT_PEER_HEAD_NS) ||
 	            (!p->any_request && now - p->last_sign > PT_PEER_HEAD_NS);
 	bool stuck = p->last_write && now - p->last_write > PT_PEER_STUCK_NS && (!p->replay || silent);

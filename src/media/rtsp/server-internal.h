@@ -1,9 +1,11 @@
 /* The parts of the RTSP server: server.c listens and accepts, peer.c is one connection's bytes, session.c its requests,
- * feed.c one stream on its way to all who take it. All on the server's loop unless said otherwise. */
+ * feed.c one stream on its way to all who take it, talkback.c what a client says. All on the server's loop unless said
+ * otherwise. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 #include "base/clock.h"
 #include "base/digest.h"
+#include "media/rtp/accept.h"
 #include "media/rtp/pack.h"
 #include "media/rtsp/message.h"
 #include "media/rtsp/server.h"
@@ -142,12 +144,21 @@ struct Peer {
 	Replay *replay; /* instead of stream and feed */
 	SessionTrack tracks[PT_STREAM_TRACKS];
 	bool has_video, waiting_key;
+	/* what the client says */
+	struct {
+		PtSpeaker *speaker; /* NULL: nothing was set up for it */
+		int channels[2];
+		PtRtpAccept accept;
+		bool hears; /* the frame that is being taken */
+		PtBuf packet;
+	} talk;
 	uint64_t dropped;
 
 	/* a DESCRIBE that waits */
 	struct {
 		PtStream *stream;
 		char *cseq, *uri;
+		bool talk; /* and its back channel is to be told */
 		int64_t until;
 	} describe;
 };
@@ -192,6 +203,21 @@ PtFormat *pt_replay_format(const Replay *replay, unsigned track);
 const char *pt_replay_track_name(const Replay *replay, unsigned track);
 /* So many bytes wait to be sent: the thread goes on when they are few. */
 void pt_replay_drained(Replay *replay, size_t queue_bytes);
+
+/* ---- talkback ---- */
+
+#define PT_TALKBACK_FEATURE "www.onvif.org/ver20/backchannel"
+#define PT_TALKBACK_TRACK PT_STREAM_TRACKS /* in addresses */
+
+/* Whether the user may talk out of the stream's loudspeaker. */
+bool pt_talkback_is_offered(const Peer *peer, PtStream *stream);
+void pt_talkback_describe(GString *sdp);
+/* False and an error: it cannot be (PT_ERROR_BUSY: somebody else does). */
+bool pt_talkback_open(Peer *peer, const int channels[2], GError **error);
+void pt_talkback_close(Peer *peer);
+/* Whether a frame of this channel and size is to be taken; its bytes are gathered in peer->talk.packet. */
+bool pt_talkback_wants(const Peer *peer, uint8_t channel, size_t size);
+void pt_talkback_packet(Peer *peer);
 
 /* ---- session ---- */
 

@@ -6,6 +6,7 @@
 #include "base/error.h"
 #include "base/loop.h"
 #include "media/replay.h"
+#include "media/speaker/speaker.h"
 #include "media/stream.h"
 #include "media/tls.h"
 
@@ -24,6 +25,10 @@ typedef struct {
 	/* What is kept of a stream, for "replay/gate/main" (ONVIF Streaming Specification, Playback): its own, freed by
 	 * ops->free, or NULL and an error as with find. Without this member nothing is replayed. */
 	PtReplay *(*replay)(void *data, const char *path, const char *user, GError **error);
+	/* Has a stream (by its name) a loudspeaker, and may a user talk out of it? And that loudspeaker, closed by the
+	 * server when he has talked. Both, or none: then nobody talks. */
+	bool (*may_talk)(void *data, const char *stream, const char *user);
+	PtSpeaker *(*talk)(void *data, const char *stream, const char *user, GError **error);
 } PtRtspServerOps;
 
 typedef struct {

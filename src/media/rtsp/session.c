@@ -163,6 +163,8 @@ static void describe_stream(Peer *p, const PtStreamStats *stats) {
 	for (unsigned i = 0; i < PT_STREAM_TRACKS; i++)
 		if (offers(p, p->describe.stream, stats->tracks[i].format))
 			describe_track(sdp, stats->tracks[i].format, i);
+	if (p->describe.talk && pt_talkback_is_offered(p, p->describe.stream))
+		pt_talkback_describe(sdp);
 	send_description(p, p->describe.cseq, p->describe.uri, sdp);
 }
 
@@ -233,6 +235,11 @@ static bool still_busy(Peer *p, const char *cseq) {
 	return true;
 }
 
+static bool wants_to_talk(const PtRtspMessage *m) {
+	const char *require = pt_rtsp_message_get(m, "Require");
+	return require && !strcmp(require, PT_TALKBACK_FEATURE);
+}
+
 static void do_describe(Peer *p, const PtRtspMessage *m, const char *cseq) {
 	int track;
 	g_autofree char *path = split_uri(m->uri, &track);
@@ -254,6 +261,7 @@ static void do_describe(Peer *p, const PtRtspMessage *m, const char *cseq) {
 	p->describe.stream = stream;
 	p->describe.cseq = g_strdup(cseq);
 	p->describe.uri = g_strdup(m->uri);
+	p->describe.talk = wants_to_talk(m);
 	p->describe.until = pt_mono_ns(pt_clock_system()) + DESCRIBE_WAIT;
 	pt_session_describe_again(p);
 }
@@ -262,13 +270,14 @@ static void do_describe(Peer *p, const PtRtspMessage *m, const char *cseq) {
 
 /* What it would have been sent from here on, and what was on its way, it may never have. */
 static void stop_playing(Peer *p) {
-	if (p->state == SESSION_PLAYING && p->stream)
+	if (p->state == SESSION_PLAYING && p->feed)
 		pt_stream_note_missed(p->stream, pt_mono_ns(pt_clock_system()));
 	p->state = SESSION_NONE;
 }
 
 void pt_session_clear(Peer *p) {
 	stop_playing(p);
+	pt_talkback_close(p);
 	pt_feed_leave(p);
 	memset(p->tracks, 0, sizeof p->tracks);
 	g_clear_pointer(&p->stream, pt_stream_unref);
@@ -291,6 +300,9 @@ static bool choose_transport(Peer *p, const char *header, PtRtspTransport *ret) 
 }
 
 static bool channel_taken(const Peer *p, unsigned track, int channel) {
+	if (track != PT_TALKBACK_TRACK && p->talk.speaker &&
+	    (p->talk.channels[0] == channel || p->talk.channels[1] == channel))
+		return true;
 	for (unsigned i = 0; i < PT_STREAM_TRACKS; i++)
 		if (i != track && p->tracks[i].set && p->tracks[i].tcp &&
 		    (p->tracks[i].channels[0] == channel || p->tracks[i].channels[1] == channel))
@@ -305,17 +317,22 @@ static void set_port(Address *a, unsigned port) {
 		a->v4.sin_port = htons((uint16_t)port);
 }
 
+/* Fills what is not stated. False: they cannot be. */
+static bool choose_channels(const Peer *p, unsigned track, PtRtspTransport *t) {
+	if (t->interleaved[0] < 0)
+		t->interleaved[0] = (int)track * 2;
+	if (t->interleaved[1] < 0)
+		t->interleaved[1] = t->interleaved[0] + 1;
+	return t->interleaved[1] <= 255 && t->interleaved[0] != t->interleaved[1] &&
+	       !channel_taken(p, track, t->interleaved[0]) && !channel_taken(p, track, t->interleaved[1]);
+}
+
 /* Fills the track and what the reply says. False: channels that cannot be. */
 static bool apply_transport(Peer *p, unsigned track, PtRtspTransport *t) {
 	SessionTrack *s = &p->tracks[track];
 	SessionTrack new = {.set = true, .tcp = t->tcp};
 	if (t->tcp) {
-		if (t->interleaved[0] < 0)
-			t->interleaved[0] = (int)track * 2;
-		if (t->interleaved[1] < 0)
-			t->interleaved[1] = t->interleaved[0] + 1;
-		if (t->interleaved[1] > 255 || t->interleaved[0] == t->interleaved[1] ||
-		    channel_taken(p, track, t->interleaved[0]) || channel_taken(p, track, t->interleaved[1]))
+		if (!choose_channels(p, track, t))
 			return false;
 		new.channels[0] = (uint8_t)t->interleaved[0];
 		new.channels[1] = (uint8_t)t->interleaved[1];
@@ -376,6 +393,39 @@ static PtFormat *offered_format(const Peer *p, unsigned track) {
 	return NULL;
 }
 
+static void reply_transport(Peer *p, const PtRtspTransport *t, const char *cseq) {
+	g_autofree char *transport = pt_rtsp_transport_format(t);
+	begin(p, 200, cseq);
+	pt_rtsp_write_header(&p->out, "Transport", "%s", transport);
+	end(p);
+}
+
+/* What was opened for a track that then could not be. */
+static void forget_unused(Peer *p) {
+	if (p->state != SESSION_NONE)
+		return;
+	g_clear_pointer(&p->stream, pt_stream_unref);
+	g_clear_pointer(&p->path, g_free);
+}
+
+static void set_up_talk(Peer *p, PtRtspTransport *t, const char *cseq) {
+	g_autoptr(GError) error = NULL;
+	if (!p->stream)
+		pt_error_set(&error, NOT_FOUND, "nobody talks to a recording");
+	else if (!t->tcp)
+		pt_session_refuse(p, 461, cseq, "sound is taken over TCP (interleaved)");
+	else if (!choose_channels(p, PT_TALKBACK_TRACK, t))
+		reply(p, 400, cseq);
+	else if (pt_talkback_open(p, t->interleaved, &error)) {
+		p->state = SESSION_READY;
+		reply_transport(p, t, cseq);
+		return;
+	}
+	if (error)
+		refuse_error(p, cseq, error);
+	forget_unused(p);
+}
+
 static void do_setup(Peer *p, const PtRtspMessage *m, const char *cseq) {
 	int track;
 	g_autofree char *path = split_uri(m->uri, &track);
@@ -384,7 +434,7 @@ static void do_setup(Peer *p, const PtRtspMessage *m, const char *cseq) {
 		reply(p, 455, cseq);
 		return;
 	}
-	if (!path || track < 0 || track >= PT_STREAM_TRACKS) {
+	if (!path || track < 0 || track > PT_TALKBACK_TRACK) {
 		pt_session_refuse(p, 404, cseq, "SETUP wants a track: the control address of the description");
 		return;
 	}
@@ -397,14 +447,15 @@ static void do_setup(Peer *p, const PtRtspMessage *m, const char *cseq) {
 	}
 	if (!open_session(p, &path, cseq))
 		return;
+	if (track == PT_TALKBACK_TRACK) {
+		set_up_talk(p, &t, cseq);
+		return;
+	}
 	PtFormat *format = offered_format(p, (unsigned)track);
 	if (!format || !apply_transport(p, (unsigned)track, &t)) {
 		unsigned status = format ? 400 : 404;
 		pt_format_unref(format);
-		if (p->state == SESSION_NONE) {
-			g_clear_pointer(&p->stream, pt_stream_unref);
-			g_clear_pointer(&p->path, g_free);
-		}
+		forget_unused(p);
 		reply(p, status, cseq);
 		return;
 	}
@@ -414,10 +465,7 @@ static void do_setup(Peer *p, const PtRtspMessage *m, const char *cseq) {
 	p->state = SESSION_READY;
 	if (p->stream)
 		pt_feed_join(pt_feed_get(p->server, p->stream), p);
-	g_autofree char *transport = pt_rtsp_transport_format(&t);
-	begin(p, 200, cseq);
-	pt_rtsp_write_header(&p->out, "Transport", "%s", transport);
-	end(p);
+	reply_transport(p, &t, cseq);
 }
 
 /* ---- the rest ---- */
@@ -474,7 +522,8 @@ static void do_play(Peer *p, const PtRtspMessage *m, const char *cseq) {
 	}
 	if (p->state != SESSION_PLAYING) {
 		p->state = SESSION_PLAYING;
-		pt_stream_note_taken(p->stream, pt_mono_ns(pt_clock_system()));
+		if (p->feed)
+			pt_stream_note_taken(p->stream, pt_mono_ns(pt_clock_system()));
 		p->waiting_key = p->has_video;
 		for (unsigned i = 0; i < PT_STREAM_TRACKS; i++) {
 			p->tracks[i].reported = false;
@@ -491,7 +540,8 @@ static void do_play(Peer *p, const PtRtspMessage *m, const char *cseq) {
 			g_string_append_printf(info, "%surl=%s/track%u", info->len ? "," : "", base, i);
 	begin(p, 200, cseq);
 	pt_rtsp_write_header(&p->out, "Range", "npt=now-");
-	pt_rtsp_write_header(&p->out, "RTP-Info", "%s", info->str);
+	if (info->len)
+		pt_rtsp_write_header(&p->out, "RTP-Info", "%s", info->str);
 	end(p);
 }
 
@@ -548,7 +598,9 @@ void pt_session_request(Peer *p, const PtRtspMessage *m) {
 		p->closing = true;
 		return;
 	}
-	if (require && !(p->server->ops->replay && !strcmp(require, "onvif-replay"))) {
+	bool known = !require || (p->server->ops->replay && !strcmp(require, "onvif-replay")) ||
+	             (p->server->ops->talk && wants_to_talk(m));
+	if (!known) {
 		begin(p, 551, cseq);
 		pt_rtsp_write_header(&p->out, "Unsupported", "%s", require);
 		end(p);

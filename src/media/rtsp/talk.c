@@ -12,7 +12,7 @@
 #define PACKET (PT_TALK_RATE / 50) /* samples: 20 ms, RFC 3551's own */
 #define PACKET_NS (PT_NS_PER_S / 50)
 #define LATE_NS (5 * PACKET_NS)        /* what we are behind is made up for; beyond, what is left comes later */
-#define TAIL_NS (PT_NS_PER_S / 2)      /* for what the camera holds back before it is heard */
+#define TAIL_NS (300 * PT_NS_PER_MS)   /* for what the camera holds back before it is heard */
 #define REPORT_NS (5 * PT_NS_PER_S)    /* between sender reports */
 #define WAITING_MAX (PT_TALK_RATE * 2) /* bytes that wait for the camera to take them */
 
