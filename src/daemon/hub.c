@@ -281,7 +281,7 @@ static bool start(PtHub *h, GError **error) {
 	    pt_catch_up_new(&(PtCatchUpEnv){h->bus, h->clock, h->cameras, h->log, h->site->archive_state, last_ns});
 	h->add =
 	    pt_add_camera_new(&(PtAddCameraEnv){h->http, h->clock, h->bus, h->workers[0], h, pt_hub_site, pt_hub_reload});
-	h->serve = pt_serve_new(h->serving, h->cameras, h->archive);
+	h->serve = pt_serve_new(&(PtServeEnv){h->serving, h->cameras, h->archive, h->clock, h->bus, pt_hub_journal, h});
 	if (!pt_hub_open_web(h, error))
 		return false;
 	/* P5: overdue offs and safe states before anything else; the rules know the site before inputs report */

@@ -7,14 +7,15 @@
 #include <string.h>
 
 struct PtServe {
-	PtLoop *loop;
-	PtCameras *cameras;
-	PtArchive *archive;
+	PtServeEnv env;
 	PtRtspServer *rtsp;
 	PtTlsIdentity *identity; /* of serve.rtsps */
 
 	GMutex lock;
-	PtSite *site; /* under lock: the server asks on its own thread */
+	GCond quiet;
+	/* under lock: the server asks on its own thread */
+	PtSite *site;
+	unsigned talkers; /* loudspeakers that are not silent yet */
 };
 
 static PtSite *take_site(PtServe *s) {
@@ -45,7 +46,7 @@ static PtStream *find(void *data, const char *path, const char *user, GError **e
 	g_auto(GStrv) parts = split_path(site, path, user, error);
 	if (!parts)
 		return NULL;
-	PtStream *stream = pt_cameras_stream(s->cameras, parts[0], parts[1]);
+	PtStream *stream = pt_cameras_stream(s->env.cameras, parts[0], parts[1]);
 	if (!stream)
 		pt_error_set(error, NOT_FOUND, "camera %s has no stream '%s'", parts[0], parts[1]);
 	return stream;
@@ -69,10 +70,12 @@ static char *password(void *data, const char *user) {
 
 unsigned pt_serve_rtsp_port(PtServe *s) { return s->rtsp ? pt_rtsp_server_port(s->rtsp) : 0; }
 
+static char *camera_of(const char *stream) { return g_strndup(stream, strcspn(stream, "/")); }
+
 /* As on the pages: the policy of the camera, and the role of the user whose app password it is. */
 static bool may_hear(void *data, const char *stream, const char *user) {
 	g_autoptr(PtSite) site = take_site(data);
-	g_autofree char *name = g_strndup(stream, strcspn(stream, "/"));
+	g_autofree char *name = camera_of(stream);
 	const PtSiteCamera *camera = pt_site_camera(site, name);
 	const PtSiteUser *who = user ? pt_site_user(site, user) : NULL;
 	if (!camera || camera->listen == PT_LISTEN_NEVER)
@@ -86,21 +89,82 @@ static PtReplay *replay(void *data, const char *path, const char *user, GError *
 	g_auto(GStrv) parts = split_path(site, path + strlen(PT_RTSP_REPLAY), user, error);
 	if (!parts)
 		return NULL;
-	if (!s->archive || (strcmp(parts[1], "main") && strcmp(parts[1], "sub"))) {
+	if (!s->env.archive || (strcmp(parts[1], "main") && strcmp(parts[1], "sub"))) {
 		pt_error_set(error, NOT_FOUND, "nothing of %s/%s is recorded here", parts[0], parts[1]);
 		return NULL;
 	}
-	return pt_archive_replay(s->archive, parts[0], parts[1], may_hear(s, parts[0], user));
+	return pt_archive_replay(s->env.archive, parts[0], parts[1], may_hear(s, parts[0], user));
 }
 
-static const PtRtspServerOps rtsp_ops = {find, password, may_hear, replay};
+/* ---- what clients say ---- */
 
-PtServe *pt_serve_new(PtLoop *loop, PtCameras *cameras, PtArchive *archive) {
+typedef struct {
+	PtServe *serve;
+	char *camera, *actor;
+} Talker;
+
+static PtEvent *talk_event(const Talker *t, const char *state, const char *reason) {
+	g_autofree char *source = g_strconcat("camera/", t->camera, NULL);
+	return pt_event_now(t->serve->env.clock, source, PT_TOPIC_TALK, state, t->actor,
+	                    reason ? reason : "talks over RTSP");
+}
+
+/* On the loudspeaker's thread. */
+static void talked(void *user, const GError *error) {
+	Talker *t = user;
+	PtServe *s = t->serve;
+	g_autoptr(PtEvent) event = talk_event(t, error ? "failed" : "ended", error ? error->message : NULL);
+	pt_bus_publish(s->env.bus, event);
+	g_free(t->camera);
+	g_free(t->actor);
+	g_free(t);
+	g_mutex_lock(&s->lock);
+	s->talkers--;
+	g_cond_signal(&s->quiet);
+	g_mutex_unlock(&s->lock);
+}
+
+static bool may_talk(void *data, const char *stream, const char *user) {
+	g_autoptr(PtSite) site = take_site(data);
+	g_autofree char *name = camera_of(stream);
+	const PtSiteCamera *camera = pt_site_camera(site, name);
+	const PtSiteUser *who = user ? pt_site_user(site, user) : NULL;
+	return camera && camera->speaker && who && who->role != PT_SITE_ROLE_VIEWER;
+}
+
+/* P6: written down first. */
+static PtSpeaker *talk(void *data, const char *stream, const char *user, GError **error) {
+	PtServe *s = data;
+	g_autoptr(PtSite) site = take_site(s);
+	Talker *t = g_new0(Talker, 1);
+	*t = (Talker){s, camera_of(stream), g_strconcat("user/", user, NULL)};
+	const PtSiteCamera *camera = pt_site_camera(site, t->camera);
+	g_autoptr(PtEvent) intent = talk_event(t, "started", NULL);
+	g_autoptr(GError) failed = NULL;
+	g_mutex_lock(&s->lock);
+	s->talkers++;
+	g_mutex_unlock(&s->lock);
+	PtSpeaker *speaker = NULL;
+	if (!camera || !camera->speaker) {
+		pt_error_set(&failed, NOT_FOUND, "camera %s has no loudspeaker any more", t->camera);
+	} else if (s->env.journal(s->env.user, intent, &failed)) {
+		pt_bus_publish(s->env.bus, intent);
+		speaker = pt_speaker_open(camera->speaker, talked, t, &failed);
+	}
+	if (speaker)
+		return speaker;
+	talked(t, failed);
+	g_propagate_error(error, g_steal_pointer(&failed));
+	return NULL;
+}
+
+static const PtRtspServerOps rtsp_ops = {find, password, may_hear, replay, may_talk, talk};
+
+PtServe *pt_serve_new(const PtServeEnv *env) {
 	PtServe *s = g_new0(PtServe, 1);
-	s->loop = loop;
-	s->cameras = cameras;
-	s->archive = archive;
+	s->env = *env;
 	g_mutex_init(&s->lock);
+	g_cond_init(&s->quiet);
 	return s;
 }
 
@@ -172,7 +236,7 @@ bool pt_serve_start(PtServe *s, PtSite *site, GError **error) {
 	if (site->serve_rtsps && !load_identity(s, site, error))
 		return false;
 	PtRtspListen on = {.plain = where, .secure = site->serve_rtsps, .identity = s->identity};
-	s->rtsp = pt_rtsp_server_new(s->loop, &on, &rtsp_ops, s, error);
+	s->rtsp = pt_rtsp_server_new(s->env.loop, &on, &rtsp_ops, s, error);
 	return s->rtsp != NULL;
 }
 
@@ -211,8 +275,13 @@ void pt_serve_free(PtServe *s) {
 	if (!s)
 		return;
 	pt_rtsp_server_free(s->rtsp);
+	g_mutex_lock(&s->lock);
+	while (s->talkers)
+		g_cond_wait(&s->quiet, &s->lock);
+	g_mutex_unlock(&s->lock);
 	pt_tls_identity_free(s->identity);
 	pt_site_unref(s->site);
 	g_mutex_clear(&s->lock);
+	g_cond_clear(&s->quiet);
 	g_free(s);
 }

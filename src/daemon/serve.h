@@ -1,5 +1,5 @@
-/* What this Pigtail offers to other programs: its streams, live and as they were recorded, over RTSP. Follows the site file.
- * Main thread. */
+/* What this Pigtail offers to other programs over RTSP: its streams, live and as they were recorded, and its loudspeakers.
+ * Follows the site file. Main thread. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 #include "daemon/cameras.h"
@@ -9,8 +9,18 @@
 
 typedef struct PtServe PtServe;
 
-/* All outlive it. archive NULL: nothing is replayed. */
-PtServe *pt_serve_new(PtLoop *loop, PtCameras *cameras, PtArchive *archive);
+/* All outlive it. */
+typedef struct {
+	PtLoop *loop;
+	PtCameras *cameras;
+	PtArchive *archive; /* NULL: nothing is replayed */
+	PtClock *clock;
+	PtBus *bus;
+	gboolean (*journal)(void *user, PtEvent *intent, GError **error); /* any thread */
+	void *user;
+} PtServeEnv;
+
+PtServe *pt_serve_new(const PtServeEnv *env);      /* copied */
 void pt_serve_apply(PtServe *serve, PtSite *site); /* who may; keeps a reference */
 /* Opens what the site asks for; nothing is no error. */
 bool pt_serve_start(PtServe *serve, PtSite *site, GError **error);

@@ -3,6 +3,7 @@
 #include "daemon/camera-feed.h"
 #include "daemon/speech.h"
 #include "media/sound/sound.h"
+#include "media/speaker/speaker.h"
 #include "media/talk.h"
 #include <string.h>
 
@@ -23,7 +24,9 @@ typedef struct {
 	void *user;
 	GCancellable *preparing;
 	GBytes *sound; /* as it is sent */
+	/* while it is being said, one of them */
 	PtTalk *talk;
+	PtSpeaker *speaker; /* of this machine */
 } Message;
 
 static void next(PtTalkDesk *desk, const char *camera);
@@ -57,6 +60,7 @@ static void message_free(Message *m) {
 	g_cancellable_cancel(m->preparing);
 	g_object_unref(m->preparing);
 	pt_talk_free(m->talk);
+	pt_speaker_close(m->speaker, true);
 	g_clear_pointer(&m->sound, g_bytes_unref);
 	g_free(m->camera);
 	g_free(m->actor);
@@ -105,7 +109,7 @@ static gboolean hear(void *data) {
 	return G_SOURCE_REMOVE;
 }
 
-/* Both on the loop's thread. The main loop runs no more once a message is freed before its end. */
+/* Both on another thread. The main loop runs no more once a message is freed before its end. */
 static void on_started(void *user) {
 	News *n = g_new0(News, 1);
 	n->message = user;
@@ -119,7 +123,8 @@ static void on_done(void *user, const GError *error) {
 }
 
 bool pt_talk_desk_may(const PtSiteCamera *c) {
-	return pt_site_is_onvif(c) || g_str_has_prefix(c->source, "rtsp:") || g_str_has_prefix(c->source, "rtsps:");
+	return c->speaker || pt_site_is_onvif(c) || g_str_has_prefix(c->source, "rtsp:") ||
+	       g_str_has_prefix(c->source, "rtsps:");
 }
 
 static const PtSiteCamera *find_camera(const PtTalkDesk *desk, const char *name, GError **error) {
@@ -128,10 +133,24 @@ static const PtSiteCamera *find_camera(const PtTalkDesk *desk, const char *name,
 		pt_error_set(error, NOT_FOUND, "there is no camera of this name any more");
 	else if (!pt_talk_desk_may(c))
 		pt_error_set(error, UNSUPPORTED,
-		             "it is reached neither by ONVIF nor by RTSP, so it has no speaker to talk to");
+		             "it has no speaker: it is reached neither by ONVIF nor by RTSP, and the site file names none");
 	else
 		return c;
 	return NULL;
+}
+
+/* All of it at once: the loudspeaker takes it as it is heard. */
+static bool play(Message *m, const char *speaker, GError **error) {
+	gsize n;
+	const int16_t *sound = g_bytes_get_data(m->sound, &n);
+	G_STATIC_ASSERT(PT_SPEAKER_RATE == PT_TALK_RATE);
+	m->speaker = pt_speaker_open(speaker, on_done, m, error);
+	if (!m->speaker)
+		return false;
+	on_started(m);
+	pt_speaker_put(m->speaker, sound, n / sizeof *sound);
+	pt_speaker_finish(m->speaker);
+	return true;
 }
 
 /* P6: written down first. */
@@ -147,6 +166,8 @@ static bool say(Message *m, GError **error) {
 	if (!env->journal(env->user, intent, error))
 		return false;
 	pt_bus_publish(env->bus, intent);
+	if (c->speaker)
+		return play(m, c->speaker, error);
 	m->talk = pt_talk_start(&(PtTalkParams){.camera = m->camera,
 	                                        .location = location,
 	                                        .user = c->login ? c->login->user : NULL,

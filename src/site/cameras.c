@@ -20,6 +20,7 @@ void pt_site_camera_free(void *data) {
 	g_free(c->source);
 	g_free(c->sub);
 	g_free(c->microphone);
+	g_free(c->speaker);
 	g_free(c->snapshot);
 	g_clear_pointer(&c->motion_zones, g_array_unref);
 	g_free(c->profile_main);
@@ -281,21 +282,42 @@ static void read_login(PtSite *site, const PtNode *node, PtSiteCamera *c, GPtrAr
 	           name, "the secrets file", meant, name);
 }
 
-/* Beside pictures that are made on this machine: what comes over the network brings its own sound. */
+/* Beside pictures that are made on this machine: what comes over the network has its own. */
+static void check_is_own(const PtNode *node, const PtSiteCamera *c, GPtrArray *problems) {
+	if (c->source && !g_str_has_prefix(c->source, "v4l2:") && !g_str_has_prefix(c->source, "test:"))
+		pt_problem(problems, node, "is for pictures that are made on this machine (v4l2:, test:)");
+}
+
 static void read_microphone(const PtNode *node, PtSiteCamera *c, GPtrArray *problems) {
 	if (!pt_node_read_text(node, &c->microphone, problems))
 		return;
 	if (!g_str_has_prefix(c->microphone, "alsa:") || !c->microphone[5])
 		pt_problem(problems, node, "'%.60s' is not alsa:PCM, such as alsa:default or alsa:plughw:1?codec=pcmu",
 		           c->microphone);
-	else if (c->source && !g_str_has_prefix(c->source, "v4l2:") && !g_str_has_prefix(c->source, "test:"))
-		pt_problem(problems, node, "is for pictures that are made on this machine (v4l2:, test:)");
+	else
+		check_is_own(node, c, problems);
+}
+
+/* alsa:PCM, or wav:FILE beside the site file */
+static void read_speaker(const PtSite *site, const PtNode *node, PtSiteCamera *c, GPtrArray *problems) {
+	if (!pt_node_read_text(node, &c->speaker, problems))
+		return;
+	bool wav = g_str_has_prefix(c->speaker, "wav:"), alsa = g_str_has_prefix(c->speaker, "alsa:");
+	if (!(wav && c->speaker[4]) && !(alsa && c->speaker[5]))
+		pt_problem(problems, node, "'%.60s' is neither alsa:PCM, such as alsa:default, nor wav:FILE", c->speaker);
+	else
+		check_is_own(node, c, problems);
+	if (wav && !g_path_is_absolute(c->speaker + 4)) {
+		char *absolute = g_strconcat("wav:", site->dir, "/", c->speaker + 4, NULL);
+		g_free(c->speaker);
+		c->speaker = absolute;
+	}
 }
 
 static void read_camera(PtSite *site, const PtNode *node, GPtrArray *problems) {
-	static const char *const known[] = {"source", "sub",      "snapshot",   "login",    "transport",
-	                                    "record", "keep",     "audio",      "backfill", "tls",
-	                                    "events", "profiles", "microphone", "motion",   NULL};
+	static const char *const known[] = {"source",     "sub",     "snapshot", "login", "transport", "record",
+	                                    "keep",       "audio",   "backfill", "tls",   "events",    "profiles",
+	                                    "microphone", "speaker", "motion",   NULL};
 	static const char *const http[] = {"http", "https", NULL};
 	int transport = PT_SITE_TRANSPORT_TCP;
 	if (!pt_site_check_name(node, "a camera", problems) || !pt_node_check_keys(node, known, problems))
@@ -314,6 +336,7 @@ static void read_camera(PtSite *site, const PtNode *node, GPtrArray *problems) {
 	read_source(site, pt_node_get(node, "source"), &c->source, problems);
 	read_source(site, pt_node_get(node, "sub"), &c->sub, problems);
 	read_microphone(pt_node_get(node, "microphone"), c, problems);
+	read_speaker(site, pt_node_get(node, "speaker"), c, problems);
 	const PtNode *snapshot = pt_node_get(node, "snapshot");
 	if (pt_node_read_text(snapshot, &c->snapshot, problems))
 		pt_site_check_url(snapshot, c->snapshot, http, problems);

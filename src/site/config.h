@@ -45,6 +45,7 @@ typedef struct {
 	char *name;
 	char *source, *sub;       /* without any password; sub NULL: none */
 	char *microphone;         /* "alsa:default"; NULL: the source's own, if it has one */
+	char *speaker;            /* "alsa:default", "wav:FILE"; NULL: the source's own, if it has one */
 	char *snapshot;           /* URL of still pictures; NULL: from the stream */
 	const PtSiteLogin *login; /* of the site's logins; NULL: none */
 	PtSiteTransport transport;

@@ -70,6 +70,7 @@ static void print_camera(GString *out, const PtSiteCamera *c) {
 	pt_print_text(out, "source", c->source);
 	pt_print_text(out, "sub", c->sub);
 	pt_print_text(out, "microphone", c->microphone);
+	pt_print_text(out, "speaker", c->speaker);
 	pt_print_text(out, "snapshot", c->snapshot);
 	pt_print_text(out, "login", c->login ? c->login->name : NULL);
 	pt_print_text(out, "transport", pt_transport_words[c->transport]);
