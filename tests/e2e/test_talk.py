@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Messages out of cameras' speakers: GStreamer's ONVIF server takes them by its back channel, and what arrives there is compared with
-what was to be said. Cameras that cannot be talked to say why."""
+what was to be said. Cameras that cannot be talked to say why. The other way round, GStreamer's client talks to a camera of our own."""
 import contextlib
-import os
 import pathlib
 import shutil
 import subprocess
@@ -12,12 +11,14 @@ import time
 import numpy as np
 import pytest
 
-from hub import PIGTAIL, Hub, parse_time, wait_for
+from hub import Hub, UnixConnection, free_port, parse_time, wait_for
 from quirky_camera import Camera as Quirky, SDP
 from test_microphone import pitch
-from test_rtsp_client import VIDEO, Server
+from rtsp_raw import Client
+from test_rtsp_client import Server
 
 HERTZ, LENGTH = 1000, 0.6
+PICTURE = "( videotestsrc is-live=true ! video/x-raw,format=I420,width=160,height=120,framerate=5/1 ! jpegenc ! rtpjpegpay name=pay0 pt=26 )"
 BACK = "m=audio 0 RTP/AVP {types}\r\na=sendonly\r\na=control:back\r\n"
 
 
@@ -28,7 +29,7 @@ def sound(path, *options, hertz=HERTZ, length=LENGTH):
 
 def speaker(path, codec):
     """A camera that writes down what its speaker is given."""
-    return Server(f"( {VIDEO['h264'][0]} )", "digest", "op", "pw", "talk", codec, str(path))
+    return Server(PICTURE, "digest", "op", "pw", "talk", codec, str(path))
 
 
 @pytest.fixture(scope="module")
@@ -45,9 +46,10 @@ def place():
         (messages / "broken.wav").write_bytes(b"RIFF\x10\0\0\0WAVEfmt \x02\0\0\0xx")
         (folder / "outside.wav").write_bytes((messages / "tone.wav").read_bytes())
         gate, yard = (stack.enter_context(speaker(folder / codec, codec)) for codec in ("PCMU", "PCMA"))
-        deaf = stack.enter_context(Server(f"( {VIDEO['h264'][0]} )"))
+        deaf = stack.enter_context(Server(PICTURE))
         silent, foreign = stack.enter_context(Quirky()), stack.enter_context(Quirky(sdp=SDP + BACK.format(types=97) + "a=rtpmap:97 OPUS/48000/2\r\n"))
         busy = stack.enter_context(Quirky(sdp=SDP + BACK.format(types="97 8") + "a=rtpmap:97 OPUS/48000/2\r\n", refuse={"SETUP": "453 Not Enough Bandwidth"}))
+        rtsp = free_port()
         hub = stack.enter_context(Hub(f"""cameras:
   gate: {{ source: '{gate.url}', login: op }}
   yard: {{ source: '{yard.url}', login: op, record: never }}
@@ -57,6 +59,9 @@ def place():
   busy: {{ source: '{busy.url}', record: never }}
   stranger: {{ source: '{yard.url}', record: never }}
   clock: {{ source: "test:clock?size=320x180&fps=5", record: never }}
+  node: {{ source: "test:clock?size=320x180&fps=10&gop=100ms", speaker: wav:node.wav, record: never }}
+  other: {{ source: 'rtsp://127.0.0.1:{rtsp}/node/main', login: otto, record: never }}
+serve: {{ rtsp: 127.0.0.1:{rtsp} }}
 talk: {{ messages: {messages}, voice: en }}
 inputs: {{ bell: {{ driver: virtual, channel: 1, kind: button, debounce: 0ms }} }}
 rules:
@@ -64,21 +69,22 @@ rules:
 """, start=False))
         secrets = hub.dir / "secrets.yaml"
         secrets.touch(mode=0o600)
-        secrets.write_text("logins: { op: { user: op, password: pw } }\n")
+        secrets.write_text("logins: { op: { user: op, password: pw }, otto: { user: otto, password: secret } }\n"
+                           "app-passwords: { otto: { user: otto, password: secret }, vera: { user: vera, password: secret } }\n")
+        (hub.dir / "users.yaml").write_text("otto: { role: operator }\nvera: { role: viewer }\n")
+        (hub.dir / "users.yaml").chmod(0o600)
+        hub.rtsp = rtsp
         hub.start()
-        hub.heard = {"gate": folder / "PCMU", "yard": folder / "PCMA"}
+        hub.heard = {"gate": folder / "PCMU", "yard": folder / "PCMA", "node": hub.dir / "node.wav"}
         hub.wait_recording("gate")
         hub.gaps_before = len(hub.gaps("gate"))
         yield hub
 
 
-def decoded(path, codec):
-    return np.frombuffer(subprocess.run(["ffmpeg", "-v", "error", "-f", codec, "-ar", "8000", "-ac", "1", "-i", path, "-f", "s16le", "-"],
-                                        capture_output=True, check=True).stdout, np.int16).astype(float)
-
-
 def heard(hub, camera):
-    return decoded(hub.heard[camera], {"gate": "mulaw", "yard": "alaw"}[camera])
+    form = {"gate": ["-f", "mulaw", "-ar", "8000", "-ac", "1"], "yard": ["-f", "alaw", "-ar", "8000", "-ac", "1"], "node": []}[camera]
+    return np.frombuffer(subprocess.run(["ffmpeg", "-v", "error", *form, "-i", hub.heard[camera], "-f", "s16le", "-"], capture_output=True,
+                                        check=True).stdout, np.int16).astype(float)
 
 
 def talk(hub, camera="gate", state=None):
@@ -101,7 +107,7 @@ def assert_tone(samples, hertz):
     assert min(loud) > 0.9 * max(loud) > 100
 
 
-@pytest.mark.parametrize("camera,file,hertz", [("gate", "tone.wav", HERTZ), ("yard", "low.wav", 400), ("gate", "tone.opus", HERTZ), ("yard", "tone.m4a", HERTZ)])
+@pytest.mark.parametrize("camera,file,hertz", [("gate", "tone.wav", HERTZ), ("gate", "tone.opus", HERTZ), ("yard", "tone.m4a", HERTZ)])
 def test_a_file_is_heard(place, camera, file, hertz):
     begin = time.monotonic()
     answer, said = say(place, camera, {"file": file})
@@ -126,8 +132,8 @@ def test_texts_are_spoken_by_rule_and_command_line(place):
     assert not place.cli("say", "yard", "Hi").stdout
     wait_for("its end", lambda: talk(place, "yard")[0]["state"] == "ended")
     assert talk(place, "yard")[0]["detail"] == "says Hi" and len(heard(place, "yard")) < len(spoken)
-    place.cli("say", "gate", "tone.wav")
-    assert talk(place, "gate")[0]["detail"] == "plays tone.wav"
+    place.cli("say", "gate", "blip.wav")
+    assert talk(place, "gate")[0]["detail"] == "plays blip.wav"
     assert place.get("/api/cameras/gate/talk") == {"possible": True, "texts": True, "messages": ["blip.wav", "broken.wav", "low.wav", "tone.m4a", "tone.opus", "tone.wav"]}
 
 
@@ -154,11 +160,78 @@ def test_one_after_the_other_and_not_too_many(place):
     assert place.request("POST", path, {})[0] == 400 and place.request("POST", path, {"text": "a", "file": "b"})[0] == 400
     assert place.request("POST", "/api/cameras/nowhere/talk", {"text": "a"})[0] == 404
     begin = time.time()
-    many = [subprocess.Popen([PIGTAIL, "say", "gate", "blip.wav"], env=dict(place.env, PIGTAIL_SITE=str(place.site)), stderr=subprocess.PIPE, text=True)
-            for _ in range(7)]
-    failed = [p.communicate(timeout=60)[1] for p in many]
-    assert sum("4 messages wait already" in text for text in failed) == 2 and sum(not text for text in failed) == 5, failed
+    many = [UnixConnection(place.runtime / "control.sock", 60) for _ in range(7)]
+    for c in many:
+        c.request("POST", path, '{"file": "blip.wav"}')
+    answers = [c.getresponse() for c in many]
+    assert sorted(a.status for a in answers) == [200] * 5 + [409] * 2
+    assert all(b"4 messages wait already" in a.read() for a in answers if a.status == 409)
     wait_for("the last", lambda: talk(place)[0]["state"] == "ended")
     assert [e["state"] for e in talk(place)[::-1] if parse_time(e["time"]) > begin and e["state"] != "failed"] == ["started", "ended"] * 5
     # nothing of it was noticed where it is recorded
     assert len(place.gaps("gate")) == place.gaps_before and place.camera("gate")["state"] == "live"
+
+
+# ---- a camera of our own that has a loudspeaker ----
+
+@contextlib.contextmanager
+def talker(hub, user, hertz, *law, seconds=1):
+    p = subprocess.Popen(["/usr/bin/python3", str(pathlib.Path(__file__).parent / "gst_talker.py"), f"rtsp://127.0.0.1:{hub.rtsp}/node/main", user, "secret",
+                          str(hertz), str(seconds), *law], stdout=subprocess.PIPE, text=True)
+    try:
+        yield p
+    finally:
+        p.kill()
+        p.wait()
+
+
+@pytest.mark.parametrize("law", ["PCMU", "PCMA"])
+def test_gstreamer_talks_to_our_camera(place, law):
+    before = len(talk(place, "node"))
+    wait_for("pictures", lambda: place.camera("node")["state"] == "live")
+    with talker(place, "otto", 700, law) as otto:
+        if law == "PCMU":  # one at a time
+            assert otto.stdout.readline() == "talks\n"
+            answer, _ = say(place, "other", {"file": "blip.wav"}, 409)
+            assert "503 camera other has no room: somebody else may be talking" in answer["error"]
+        assert otto.wait(30) == 0
+    said = wait_for("its end", lambda: (lambda e: e if len(e) == before + 2 else None)(talk(place, "node")))
+    assert [(e["state"], e["actor"], e["detail"]) for e in said[:2]] == [(s, "user/otto", "talks over RTSP") for s in ("ended", "started")]
+    sound = heard(place, "node")
+    assert 0.8 < len(sound) / 8000 < 1.2
+    assert_tone(sound[160:], 700)
+
+
+def test_who_may_talk_to_our_camera(place):
+    for user, path, may in (("otto", "node", True), ("vera", "node", False), ("otto", "clock", False)):
+        with Client(place.rtsp, f"{path}/main", user, "secret") as client:
+            assert "a=sendonly" not in client.ask("DESCRIBE")[2]
+            status, _, sdp = client.ask("DESCRIBE", Require="www.onvif.org/ver20/backchannel")
+            assert status == 200 and ("m=audio 0 RTP/AVP 0 8" in sdp and "a=sendonly" in sdp) == may
+            back = f"{client.url}/track4"
+            assert client.ask("SETUP", back, Transport="RTP/AVP;unicast;client_port=5000-5001")[0] == 461
+            assert client.ask("SETUP", back, Transport="RTP/AVP/TCP;unicast;interleaved=0-1")[0] == (200 if may else 404)
+    wait_for("its end", lambda: talk(place, "node")[0]["state"] == "ended")  # the connection is gone
+
+
+def test_our_hub_talks_to_our_camera(place):
+    say(place, "other", {"file": "tone.wav"})
+    wait_for("its end", lambda: talk(place, "node")[0]["state"] == "ended")
+    sound = heard(place, "node")
+    assert abs(len(sound) / 8000 - LENGTH) < 0.06
+    assert_tone(sound, HERTZ)
+
+
+def test_a_message_out_of_the_machines_own_loudspeaker(place):
+    say(place, "node", {"file": "low.wav"})
+    assert talk(place, "node")[0]["detail"] == "plays low.wav"
+    assert_tone(heard(place, "node"), 400)
+
+
+def test_who_wanted_it_is_in_the_log_although_the_hub_dies(place):
+    before = talk(place, "node")[0]["id"]
+    with talker(place, "otto", 700) as otto:
+        assert otto.stdout.readline() == "talks\n"
+        place.kill()
+    place.start()
+    assert [(e["state"], e["actor"]) for e in talk(place, "node") if e["id"] > before] == [("started", "user/otto")]
