@@ -116,6 +116,7 @@ static void describe(PtOnvifStreams *s, const PtSiteCamera *c, bool sub, PtOnvif
 		g_hash_table_insert(s->seen, g_steal_pointer(&key), g_memdup2(ret, sizeof *ret));
 	}
 	ret->osd = texts;
+	ret->speaker = c->speaker != NULL;
 	if (asked.audio == PT_ONVIF_NO_AUDIO || ret->audio == PT_ONVIF_NO_AUDIO)
 		return;
 	ret->audio = asked.audio; /* what was set is read back at once */

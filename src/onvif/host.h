@@ -79,6 +79,7 @@ typedef struct {
 	bool settable; /* set_video takes other values than these */
 	bool metadata; /* events travel along in it */
 	bool osd;      /* set_osds burns text into it */
+	bool speaker;  /* the camera has one: its streams have the back channel of ONVIF, in G.711 */
 } PtOnvifStream;
 
 #define PT_ONVIF_SIZES 8

@@ -4,6 +4,7 @@ a sound card of the kernel's own (snd-aloop) on a board in QEMU, into which a to
 import json
 import math
 import pathlib
+import re
 import struct
 import subprocess
 import tempfile
@@ -17,7 +18,7 @@ from hub import BUILD, LONG, Hub, wait_for
 from onvif_node import Node
 
 CAMERA = """cameras:
-  gate: {{ source: "test:clock?size=320x180&fps=10&gop=500ms&bitrate=200k", microphone: "alsa:{pcm}", audio: {{ listen: all, record: always }} }}
+  gate: {{ source: "test:clock?size=320x180&fps=10&gop=500ms&bitrate=200k", microphone: "alsa:{pcm}", speaker: "wav:heard.wav", audio: {{ listen: all, record: always }} }}
 serve: {{ rtsp: 127.0.0.1:{rtsp}, onvif: 127.0.0.1:{onvif} }}
 """
 HERTZ = 600  # whole periods in any whole second
@@ -52,16 +53,39 @@ def decoded(what, rate, seconds, *options):
     return np.frombuffer(data, np.int16).astype(float)
 
 
+def assert_speaker_is_told(boss):
+    """Over ONVIF, by every service that knows outputs, and by the profiles."""
+    assert [o.token for o in boss.call("trt", "GetAudioOutputs")] == boss.call("tmd", "GetAudioOutputs") == ["gate"]
+    assert boss.call("tmd", "GetServiceCapabilities").AudioOutputs == 1
+    outputs = [boss.call(prefix, "GetAudioOutputConfigurations") for prefix in ("trt", "tr2")]
+    assert [[(o.token, o.OutputToken, o.OutputLevel) for o in some] for some in outputs] == [[("gate-audio-output", "gate", 100)]] * 2
+    assert boss.call("tmd", "GetAudioOutputConfiguration", AudioOutputToken="gate").AudioOutputConfiguration.token == "gate-audio-output"
+    assert boss.call("tmd", "GetAudioOutputConfigurationOptions", AudioOutputToken="gate").AudioOutputOptions.OutputTokensAvailable == ["gate"]
+    told = boss.raw("<trt:GetProfile><trt:ProfileToken>gate-main</trt:ProfileToken></trt:GetProfile>")[1].decode()  # zeep does not see into the extension
+    assert re.findall(r'Extension>.*AudioOutputConfiguration token="(.*?)".*AudioDecoderConfiguration token="(.*?)".*Extension>', told) == [
+        ("gate-audio-output", "gate-audio-decoder")], told
+    profile = boss.call("tr2", "GetProfiles", Token="gate-main", Type=["AudioOutput", "AudioDecoder"])[0].Configurations
+    assert (profile.AudioOutput.token, profile.AudioDecoder.token) == ("gate-audio-output", "gate-audio-decoder")
+    assert boss.call("trt", "GetAudioDecoderConfigurationOptions").G711DecOptions.SampleRateRange.Items == [8]
+    assert [o.Encoding for o in boss.call("tr2", "GetAudioDecoderConfigurationOptions")] == ["PCMU", "PCMA"]
+    want = outputs[1][0]
+    boss.call("tr2", "SetAudioOutputConfiguration", Configuration=want)
+    want.OutputLevel = 50
+    with pytest.raises(Exception, match="the volume cannot be set to that"):
+        boss.call("tr2", "SetAudioOutputConfiguration", Configuration=want)
+
+
 def codecs(hub):
     return {t["kind"]: t["codec"] for t in hub.camera("gate")["tracks"]}
 
 
 @pytest.mark.skipif(not onvif_zeep.WSDL.is_dir(), reason="the published ONVIF schemas are not beside this checkout")
-def test_its_sound_is_a_track_and_its_codec_is_set(alsa):
+def test_its_sound_is_a_track_and_its_codec_is_set(alsa, tmp_path):
     with node(alsa, "high") as hub:
         wait_for("sound", lambda: codecs(hub).get("audio") == "AAC")
         boss = hub.device()
         assert len(boss.call("trt", "GetAudioSources")) == 1
+        assert_speaker_is_told(boss)
         options = {o.Encoding: o.SampleRateList.Items for o in boss.call("tr2", "GetAudioEncoderConfigurationOptions", ConfigurationToken="gate-main-audio")}
         assert options == {"MP4A-LATM": [48], "PCMU": [8], "PCMA": [8]}
         url = f"rtsp://boss:secret%20of%20boss@127.0.0.1:{hub.rtsp}/gate/main"
@@ -81,6 +105,7 @@ def test_its_sound_is_a_track_and_its_codec_is_set(alsa):
         hub.wait_recording("gate")
         wait_for("recorded sound", lambda: [s for s in hub.segments("gate", "audio")])
         hub.assert_sound()
+    onvif_zeep.assert_kept_are_valid(tmp_path)
 
 
 def test_one_that_comes_and_goes_is_told(alsa):

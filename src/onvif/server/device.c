@@ -146,6 +146,7 @@ static void put_media(PtCall *c) {
 
 static void put_deviceio(PtCall *c) {
 	g_autoptr(GArray) videos = pt_conf_all(c, PT_CONF_VIDEO_SOURCE), audios = pt_conf_all(c, PT_CONF_AUDIO_SOURCE);
+	g_autoptr(GArray) outputs = pt_conf_all(c, PT_CONF_AUDIO_OUTPUT);
 	g_autoptr(GArray) relays = pt_call_relays(c);
 	g_autofree char *address = pt_call_address(c, pt_service_deviceio.path);
 	pt_xml_open(c->out, "tt:Extension");
@@ -154,7 +155,7 @@ static void put_deviceio(PtCall *c) {
 	pt_xml_put_int(c->out, "tt:VideoSources", videos->len);
 	pt_xml_put_int(c->out, "tt:VideoOutputs", 0);
 	pt_xml_put_int(c->out, "tt:AudioSources", audios->len);
-	pt_xml_put_int(c->out, "tt:AudioOutputs", 0);
+	pt_xml_put_int(c->out, "tt:AudioOutputs", outputs->len);
 	pt_xml_put_int(c->out, "tt:RelayOutputs", relays->len);
 	pt_xml_close(c->out);
 	pt_xml_close(c->out);

@@ -1,5 +1,6 @@
 /* Device IO service: digital inputs, relay outputs, and how many sources and outputs there are. */
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "onvif/server/encoders.h"
 #include "onvif/server/profiles.h"
 #include "onvif/server/relays.h"
 #include "base/error.h"
@@ -189,16 +190,18 @@ static void put_tokens(PtCall *c, PtConf conf) {
 
 static void get_video_sources(PtCall *c) { put_tokens(c, PT_CONF_VIDEO_SOURCE); }
 static void get_audio_sources(PtCall *c) { put_tokens(c, PT_CONF_AUDIO_SOURCE); }
+static void get_audio_outputs(PtCall *c) { put_tokens(c, PT_CONF_AUDIO_OUTPUT); }
 static void nothing(PtCall *c) {}
 
 static void put_capabilities(PtCall *c) {
 	g_autoptr(GArray) videos = pt_conf_all(c, PT_CONF_VIDEO_SOURCE), audios = pt_conf_all(c, PT_CONF_AUDIO_SOURCE);
+	g_autoptr(GArray) outputs = pt_conf_all(c, PT_CONF_AUDIO_OUTPUT);
 	g_autoptr(GArray) inputs = pt_call_inputs(c), relays = pt_call_relays(c);
 	pt_xml_open(c->out, "tmd:Capabilities");
 	pt_xml_attribute_int(c->out, "VideoSources", videos->len);
 	pt_xml_attribute_int(c->out, "VideoOutputs", 0);
 	pt_xml_attribute_int(c->out, "AudioSources", audios->len);
-	pt_xml_attribute_int(c->out, "AudioOutputs", 0);
+	pt_xml_attribute_int(c->out, "AudioOutputs", outputs->len);
 	pt_xml_attribute_int(c->out, "RelayOutputs", relays->len);
 	pt_xml_attribute_int(c->out, "SerialPorts", 0);
 	pt_xml_attribute_int(c->out, "DigitalInputs", inputs->len);
@@ -217,13 +220,20 @@ static void get_source(PtCall *c, PtConf conf, const char *argument, const char 
 			pt_conf_put(c, c->out, element, conf, s, true);
 			return;
 		}
+		if (conf == PT_CONF_AUDIO_OUTPUT) {
+			pt_encoders_put_output(c, element, s);
+			return;
+		}
 		pt_xml_open(c->out, element);
 		pt_xml_put(c->out, "tt:InputTokensAvailable", s->camera);
 		pt_xml_close(c->out);
 		return;
 	}
-	pt_call_fault(c, "ter:InvalidArgVal", conf == PT_CONF_VIDEO_SOURCE ? "ter:NoVideoSource" : "ter:NoAudioSource",
-	              "there is no source '%.64s'", token);
+	pt_call_fault(c, "ter:InvalidArgVal",
+	              conf == PT_CONF_VIDEO_SOURCE   ? "ter:NoVideoSource"
+	              : conf == PT_CONF_AUDIO_SOURCE ? "ter:NoAudioSource"
+	                                             : "ter:NoAudioOutput",
+	              "there is no '%.64s'", token);
 }
 
 static void get_video_source(PtCall *c) {
@@ -236,9 +246,15 @@ static void get_audio_source_options(PtCall *c) {
 	get_source(c, PT_CONF_AUDIO_SOURCE, "tmd:AudioSourceToken", "tmd:AudioSourceOptions", true);
 }
 
-static void no_output(PtCall *c) {
-	pt_call_fault(c, "ter:InvalidArgVal", c->operation->arg ? "ter:NoVideoOutput" : "ter:NoAudioOutput",
-	              "there is no output here");
+static void get_audio_output(PtCall *c) {
+	get_source(c, PT_CONF_AUDIO_OUTPUT, "tmd:AudioOutputToken", "tmd:AudioOutputConfiguration", false);
+}
+static void get_audio_output_options(PtCall *c) {
+	get_source(c, PT_CONF_AUDIO_OUTPUT, "tmd:AudioOutputToken", "tmd:AudioOutputOptions", true);
+}
+
+static void no_video_output(PtCall *c) {
+	pt_call_fault(c, "ter:InvalidArgVal", "ter:NoVideoOutput", "there is no output of pictures here");
 }
 
 static void no_port(PtCall *c) {
@@ -256,19 +272,19 @@ static const PtOperation operations[] = {
     {"GetVideoSources", PT_ACCESS_READ_MEDIA, get_video_sources},
     {"GetAudioSources", PT_ACCESS_READ_MEDIA, get_audio_sources},
     {"GetVideoOutputs", PT_ACCESS_READ_MEDIA, nothing},
-    {"GetAudioOutputs", PT_ACCESS_READ_MEDIA, nothing},
+    {"GetAudioOutputs", PT_ACCESS_READ_MEDIA, get_audio_outputs},
     {"GetVideoSourceConfiguration", PT_ACCESS_READ_MEDIA, get_video_source},
     {"GetAudioSourceConfiguration", PT_ACCESS_READ_MEDIA, get_audio_source},
     {"GetAudioSourceConfigurationOptions", PT_ACCESS_READ_MEDIA, get_audio_source_options},
     {"GetVideoSourceConfigurationOptions", PT_ACCESS_READ_MEDIA},
     {"SetVideoSourceConfiguration", PT_ACCESS_ACTUATE},
     {"SetAudioSourceConfiguration", PT_ACCESS_ACTUATE},
-    {"GetVideoOutputConfiguration", PT_ACCESS_READ_MEDIA, no_output, NULL, 1},
-    {"SetVideoOutputConfiguration", PT_ACCESS_ACTUATE, no_output, NULL, 1},
-    {"GetVideoOutputConfigurationOptions", PT_ACCESS_READ_MEDIA, no_output, NULL, 1},
-    {"GetAudioOutputConfiguration", PT_ACCESS_READ_MEDIA, no_output},
-    {"SetAudioOutputConfiguration", PT_ACCESS_ACTUATE, no_output},
-    {"GetAudioOutputConfigurationOptions", PT_ACCESS_READ_MEDIA, no_output},
+    {"GetVideoOutputConfiguration", PT_ACCESS_READ_MEDIA, no_video_output},
+    {"SetVideoOutputConfiguration", PT_ACCESS_ACTUATE, no_video_output},
+    {"GetVideoOutputConfigurationOptions", PT_ACCESS_READ_MEDIA, no_video_output},
+    {"GetAudioOutputConfiguration", PT_ACCESS_READ_MEDIA, get_audio_output},
+    {"SetAudioOutputConfiguration", PT_ACCESS_ACTUATE},
+    {"GetAudioOutputConfigurationOptions", PT_ACCESS_READ_MEDIA, get_audio_output_options},
     {"GetSerialPorts", PT_ACCESS_READ_SYSTEM, nothing},
     {"GetSerialPortConfiguration", PT_ACCESS_READ_SYSTEM, no_port},
     {"SetSerialPortConfiguration", PT_ACCESS_ACTUATE, no_port},

@@ -200,6 +200,33 @@ static void put_metadata(PtXml *x, const char *element) {
 	pt_xml_close(x);
 }
 
+void pt_encoders_put_output(PtCall *c, const char *element, const PtOnvifStream *s) {
+	pt_xml_open(c->out, element);
+	pt_xml_put(c->out, "tt:OutputTokensAvailable", s->camera);
+	pt_xml_open(c->out, "tt:OutputLevelRange");
+	pt_xml_put_int(c->out, "tt:Min", PT_ONVIF_OUTPUT_LEVEL);
+	pt_xml_put_int(c->out, "tt:Max", PT_ONVIF_OUTPUT_LEVEL);
+	pt_xml_close(c->out);
+	pt_xml_close(c->out);
+}
+
+/* G.711: 64 kbit/s at 8 kHz; ver10 has one name for both laws. */
+static void put_audio_decoder(PtXml *x, const char *element, bool media2) {
+	static const char *const laws[] = {"PCMU", "PCMA"};
+	for (size_t i = 0; i < (media2 ? G_N_ELEMENTS(laws) : 1); i++) {
+		pt_xml_open(x, element);
+		if (media2)
+			pt_xml_put(x, "tt:Encoding", laws[i]);
+		else
+			pt_xml_open(x, "tt:G711DecOptions");
+		put_items(x, media2 ? "tt:BitrateList" : "tt:Bitrate", 64);
+		put_items(x, media2 ? "tt:SampleRateList" : "tt:SampleRateRange", 8);
+		if (!media2)
+			pt_xml_close(x);
+		pt_xml_close(x);
+	}
+}
+
 void pt_encoders_put_options(PtCall *c, PtConf conf, const char *prefix) {
 	PtOnvifStream s;
 	bool any, media2 = is_media2(c);
@@ -209,10 +236,7 @@ void pt_encoders_put_options(PtCall *c, PtConf conf, const char *prefix) {
 		return;
 	g_autoptr(GArray) all = pt_conf_all(c, conf);
 	if (!one && !all->len) {
-		if (conf == PT_CONF_AUDIO_SOURCE || conf == PT_CONF_AUDIO_ENCODER)
-			pt_call_fault(c, "ter:ActionNotSupported", "ter:AudioNotSupported",
-			              "no camera here has a microphone");
-		else
+		if (pt_conf_need(c, conf))
 			pt_call_fault(c, "ter:InvalidArgVal", "ter:NoConfig", "there is no such configuration");
 		return;
 	}
@@ -235,6 +259,12 @@ void pt_encoders_put_options(PtCall *c, PtConf conf, const char *prefix) {
 		break;
 	case PT_CONF_AUDIO_ENCODER:
 		put_audio_encoder(c->out, prefix, &s, media2);
+		break;
+	case PT_CONF_AUDIO_OUTPUT:
+		pt_encoders_put_output(c, element, &s);
+		break;
+	case PT_CONF_AUDIO_DECODER:
+		put_audio_decoder(c->out, element, media2);
 		break;
 	default:
 		put_metadata(c->out, element);
@@ -360,6 +390,16 @@ static void set_audio(PtCall *c, const PtXmlNode *in, const PtOnvifStream *s) {
 		pt_call_fault_error(c, error);
 }
 
+static void set_audio_output(PtCall *c, const PtXmlNode *in, const PtOnvifStream *s) {
+	double level = PT_ONVIF_OUTPUT_LEVEL;
+	if (!read_number(c, in, "tt:OutputLevel", &level))
+		return;
+	if (strcmp(pt_xml_value_at(in, "tt:OutputToken"), s->camera))
+		cannot(c, "the output");
+	else if (level != PT_ONVIF_OUTPUT_LEVEL)
+		cannot(c, "the volume");
+}
+
 void pt_encoders_set(PtCall *c, PtConf conf, const char *prefix) {
 	g_autofree char *path = g_strconcat(prefix, ":Configuration", NULL);
 	const PtXmlNode *in = pt_xml_child(c->in, path);
@@ -380,6 +420,8 @@ void pt_encoders_set(PtCall *c, PtConf conf, const char *prefix) {
 		set_video_source(c, in, &s);
 	else if (conf == PT_CONF_AUDIO_SOURCE)
 		set_audio_source(c, in, &s);
+	else if (conf == PT_CONF_AUDIO_OUTPUT)
+		set_audio_output(c, in, &s);
 	else if (conf == PT_CONF_AUDIO_ENCODER) /* of metadata, what could be set selects what we do not send */
 		set_audio(c, in, &s);
 }

@@ -42,18 +42,8 @@ static void get_video_sources(PtCall *c) {
 	}
 }
 
-/* FALSE: a fault is set. */
-static bool need_audio(PtCall *c, PtConf conf) {
-	if (conf != PT_CONF_AUDIO_SOURCE && conf != PT_CONF_AUDIO_ENCODER)
-		return true;
-	g_autoptr(GArray) all = pt_conf_all(c, conf);
-	if (!all->len)
-		pt_call_fault(c, "ter:ActionNotSupported", "ter:AudioNotSupported", "no camera here has a microphone");
-	return all->len > 0;
-}
-
 static void get_audio_sources(PtCall *c) {
-	if (!need_audio(c, PT_CONF_AUDIO_SOURCE))
+	if (!pt_conf_need(c, PT_CONF_AUDIO_SOURCE))
 		return;
 	g_autoptr(GArray) all = pt_conf_all(c, PT_CONF_AUDIO_SOURCE);
 	for (guint i = 0; i < all->len; i++) {
@@ -65,7 +55,25 @@ static void get_audio_sources(PtCall *c) {
 	}
 }
 
+static void get_audio_outputs(PtCall *c) {
+	if (!pt_conf_need(c, PT_CONF_AUDIO_OUTPUT))
+		return;
+	g_autoptr(GArray) all = pt_conf_all(c, PT_CONF_AUDIO_OUTPUT);
+	for (guint i = 0; i < all->len; i++) {
+		pt_xml_open(c->out, "trt:AudioOutputs");
+		pt_xml_attribute(c->out, "token", g_array_index(all, PtOnvifStream, i).camera);
+		pt_xml_close(c->out);
+	}
+}
+
 /* ---- profiles ---- */
+
+static void put_part(PtCall *c, const PtProfile *p, PtConf conf) {
+	PtOnvifStream s;
+	g_autofree char *name = g_strdup_printf("tt:%sConfiguration", pt_conf_names[conf]);
+	if (pt_conf_find(c, conf, p->configs[conf], &s))
+		pt_conf_put(c, c->out, name, conf, &s, false);
+}
 
 static void put_profile(PtCall *c, const char *element, const PtProfile *p) {
 	/* in the order of tt:Profile */
@@ -75,11 +83,13 @@ static void put_profile(PtCall *c, const char *element, const PtProfile *p) {
 	pt_xml_attribute(c->out, "token", p->token);
 	pt_xml_attribute_bool(c->out, "fixed", p->fixed);
 	pt_xml_put(c->out, "tt:Name", p->name);
-	for (size_t i = 0; i < G_N_ELEMENTS(order); i++) {
-		PtOnvifStream s;
-		g_autofree char *name = g_strdup_printf("tt:%sConfiguration", pt_conf_names[order[i]]);
-		if (pt_conf_find(c, order[i], p->configs[order[i]], &s))
-			pt_conf_put(c, c->out, name, order[i], &s, false);
+	for (size_t i = 0; i < G_N_ELEMENTS(order); i++)
+		put_part(c, p, order[i]);
+	if (*p->configs[PT_CONF_AUDIO_OUTPUT] || *p->configs[PT_CONF_AUDIO_DECODER]) {
+		pt_xml_open(c->out, "tt:Extension");
+		put_part(c, p, PT_CONF_AUDIO_OUTPUT);
+		put_part(c, p, PT_CONF_AUDIO_DECODER);
+		pt_xml_close(c->out);
 	}
 	pt_xml_close(c->out);
 }
@@ -106,7 +116,7 @@ static void delete_profile(PtCall *c) { pt_profile_delete(c, pt_call_text(c, "tr
 
 static void change_profile(PtCall *c, const char *token) {
 	PtProfile p;
-	if (need_audio(c, c->operation->arg) && pt_profile_need(c, pt_call_text(c, "trt:ProfileToken"), &p) &&
+	if (pt_conf_need(c, c->operation->arg) && pt_profile_need(c, pt_call_text(c, "trt:ProfileToken"), &p) &&
 	    pt_profile_change(c, &p, c->operation->arg, token))
 		pt_profile_save(c, &p);
 }
@@ -131,7 +141,7 @@ static void put_list(PtCall *c, const char *camera) {
 }
 
 static void get_configurations(PtCall *c) {
-	if (need_audio(c, c->operation->arg))
+	if (pt_conf_need(c, c->operation->arg))
 		put_list(c, NULL);
 }
 
@@ -139,7 +149,7 @@ static void get_configuration(PtCall *c) {
 	PtConf conf = c->operation->arg;
 	const char *token = pt_call_text(c, "trt:ConfigurationToken");
 	PtOnvifStream s;
-	if (need_audio(c, conf) &&
+	if (pt_conf_need(c, conf) &&
 	    !(pt_conf_find(c, conf, token, &s) && pt_conf_put(c, c->out, "trt:Configuration", conf, &s, false)))
 		pt_call_fault(c, "ter:InvalidArgVal", "ter:NoConfig", "there is no %s configuration '%.64s'",
 		              pt_conf_names[conf], token);
@@ -149,17 +159,17 @@ static void get_configuration(PtCall *c) {
 static void get_compatible(PtCall *c) {
 	PtProfile p;
 	PtOnvifStream s;
-	if (need_audio(c, c->operation->arg) && pt_profile_need(c, pt_call_text(c, "trt:ProfileToken"), &p))
+	if (pt_conf_need(c, c->operation->arg) && pt_profile_need(c, pt_call_text(c, "trt:ProfileToken"), &p))
 		put_list(c, pt_conf_find(c, PT_CONF_VIDEO_SOURCE, p.configs[PT_CONF_VIDEO_SOURCE], &s) ? s.camera : NULL);
 }
 
 static void get_options(PtCall *c) {
-	if (need_audio(c, c->operation->arg))
+	if (pt_conf_need(c, c->operation->arg))
 		pt_encoders_put_options(c, c->operation->arg, "trt");
 }
 
 static void set_configuration(PtCall *c) {
-	if (need_audio(c, c->operation->arg))
+	if (pt_conf_need(c, c->operation->arg))
 		pt_encoders_set(c, c->operation->arg, "trt");
 }
 
@@ -234,8 +244,6 @@ static void get_modes(PtCall *c) {
 	pt_call_fault(c, "ter:InvalidArgVal", "ter:NoVideoSource", "there is no video source '%.64s'", token);
 }
 
-#define NO_AUDIO_OUTPUT NULL, "ter:AudioOutputNotSupported"
-#define NO_DECODER NULL, "ter:AudioDecodingNotSupported"
 #define NO_ANALYTICS NULL, "ter:VideoAnalyticsNotSupported"
 #define NO_PTZ NULL, "ter:PTZNotSupported"
 /* What exists for each kind of configuration. */
@@ -261,7 +269,7 @@ static const PtOperation operations[] = {
     {"GetServiceCapabilities", PT_ACCESS_PRE_AUTH, put_capabilities},
     {"GetVideoSources", PT_ACCESS_READ_MEDIA, get_video_sources},
     {"GetAudioSources", PT_ACCESS_READ_MEDIA, get_audio_sources},
-    {"GetAudioOutputs", PT_ACCESS_READ_MEDIA, NO_AUDIO_OUTPUT},
+    {"GetAudioOutputs", PT_ACCESS_READ_MEDIA, get_audio_outputs},
     {"GetProfiles", PT_ACCESS_READ_MEDIA, get_profiles},
     {"GetProfile", PT_ACCESS_READ_MEDIA, get_profile},
     {"CreateProfile", PT_ACCESS_ACTUATE, create_profile},
@@ -271,8 +279,8 @@ static const PtOperation operations[] = {
     CONFIGURATION("AudioSource", PT_CONF_AUDIO_SOURCE),
     CONFIGURATION("AudioEncoder", PT_CONF_AUDIO_ENCODER),
     CONFIGURATION("Metadata", PT_CONF_METADATA),
-    NO_CONFIGURATION("AudioOutput", NO_AUDIO_OUTPUT),
-    NO_CONFIGURATION("AudioDecoder", NO_DECODER),
+    CONFIGURATION("AudioOutput", PT_CONF_AUDIO_OUTPUT),
+    CONFIGURATION("AudioDecoder", PT_CONF_AUDIO_DECODER),
     NO_CONFIGURATION("VideoAnalytics", NO_ANALYTICS),
     {"AddPTZConfiguration", PT_ACCESS_ACTUATE, NO_PTZ},
     {"RemovePTZConfiguration", PT_ACCESS_ACTUATE, NO_PTZ},

@@ -14,7 +14,8 @@ static void put_capabilities(PtCall *c) {
 	pt_xml_attribute_bool(x, "Mask", false);
 	pt_xml_open(x, "tr2:ProfileCapabilities");
 	pt_xml_attribute_int(x, "MaximumNumberOfProfiles", PT_ONVIF_PROFILES);
-	pt_xml_attribute(x, "ConfigurationsSupported", "VideoSource VideoEncoder AudioSource AudioEncoder Metadata");
+	pt_xml_attribute(x, "ConfigurationsSupported",
+	                 "VideoSource VideoEncoder AudioSource AudioEncoder Metadata AudioOutput AudioDecoder");
 	pt_xml_close(x);
 	pt_xml_open(x, "tr2:StreamingCapabilities");
 	pt_xml_attribute_bool(x, "RTSPStreaming", true);
@@ -37,8 +38,9 @@ static bool type_asked(PtCall *c, const char *name) {
 
 static void put_profile(PtCall *c, const PtProfile *p) {
 	/* in the order of tr2:ConfigurationSet */
-	static const PtConf order[] = {PT_CONF_VIDEO_SOURCE, PT_CONF_AUDIO_SOURCE, PT_CONF_VIDEO_ENCODER,
-	                               PT_CONF_AUDIO_ENCODER, PT_CONF_METADATA};
+	static const PtConf order[] = {PT_CONF_VIDEO_SOURCE,  PT_CONF_AUDIO_SOURCE, PT_CONF_VIDEO_ENCODER,
+	                               PT_CONF_AUDIO_ENCODER, PT_CONF_METADATA,     PT_CONF_AUDIO_OUTPUT,
+	                               PT_CONF_AUDIO_DECODER};
 	pt_xml_open(c->out, "tr2:Profiles");
 	pt_xml_attribute(c->out, "token", p->token);
 	pt_xml_attribute_bool(c->out, "fixed", p->fixed);
@@ -71,8 +73,9 @@ static void get_profiles(PtCall *c) {
 
 /* All tr2:Configuration of the request, in an order in which sources come before what needs them (removing: after). */
 static bool change_all(PtCall *c, PtProfile *p, bool add) {
-	static const PtConf order[] = {PT_CONF_VIDEO_SOURCE, PT_CONF_AUDIO_SOURCE, PT_CONF_VIDEO_ENCODER,
-	                               PT_CONF_AUDIO_ENCODER, PT_CONF_METADATA};
+	static const PtConf order[] = {PT_CONF_VIDEO_SOURCE,  PT_CONF_AUDIO_SOURCE, PT_CONF_VIDEO_ENCODER,
+	                               PT_CONF_AUDIO_ENCODER, PT_CONF_METADATA,     PT_CONF_AUDIO_OUTPUT,
+	                               PT_CONF_AUDIO_DECODER};
 	for (const PtXmlNode *n = pt_xml_child(c->in, "tr2:Configuration"); n; n = pt_xml_next(n, "tr2:Configuration")) {
 		const char *type = pt_xml_value_at(n, "tr2:Type");
 		bool known = !add && !strcmp(type, "All");
@@ -207,12 +210,6 @@ static void nothing(PtCall *c) {}
 	    {"Set" name "Configuration", PT_ACCESS_ACTUATE, set_configuration, NULL, conf}, {                               \
 		"Get" name "ConfigurationOptions", PT_ACCESS_READ_MEDIA, get_options, NULL, conf                            \
 	}
-/* Kinds that we have none of: an empty list, and nothing to set. */
-#define NO_CONFIGURATION(name)                                                                                              \
-	{"Get" name "Configurations", PT_ACCESS_READ_MEDIA, nothing}, {"Set" name "Configuration", PT_ACCESS_ACTUATE}, {    \
-		"Get" name "ConfigurationOptions", PT_ACCESS_READ_MEDIA                                                     \
-	}
-
 static const PtOperation operations[] = {
     {"GetServiceCapabilities", PT_ACCESS_PRE_AUTH, put_capabilities},
     {"CreateProfile", PT_ACCESS_ACTUATE, create_profile},
@@ -225,8 +222,8 @@ static const PtOperation operations[] = {
     CONFIGURATION("AudioSource", PT_CONF_AUDIO_SOURCE),
     CONFIGURATION("AudioEncoder", PT_CONF_AUDIO_ENCODER),
     CONFIGURATION("Metadata", PT_CONF_METADATA),
-    NO_CONFIGURATION("AudioOutput"),
-    NO_CONFIGURATION("AudioDecoder"),
+    CONFIGURATION("AudioOutput", PT_CONF_AUDIO_OUTPUT),
+    CONFIGURATION("AudioDecoder", PT_CONF_AUDIO_DECODER),
     {"GetAnalyticsConfigurations", PT_ACCESS_READ_MEDIA, nothing},
     {"GetVideoEncoderInstances", PT_ACCESS_READ_MEDIA, get_encoder_instances},
     {"GetStreamUri", PT_ACCESS_READ_MEDIA, get_stream_uri},

@@ -5,7 +5,8 @@
 #include <math.h>
 #include <string.h>
 
-const char *const pt_conf_names[PT_N_CONF] = {"VideoSource", "VideoEncoder", "AudioSource", "AudioEncoder", "Metadata"};
+const char *const pt_conf_names[PT_N_CONF] = {"VideoSource", "VideoEncoder", "AudioSource", "AudioEncoder",
+                                              "Metadata",    "AudioOutput",  "AudioDecoder"};
 
 /* ---- configurations: what a stream is made of ---- */
 
@@ -13,11 +14,13 @@ void pt_conf_token(const PtOnvifStream *s, PtConf conf, char ret[PT_ONVIF_TOKEN]
 	*ret = 0;
 	if (((conf == PT_CONF_AUDIO_SOURCE || conf == PT_CONF_AUDIO_ENCODER) && s->audio == PT_ONVIF_NO_AUDIO) ||
 	    (conf == PT_CONF_VIDEO_ENCODER && s->video.codec == PT_ONVIF_NO_VIDEO) ||
-	    (conf == PT_CONF_METADATA && !s->metadata))
+	    (conf == PT_CONF_METADATA && !s->metadata) ||
+	    ((conf == PT_CONF_AUDIO_OUTPUT || conf == PT_CONF_AUDIO_DECODER) && !s->speaker))
 		return;
 	const char *stream = s->sub ? "-sub" : "-main";
-	const char *const ends[PT_N_CONF][2] = {
-	    {"-source", ""}, {stream, ""}, {"-audio-source", ""}, {stream, "-audio"}, {"-metadata", ""}};
+	const char *const ends[PT_N_CONF][2] = {{"-source", ""},       {stream, ""},      {"-audio-source", ""},
+	                                        {stream, "-audio"},    {"-metadata", ""}, {"-audio-output", ""},
+	                                        {"-audio-decoder", ""}};
 	g_snprintf(ret, PT_ONVIF_TOKEN, "%s%s%s", s->camera, ends[conf][0], ends[conf][1]);
 }
 
@@ -47,6 +50,23 @@ GArray *pt_conf_all(PtCall *c, PtConf conf) {
 		g_strlcpy(last, token, sizeof last);
 	}
 	return list;
+}
+
+gboolean pt_conf_need(PtCall *c, PtConf conf) {
+	static const struct {
+		const char *reason, *words;
+	} missing[PT_N_CONF] = {
+	    [PT_CONF_AUDIO_SOURCE] = {"ter:AudioNotSupported", "no camera here has a microphone"},
+	    [PT_CONF_AUDIO_ENCODER] = {"ter:AudioNotSupported", "no camera here has a microphone"},
+	    [PT_CONF_AUDIO_OUTPUT] = {"ter:AudioOutputNotSupported", "no camera here has a loudspeaker"},
+	    [PT_CONF_AUDIO_DECODER] = {"ter:AudioDecodingNotSupported", "no camera here has a loudspeaker"},
+	};
+	if (!missing[conf].reason)
+		return TRUE;
+	g_autoptr(GArray) all = pt_conf_all(c, conf);
+	if (!all->len)
+		pt_call_fault(c, "ter:ActionNotSupported", missing[conf].reason, "%s", missing[conf].words);
+	return all->len > 0;
 }
 
 static int use_count(PtCall *c, PtConf conf, const char *token) {
@@ -151,9 +171,18 @@ static void put_metadata(PtXml *x, const PtOnvifStream *s, bool media2) {
 	pt_xml_put(x, "tt:SessionTimeout", "PT60S");
 }
 
+/* Its volume is set where it hangs. */
+static void put_audio_output(PtXml *x, const PtOnvifStream *s, bool media2) {
+	pt_xml_put(x, "tt:OutputToken", s->camera);
+	pt_xml_put_int(x, "tt:OutputLevel", PT_ONVIF_OUTPUT_LEVEL);
+}
+
+static void put_audio_decoder(PtXml *x, const PtOnvifStream *s, bool media2) {}
+
 gboolean pt_conf_put(PtCall *c, PtXml *x, const char *element, PtConf conf, const PtOnvifStream *s, bool media2) {
 	static void (*const put[PT_N_CONF])(PtXml * x, const PtOnvifStream *s, bool media2) = {
-	    put_video_source, put_video_encoder, put_audio_source, put_audio_encoder, put_metadata};
+	    put_video_source, put_video_encoder, put_audio_source, put_audio_encoder,
+	    put_metadata,     put_audio_output,  put_audio_decoder};
 	if (!media2 && ((conf == PT_CONF_VIDEO_ENCODER && s->video.codec == PT_ONVIF_H265) ||
 	                (conf == PT_CONF_AUDIO_ENCODER && s->audio == PT_ONVIF_OPUS)))
 		return FALSE;

@@ -4,6 +4,8 @@
 #pragma once
 #include "onvif/server/call.h"
 
+#define PT_ONVIF_OUTPUT_LEVEL 100 /* of a loudspeaker, the only one */
+
 /* What a configuration is called: "VideoSource", …; in GetProfiles of the two services. */
 extern const char *const pt_conf_names[PT_N_CONF];
 
@@ -13,6 +15,8 @@ void pt_conf_token(const PtOnvifStream *stream, PtConf conf, char ret[PT_ONVIF_T
 gboolean pt_conf_find(PtCall *call, PtConf conf, const char *token, PtOnvifStream *ret);
 /* One of each token, for all streams. of PtOnvifStream; caller unrefs. */
 GArray *pt_conf_all(PtCall *call, PtConf conf);
+/* FALSE: there is none of a kind that cameras may lack, and a fault says so. */
+gboolean pt_conf_need(PtCall *call, PtConf conf);
 /* Writes it as an element of this name; media2: in the form of ver20. FALSE and nothing is written: that form cannot say
  * it (H.265 and Opus in ver10). */
 gboolean pt_conf_put(PtCall *call, PtXml *xml, const char *element, PtConf conf, const PtOnvifStream *stream, bool media2);

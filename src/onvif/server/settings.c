@@ -11,7 +11,7 @@ struct PtSettings {
 };
 
 static const char *const conf_keys[PT_N_CONF] = {"video-source", "video-encoder", "audio-source", "audio-encoder",
-                                                 "metadata"};
+                                                 "metadata",     "audio-output",  "audio-decoder"};
 
 static gboolean save(PtSettings *s, GError **error) {
 	gsize n;
