@@ -69,20 +69,33 @@ static void message_free(Message *m) {
 	g_free(m);
 }
 
-/* It is over, and not in its line any more. error NULL: all of it was said. */
-static void finish(Message *m, const GError *error) {
+/* error NULL: all of it was said. */
+static void conclude(Message *m, const GError *error) {
 	publish(m, error ? "failed" : "ended", error ? error->message : NULL);
 	if (error)
 		tell(m, error);
+}
+
+/* It is over, and in no line. */
+static void finish(Message *m, const GError *error) {
+	conclude(m, error);
 	message_free(m);
 }
 
-/* The same of the one that is being said. */
-static void finish_first(Message *m, const GError *error) {
+/* The same of the first of its line. It leaves that when it has been told: a rule that speaks because of it waits its turn.
+ */
+static void finish_first(GQueue *line, const GError *error) {
+	Message *m = g_queue_peek_head(line);
+	conclude(m, error);
+	g_queue_pop_head(line);
+	message_free(m);
+}
+
+/* The same of the one that is being said: the next has its turn. */
+static void finish_turn(Message *m, const GError *error) {
 	PtTalkDesk *desk = m->desk;
 	g_autofree char *camera = g_strdup(m->camera);
-	g_queue_remove(g_hash_table_lookup(desk->lines, camera), m);
-	finish(m, error);
+	finish_first(g_hash_table_lookup(desk->lines, camera), error);
 	next(desk, camera);
 }
 
@@ -103,7 +116,7 @@ static void news_free(void *data) {
 static gboolean hear(void *data) {
 	const News *n = data;
 	if (n->done)
-		finish_first(n->message, n->error);
+		finish_turn(n->message, n->error);
 	else
 		tell(n->message, NULL);
 	return G_SOURCE_REMOVE;
@@ -214,7 +227,7 @@ static void prepared(GObject *source, GAsyncResult *result, void *data) {
 		return;
 	m->sound = sound;
 	if (!sound || !say(m, &error))
-		finish_first(m, error);
+		finish_turn(m, error);
 }
 
 /* Takes both over; one of them is NULL. */
@@ -232,7 +245,7 @@ static void spoken(GObject *source, GAsyncResult *result, void *data) {
 	if (wav)
 		make(data, NULL, wav);
 	else if (!g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
-		finish_first(data, error);
+		finish_turn(data, error);
 }
 
 static void prepare(Message *m) {
@@ -254,8 +267,7 @@ static void next(PtTalkDesk *desk, const char *camera) {
 		}
 		g_autoptr(GError) error = g_error_new(PT_ERROR, PT_ERROR_BUSY, "it waited for its turn for more than %d s",
 		                                      (int)(WAIT_NS / PT_NS_PER_S));
-		g_queue_pop_head(line);
-		finish(m, error);
+		finish_first(line, error);
 	}
 }
 

@@ -66,6 +66,7 @@ talk: {{ messages: {messages}, voice: en }}
 inputs: {{ bell: {{ driver: virtual, channel: 1, kind: button, debounce: 0ms }} }}
 rules:
   greet: {{ when: bell active, do: [{{ say: {{ camera: gate, file: tone.wav }} }}, {{ say: {{ camera: yard, text: "{{input}} is {{state}}" }} }}] }}
+  insist: {{ when: {{ event: talk, source: camera/busy, state: failed }}, do: {{ say: {{ camera: busy, file: blip.wav }} }}, cooldown: 1h }}
 """, start=False))
         secrets = hub.dir / "secrets.yaml"
         secrets.touch(mode=0o600)
@@ -153,6 +154,11 @@ def test_why_not(place, camera, words, status, reason):
     answer, said = say(place, camera, words, status)
     assert reason in answer["error"], answer
     assert said[-1]["state"] == "failed" and reason in said[-1]["detail"] and "pw" not in str(said)
+
+
+def test_a_rule_that_speaks_because_somebody_could_not(place):
+    place.request("POST", "/api/cameras/busy/talk", {"file": "tone.wav"})
+    wait_for("the rule's too", lambda: [e["state"] for e in talk(place, "busy") if e["actor"] == "rule/insist"] == ["failed", "started"])
 
 
 def test_one_after_the_other_and_not_too_many(place):

@@ -28,7 +28,7 @@ export function talkPanel(name) {
 		if (texts) {
 			const text = h("input", {name: "say", maxlength: "500", autocomplete: "off"});
 			parts.push(h("form.field", {onsubmit: event => { event.preventDefault(); if (text.value.trim()) tell({text: text.value.trim()}).then(ok => { if (ok) text.value = ""; }); }},
-				h("label.field", null, "Say", text), h("button", null, "Say")));
+				h("label.field", null, "A text", text), h("button", null, "Say")));
 		}
 		if (messages.length)
 			parts.push(h("div.presets", null, messages.map(m => actButton(m, () => tell({file: m}), {about: "play"}))));
