@@ -7,13 +7,15 @@
 
 typedef struct {
 	GSubprocess *process;
-	guint limit; /* source; 0: it has passed */
+	guint limit; /* source; 0: it has passed, and nothing more is waited for */
+	GCancellable *enough;
 } Speech;
 
 static void speech_free(void *data) {
 	Speech *s = data;
 	g_clear_handle_id(&s->limit, g_source_remove);
 	g_object_unref(s->process);
+	g_object_unref(s->enough);
 	g_free(s);
 }
 
@@ -25,7 +27,7 @@ bool pt_speech_available(void) {
 static gboolean too_long(void *data) {
 	Speech *s = data;
 	s->limit = 0;
-	g_subprocess_force_exit(s->process);
+	g_cancellable_cancel(s->enough);
 	return G_SOURCE_REMOVE;
 }
 
@@ -37,9 +39,10 @@ static void spoken(GObject *source, GAsyncResult *result, void *data) {
 	gboolean ok = g_subprocess_communicate_finish(s->process, result, &wav, NULL, &error);
 	if (!ok)
 		g_subprocess_force_exit(s->process);
-	if (ok && !s->limit)
+	if (!s->limit) {
+		g_clear_error(&error);
 		pt_error_set(&error, TIMEOUT, PROGRAM " did not speak the text within %d s", LIMIT_S);
-	else if (ok && !(g_subprocess_get_if_exited(s->process) && !g_subprocess_get_exit_status(s->process)))
+	} else if (ok && !(g_subprocess_get_if_exited(s->process) && !g_subprocess_get_exit_status(s->process)))
 		pt_error_set(&error, FAILED,
 		             PROGRAM " could not speak the text: does it know the voice? (" PROGRAM " --voices lists them)");
 	if (error)
@@ -65,10 +68,11 @@ void pt_speech_say_async(const char *text, const char *voice, GCancellable *canc
 	}
 	Speech *s = g_new0(Speech, 1);
 	s->process = process;
+	s->enough = g_cancellable_new();
 	s->limit = g_timeout_add_seconds(LIMIT_S, too_long, s);
 	g_task_set_task_data(task, s, speech_free);
 	g_autoptr(GBytes) input = g_bytes_new(text, strlen(text));
-	g_subprocess_communicate_async(process, input, cancellable, spoken, task);
+	g_subprocess_communicate_async(process, input, s->enough, spoken, task);
 }
 
 GBytes *pt_speech_say_finish(GAsyncResult *result, GError **error) {
