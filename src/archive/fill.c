@@ -168,8 +168,18 @@ static bool has_room(const PtFill *f, GError **error) {
 	return false;
 }
 
-/* Writes what is pending as a fragment; next: the sample that follows, or NULL. */
-static bool write_pending(PtFill *f, const PtSample *next, GError **error) {
+/* The last frame of the gap is there until the next one is, by the clock of that, so that not an instant is without either.
+ */
+static uint32_t until_live(const PtFill *f, const PtSample *s, int64_t place, uint32_t duration) {
+	int64_t left = MAX(f->to - place, 0),
+	        ticks = left / PT_NS_PER_S * s->format->timescale +
+	                (left % PT_NS_PER_S * s->format->timescale + PT_NS_PER_S - 1) / PT_NS_PER_S;
+	return (uint32_t)CLAMP(MAX(ticks, duration), 1, G_MAXINT32);
+}
+
+/* Writes what is pending as a fragment; next: the sample that follows, or NULL. reached: it is the last, and the next frame
+ * is the one behind the gap. */
+static bool write_pending(PtFill *f, const PtSample *next, bool reached, GError **error) {
 	guint n = f->pending->len;
 	if (n && !has_room(f, error))
 		return false;
@@ -186,6 +196,8 @@ static bool write_pending(PtFill *f, const PtSample *next, GError **error) {
 		f->bytes += counts ? s->size : 0;
 	}
 	PtSample *first = sample_at(f, 0), *last = sample_at(f, n - 1);
+	if (reached)
+		durations[n - 1] = until_live(f, last, place_at(f, n - 1), durations[n - 1]);
 	PtFragmentHead head = {.sequence = ++f->sequence,
 	                       .track_id = 1,
 	                       .base_dts = first->dts - f->dts0,
@@ -202,7 +214,7 @@ static bool write_pending(PtFill *f, const PtSample *next, GError **error) {
 /* The segment ends here; what follows begins another one. reached: with it the gap. */
 static bool end_segment(PtFill *f, const PtSample *next, bool reached, GError **error) {
 	bool counts = f->start != 0;
-	if (counts && !write_pending(f, next, error))
+	if (counts && !write_pending(f, next, reached, error))
 		return false;
 	drop_pending(f);
 	f->start = 0;
@@ -210,7 +222,9 @@ static bool end_segment(PtFill *f, const PtSample *next, bool reached, GError **
 		return true;
 	f->row.end_ns = MIN(f->row.end_ns, MAX(f->to, f->row.start_ns + 1));
 	f->row.bytes = pt_segment_size(f->segment);
-	int64_t from = f->joined ? MIN(f->from, f->row.start_ns) : f->row.start_ns;
+	if (f->joined) /* and the last frame before the gap is there until the first of it is */
+		f->row.start_ns = MIN(f->from, f->row.start_ns);
+	int64_t from = f->row.start_ns;
 	int64_t to = reached ? MAX(f->to, f->row.end_ns) : f->row.end_ns;
 	if (!pt_segment_sync(f->segment, f->row.bytes, f->row.end_ns, error) ||
 	    !pt_store_fill(pt_archive_store(f->archive), &f->row, from, to, f->nominal_ns * 3 / 5, error))
@@ -239,7 +253,7 @@ static bool make_way(PtFill *f, const PtSample *s, int64_t place, GError **error
 		return false;
 	if (f->start && s->key && place - f->start >= PT_SEGMENT_NS && !end_segment(f, s, false, error))
 		return false;
-	if (f->start && fragment_is_full(f, s, place) && !write_pending(f, s, error))
+	if (f->start && fragment_is_full(f, s, place) && !write_pending(f, s, false, error))
 		return false;
 	if (!f->start && s->key) /* it can be decoded from here: what came before is not needed */
 		drop_pending(f);
@@ -267,7 +281,7 @@ bool pt_fill_add(PtFill *f, PtSample *s, int64_t decode_ns, bool shown, GError *
 	if (!f->start && shown) {
 		/* a fragment of its own, so that the file says exactly when this one is */
 		f->start = place;
-		if (!write_pending(f, s, error))
+		if (!write_pending(f, s, false, error))
 			return false;
 	}
 	g_ptr_array_add(f->pending, pt_sample_ref(s));

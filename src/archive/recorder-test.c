@@ -170,6 +170,29 @@ static void test_gaps(Fixture *f, gconstpointer unused) {
 	g_assert_cmpint(g_array_index(all, PtGapRow, 4).end_ns, ==, 0);
 }
 
+/* Where frames come earlier than their ticks say, a gap begins where the file ends: what is fetched begins there too. */
+static void test_ends_by_ticks(Fixture *f, gconstpointer unused) {
+	push(f, 21);
+	for (int i = 0; i < 7; i++) {
+		f->wall -= S / FPS / 4; /* the estimate is late by 175 ms in the end */
+		push_one(f, 0);
+	}
+	pt_stream_set_state(f->stream, PT_STREAM_LOST, "camera gate: connection reset", f->wall);
+	pt_writer_flush(pt_archive_writer(f->archive));
+	g_autoptr(GArray) all = gaps(f);
+	g_autoptr(GArray) rows = segments(f);
+	const PtSegmentRow *row = &g_array_index(rows, PtSegmentRow, rows->len - 1);
+	const PtGapRow *gap = &g_array_index(all, PtGapRow, all->len - 1);
+	g_assert_cmpint(gap->start_ns, ==, row->end_ns);
+	g_autofree char *path = g_build_filename(f->dir, row->path, NULL);
+	int fd = open(path, O_RDONLY);
+	g_autoptr(PtMp4) mp4 = pt_mp4_read(fd, NULL);
+	close(fd);
+	const PtMp4Track *t = &mp4->tracks[0];
+	g_assert_cmpint(ABS(t->samples[t->n_samples - 1].wall_ns + S / FPS - row->end_ns), <, PT_NS_PER_MS);
+	g_assert_cmpint(row->end_ns, >, f->wall + S / FPS);
+}
+
 /* What can be fetched later is fetched whole: frames 25 and 27 to 29 are lost, and the gap goes on to the key frame 40;
  * where only the key frame itself is left, it is the end of the gap. */
 static void test_refillable(Fixture *f, gconstpointer unused) {
@@ -621,6 +644,7 @@ int main(int argc, char **argv) {
 #define ADD(name, fn) g_test_add("/recorder/" name, Fixture, NULL, set_up, fn, tear_down)
 	ADD("plain", test_plain);
 	ADD("gaps", test_gaps);
+	ADD("ends-by-ticks", test_ends_by_ticks);
 	ADD("left-gap", test_left_gap);
 	ADD("refillable", test_refillable);
 	ADD("metadata-is-sparse", test_metadata_is_sparse);

@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <string.h>
 
+#define APART_MAX_NS (500 * PT_NS_PER_MS) /* an estimate strays no further before it is a step of the clock */
+
 const char pt_gap_starting[] = "waiting for the first picture", pt_gap_silent[] = "nothing comes from the camera";
 
 void pt_writer_set_problem(PtWriter *w, const char *what) {
@@ -54,6 +56,17 @@ void pt_writer_undo_gap(PtWriter *w, PtSeries *s) {
 	s->gap_open = false;
 	g_mutex_lock(&w->lock);
 	w->stats.gaps--;
+	g_mutex_unlock(&w->lock);
+}
+
+void pt_writer_reach_file_end(PtWriter *w, PtSeries *s, int64_t before_ns) {
+	int64_t end = MIN(MIN(s->file_end, s->last_end + APART_MAX_NS), before_ns);
+	if (!s->segment || s->gap_open || end <= s->last_end)
+		return;
+	s->row.end_ns = end;
+	s->dirty = true;
+	g_mutex_lock(&w->lock);
+	s->last_end = end;
 	g_mutex_unlock(&w->lock);
 }
 

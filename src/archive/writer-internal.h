@@ -20,7 +20,8 @@ struct PtSeries {
 	PtSegmentRow row; /* of the open segment; row.end_ns is what is written */
 	int64_t dts0;     /* first dts of the open segment */
 	uint32_t sequence;
-	bool dirty; /* appended to since the last sync */
+	bool dirty;       /* appended to since the last sync */
+	int64_t file_end; /* of the newest footage by the ticks in its file */
 	bool gap_open;
 	PtGapRow gap;
 
@@ -84,6 +85,10 @@ void pt_writer_disk_failed(PtWriter *w, const GError *error);
 void pt_writer_open_gap(PtWriter *w, PtSeries *s, int64_t start_ns, PtGapCause cause, const char *reason);
 void pt_writer_close_gap(PtWriter *w, PtSeries *s, int64_t end_ns);
 void pt_writer_undo_gap(PtWriter *w, PtSeries *s);
+/* Nothing follows for now: footage ends where its file does, which goes by the camera's ticks, and not where the hub's
+ * estimate had it. What is missing begins there, and is found in other footage by it. before_ns: where footage begins again.
+ */
+void pt_writer_reach_file_end(PtWriter *w, PtSeries *s, int64_t before_ns);
 /* What a recorder says is missing. */
 void pt_writer_take_gap(PtWriter *w, PtSeries *s, int64_t from_ns, PtGapCause cause, const char *reason);
 void pt_writer_drop(PtWriter *w, PtSeries *s, PtFragment *f, const char *reason);

@@ -97,6 +97,8 @@ static bool append_fragment(PtWriter *w, PtSeries *s, PtFragment *f, GError **er
 		return false;
 	int64_t took = pt_mono_ns(pt_clock_system()) - begun;
 	s->sequence++;
+	s->file_end = f->wall_start_ns + (f->samples[f->n - 1]->dts - first->dts + f->durations[f->n - 1]) * PT_NS_PER_S /
+	                                     first->format->timescale;
 	s->row.end_ns = f->wall_end_ns;
 	s->dirty = true;
 	g_mutex_lock(&w->lock);
@@ -116,6 +118,8 @@ static void write_fragment(PtWriter *w, PtFragment *f) {
 		pt_writer_drop(w, s, f, w->stats.problem);
 		return;
 	}
+	if (f->gap_reason)
+		pt_writer_reach_file_end(w, s, f->wall_start_ns);
 	if (f->fresh)
 		pt_writer_close_segment(w, s);
 	if (!s->segment && !f->samples[0]->key) {
@@ -267,6 +271,7 @@ static void run_job(PtWriter *w, Job *job) {
 	} else if (job->synced) {
 		end_sync(w, job->synced);
 	} else {
+		pt_writer_reach_file_end(w, job->series, G_MAXINT64);
 		if (job->close)
 			pt_writer_close_segment(w, job->series);
 		pt_writer_take_gap(w, job->series, job->from_ns, job->cause, job->reason);

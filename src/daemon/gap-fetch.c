@@ -7,6 +7,7 @@
 
 #define EDGE_NS (8 * PT_NS_PER_S)    /* live footage looked at on either side: some groups of pictures */
 #define EDGE_FRAMES 250              /* of it, at most */
+#define LATE_MAX_NS PT_NS_PER_S      /* how far into the gap its files may reach */
 #define BUFFER_MAX (192u << 20)      /* bytes of footage held until the seam is known */
 #define STEP_NS (2 * PT_NS_PER_S)    /* the offsets at both ends differ by more: the clock was set in between */
 #define SLACK_NS (300 * PT_NS_PER_S) /* how much more than was asked for a camera may send */
@@ -133,8 +134,8 @@ static bool is_jump_end(const PtGapFetch *g, PtSample *s, int64_t decode) {
 
 /* The first frame that is there live again, or what comes behind it. */
 static bool is_behind(const PtGapFetch *g, PtSample *s, int64_t decode) {
-	if (!s->format->reorder)
-		return decode >= g->first_live - g->nominal_ns / 4;
+	if (!s->format->reorder) /* by its content it is known to the frame, however unevenly they come */
+		return decode >= g->first_live - (g->seam_end == PT_SEAM_CONTENT ? FRAME_NS : g->nominal_ns / 4);
 	if (decode > g->first_live + PT_NS_PER_S)
 		return true;
 	return g->seam_end == PT_SEAM_CONTENT && ABS(decode - g->first_live) <= PT_NS_PER_S &&
@@ -309,8 +310,10 @@ static void start(void *data) {
 	if (g->over)
 		return;
 	pt_gap_guard(g);
-	g->before = pt_gap_edge_read(g->p.archive, g->camera, g->stream, g->p.from_ns - EDGE_NS, g->p.from_ns - PT_NS_PER_MS,
-	                             true, EDGE_FRAMES, &g->error);
+	/* the index has footage end by the clock, its file by the camera's own ticks, which may be a little later */
+	int64_t into = CLAMP((g->p.to_ns - g->p.from_ns) / 2, 0, LATE_MAX_NS);
+	g->before = pt_gap_edge_read(g->p.archive, g->camera, g->stream, g->p.from_ns - EDGE_NS, g->p.from_ns + into, true,
+	                             EDGE_FRAMES, &g->error);
 	g->after = g->before ? pt_gap_edge_read(g->p.archive, g->camera, g->stream, g->p.to_ns - PT_NS_PER_MS,
 	                                        g->p.to_ns + EDGE_NS, false, EDGE_FRAMES, &g->error)
 	                     : NULL;

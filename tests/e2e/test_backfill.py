@@ -59,7 +59,7 @@ def test_rounds(site, part, tmp_path):
             hub.start()
         wire.mend()
         hub.wait_back(time.time(), seconds=90)
-    hub.wait_filled(begin, 150 + 20 * rounds)
+    hub.wait_filled(begin, 150 + 20 * rounds, node=node)
     assert_every_frame(node, hub, begin, time.time() - 3, tmp_path)
     hub.assert_nothing_silent("gate")
     hub.stop()

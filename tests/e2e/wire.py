@@ -2,6 +2,7 @@
 """A cable of the test's own: two hosts in network namespaces, a node at one end and a hub at the other, and hands to pull it."""
 import os
 import subprocess
+import time
 
 import numpy as np
 import pytest
@@ -125,15 +126,19 @@ class WiredHub(Hub):
             return found["last"] / 1000 > at and not [g for g in found["gaps"] if not g.get("end")]
         wait_for("footage comes again", back, seconds)
 
-    def wait_filled(self, since, seconds=90, streams=("main",)):
-        """Until nothing is missing any more since an instant. What has ended otherwise fails at once."""
+    def wait_filled(self, since, seconds=90, streams=("main",), node=None):
+        """Until nothing is missing any more since an instant, but for what the node (if it is given) has gaps for itself. What has ended
+        otherwise fails at once."""
         def left():
-            return [g for s in streams for g in self.missing(since, s)]
+            own = [(a - 0.5, (b or time.time()) + 0.5) for a, b, _ in node.gaps("cam")] if node else []
+            spans = [(parse_time(g["start"]), parse_time(g["end"])) for s in streams for g in self.missing(since, s)]
+            return [(a, b) for a, b in spans if not any(x <= a and b <= y for x, y in own)]
         def settled():
-            jobs = [j for j in self.jobs() if parse_time(j["end"]) > since]
-            given_up = [j for j in jobs if j["state"] in ("partly", "impossible")]
+            spans = left()
+            given_up = [j for j in self.jobs() if parse_time(j["end"]) > since and j["state"] in ("partly", "impossible")
+                        and any(a < parse_time(j["end"]) and b > parse_time(j["start"]) for a, b in spans)]
             assert not given_up, given_up
-            return not left()
+            return not spans
         try:
             wait_for("all gaps are filled", settled, seconds, 0.5)
         except AssertionError:
