@@ -263,8 +263,10 @@ static bool make_way(PtFill *f, const PtSample *s, int64_t place, GError **error
 bool pt_fill_add(PtFill *f, PtSample *s, int64_t decode_ns, bool shown, GError **error) {
 	const PtSample *last = f->pending->len ? sample_at(f, f->pending->len - 1) : NULL;
 	int64_t place = f->last_place ? MAX(decode_ns, f->last_place + 1) : decode_ns;
-	if (last && s->dts > last->dts && s->dts - last->dts < s->format->timescale)
-		f->nominal_ns = ticks_to_ns(s->format, s->dts - last->dts);
+	if (last && s->dts > last->dts && s->dts - last->dts < s->format->timescale) {
+		int64_t step = ticks_to_ns(s->format, s->dts - last->dts); /* some come early and some late */
+		f->nominal_ns = f->nominal_ns ? f->nominal_ns + (step - f->nominal_ns) / 8 : step;
+	}
 	if (!make_way(f, s, place, error))
 		return false;
 	if (f->format != s->format) {

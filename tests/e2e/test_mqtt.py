@@ -232,7 +232,7 @@ def test_the_documented_topics_are_those():
     assert len(lines) >= 7
     patterns = {line: re.compile("^" + re.sub(r"[A-Z]+", "[^/]+", line) + "$") for line in lines}
     with Broker() as broker, Client(broker, "pigtail/#") as other, Farm() as farm:
-        with Hub(site(broker.port) + f"cameras:\n  yard: {{ source: '{farm.url()}', motion: true }}\n", start=False) as h:
+        with Hub(site(broker.port, ", pictures: 1h") + f"cameras:\n  yard: {{ source: '{farm.url()}', motion: true }}\n", start=False) as h:
             h.site.write_text(h.site.read_text().replace("  follow: {", "  arm: { when: pir inactive, do: { mode: away } }\n  follow: {"))
             h.start()
             with h.board() as board:

@@ -105,7 +105,9 @@ def test_the_card_takes_over_with_overlap():
                     recorder.stop()
                     left = time.time()
                 wait_for("a hub that leaves is missed at once", lambda: on_loss(node)["main"] == "recording", 3)
-                time.sleep(1.5)
+                # what waited is written faster than it came, but not at once
+                last = lambda s: node.get("/api/timeline?camera=gate")["cameras"]["gate"][s]["last"] / 1000  # noqa: E731
+                wait_for("what waited is written", lambda: all(last(s) > time.time() - 3 for s in ("main", "sub")), 15)
                 for stream in ("main", "sub"):
                     node.assert_nothing_silent("gate", stream)
                 node.stop()
