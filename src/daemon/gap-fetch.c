@@ -14,6 +14,7 @@
 #define LEAD_NS (7200 * PT_NS_PER_S) /* and before it: some begin with the file of their card that it stands in */
 #define FRAME_NS (4 * PT_NS_PER_MS)  /* no camera makes more than one in this time */
 #define USUAL_NS (40 * PT_NS_PER_MS) /* of a frame */
+#define AROUND_FRAMES 6              /* where the first live one is looked for */
 
 /* ---- the end ---- */
 
@@ -132,13 +133,16 @@ static bool is_jump_end(const PtGapFetch *g, PtSample *s, int64_t decode) {
 	return g->jump_end && ABS(decode - g->jump_end) < PT_NS_PER_MS && pt_seam_hash(s) == frame_at(g->after, 0)->hash;
 }
 
-/* The first frame that is there live again, or what comes behind it. */
+/* The first frame that is there live again, or what comes behind it. By its content it is known to the frame: decoding times
+ * are worked out from what came before, and where frames come unevenly two fetches differ by a frame or two. */
 static bool is_behind(const PtGapFetch *g, PtSample *s, int64_t decode) {
-	if (!s->format->reorder) /* by its content it is known to the frame, however unevenly they come */
-		return decode >= g->first_live - (g->seam_end == PT_SEAM_CONTENT ? FRAME_NS : g->nominal_ns / 4);
-	if (decode > g->first_live + PT_NS_PER_S)
+	if (g->seam_end != PT_SEAM_CONTENT && !s->format->reorder)
+		return decode >= g->first_live - g->nominal_ns / 4;
+	/* frames of a still picture are alike again after sixteen or so */
+	int64_t around = s->format->reorder ? PT_NS_PER_S : CLAMP(AROUND_FRAMES * g->nominal_ns, USUAL_NS, PT_NS_PER_S);
+	if (decode > g->first_live + around)
 		return true;
-	return g->seam_end == PT_SEAM_CONTENT && ABS(decode - g->first_live) <= PT_NS_PER_S &&
+	return g->seam_end == PT_SEAM_CONTENT && ABS(decode - g->first_live) <= around &&
 	       pt_seam_hash(s) == frame_at(g->after, 0)->hash;
 }
 
@@ -172,7 +176,7 @@ static bool put(PtGapFetch *g, PtSample *s, bool shown) {
 	bool ok = !(shown && is_hole(g, s, decode)) || pt_fill_hole(g->fill, &error);
 	int64_t step = decode - g->last_decode;
 	if (g->last_decode && step > 0 && step < PT_NS_PER_S && !s->lost)
-		g->nominal_ns = step;
+		g->nominal_ns = g->nominal_ns ? g->nominal_ns + (step - g->nominal_ns) / 8 : step;
 	g->last_decode = decode;
 	g->last_dts = s->dts;
 	g->last_scale = s->format->timescale;
