@@ -211,6 +211,10 @@ static bool write_pending(PtFill *f, const PtSample *next, bool reached, GError 
 	return ok;
 }
 
+/* What is no longer than this is no frame that is missing. Another encoder takes its pictures at other instants, up to a
+ * frame apart. */
+static int64_t between_frames(const PtFill *f) { return f->nominal_ns * (f->row.other ? 21 : 12) / 20; }
+
 /* The segment ends here; what follows begins another one. reached: with it the gap. */
 static bool end_segment(PtFill *f, const PtSample *next, bool reached, GError **error) {
 	bool counts = f->start != 0;
@@ -227,7 +231,7 @@ static bool end_segment(PtFill *f, const PtSample *next, bool reached, GError **
 	int64_t from = f->row.start_ns;
 	int64_t to = reached ? MAX(f->to, f->row.end_ns) : f->row.end_ns;
 	if (!pt_segment_sync(f->segment, f->row.bytes, f->row.end_ns, error) ||
-	    !pt_store_fill(pt_archive_store(f->archive), &f->row, from, to, f->nominal_ns * 3 / 5, error))
+	    !pt_store_fill(pt_archive_store(f->archive), &f->row, from, to, between_frames(f), error))
 		return false;
 	f->joined = false;
 	f->stats.frames += f->frames;

@@ -13,7 +13,6 @@ from hub import Hub, assert_plays, format_time, free_port, parse_time, wait_for
 from test_reload import reload
 from testpicture import read_time
 
-pytestmark = pytest.mark.xdist_group("quality")  # each goes on where the one before ended: in one process
 BOTH = "record: { main: always, sub: always }"
 SUB = "record: { main: never, sub: always }"
 STREAMS = ('source: "test:clock?size=640x360&fps=10&gop=1s&bitrate=400k&audio=none", sub: "test:clock?size=320x180&fps=10&gop=1s&bitrate=100k&audio=none"')
@@ -77,15 +76,25 @@ def test_the_better_one_first(site):
     assert not spans(hub, "sub", "other_quality"), "the sub stream is as it was recorded live"
 
 
-def test_then_the_lesser_one(site, tmp_path):
+@pytest.fixture(scope="module")
+def later(site):
+    """The same when nothing better came for minutes."""
     _, hub = site
+    wait_for("what the card has of main", lambda: (j := job_of(hub, "main")) and j["frames"] and j["state"] == "found", 60)
+    wait_for("sub is filled", lambda: (j := job_of(hub, "sub")) and j["state"] == "filled", 60)
     hub.stop()
     db = sqlite3.connect(hub.archive / "index.db")
-    db.execute("UPDATE job SET tries=7, due_ns=0 WHERE state<4")  # minutes later
+    db.execute("UPDATE job SET tries=7, due_ns=0 WHERE state<4")
     db.commit()
     db.close()
     hub.start()
-    job = wait_for("the rest, from the sub stream", lambda: (j := job_of(hub, "main")) and j["state"] == "filled" and j, 60)
+    wait_for("the rest, from the sub stream", lambda: job_of(hub, "main")["state"] == "filled", 60)
+    return site
+
+
+def test_then_the_lesser_one(later, tmp_path):
+    _, hub = later
+    job = job_of(hub, "main")
     assert job["reason"] == "in another quality than what was recorded live: 320x180", job
     other = spans(hub, "main", "other_quality")
     assert len(other) == 1 and other[0][2:] == [320, 180] and 3000 < other[0][1] - other[0][0] < 9000, other
@@ -111,9 +120,9 @@ def test_then_the_lesser_one(site, tmp_path):
     assert "in another quality: 320x180, recorded live are 640x360" in comment, comment
 
 
-def test_a_clip_across_it(site, tmp_path):
+def test_a_clip_across_it(later, tmp_path):
     """Every frame once and in order, by the clock in its picture; and the file plays without a word."""
-    _, hub = site
+    _, hub = later
     job = job_of(hub, "main")
     begin, end = parse_time(job["start"]) - 2, parse_time(job["end"]) + 1
     clip = tmp_path / "clip.mp4"
@@ -133,13 +142,13 @@ def test_a_clip_across_it(site, tmp_path):
     assert steps[0] > 0 and steps[-1] <= 250 and len(times) >= (end - begin) * 10 - 4, steps
 
 
-def test_pages_play_through_it(site):
+def test_pages_play_through_it(later):
     pytest.importorskip("selenium")
     if not pathlib.Path("/usr/bin/chromedriver").exists():
         pytest.skip("needs chromium and chromedriver")
     import pages_hub
     from test_pages import READ_CLOCK, text, wait
-    _, hub = site
+    _, hub = later
     other = spans(hub, "main", "other_quality")[0]
     browser = pages_hub.chromium(1400, 900)
     try:
