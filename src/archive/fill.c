@@ -226,9 +226,7 @@ static bool end_segment(PtFill *f, const PtSample *next, bool reached, GError **
 		return true;
 	f->row.end_ns = MIN(f->row.end_ns, MAX(f->to, f->row.start_ns + 1));
 	f->row.bytes = pt_segment_size(f->segment);
-	if (f->joined) /* and the last frame before the gap is there until the first of it is */
-		f->row.start_ns = MIN(f->from, f->row.start_ns);
-	int64_t from = f->row.start_ns;
+	int64_t from = f->joined ? MIN(f->from, f->row.start_ns) : f->row.start_ns;
 	int64_t to = reached ? MAX(f->to, f->row.end_ns) : f->row.end_ns;
 	if (!pt_segment_sync(f->segment, f->row.bytes, f->row.end_ns, error) ||
 	    !pt_store_fill(pt_archive_store(f->archive), &f->row, from, to, between_frames(f), error))
