@@ -159,6 +159,7 @@ def burnt_in(hub, camera, begin, end, directory):
     assert decoder.returncode == 0
     if not all(times):
         print(hub.cli("archive", "ls", camera).stdout, hub.cli("archive", "gaps", "--explain").stdout, hub.cli("archive", "backfill").stdout)
+        print(hub.jobs() if hasattr(hub, "jobs") else "")
         unread = [(i, format_time(times[i - 1] / 1000) if i and times[i - 1] else "?") for i, t in enumerate(times) if not t]
         raise AssertionError(f"of {len(times)} frames of {camera} these cannot be read (number, time before): {unread}")
     return times
