@@ -212,8 +212,8 @@ static bool write_pending(PtFill *f, const PtSample *next, bool reached, GError 
 }
 
 /* What is no longer than this is no frame that is missing. Another encoder takes its pictures at other instants, up to a
- * frame apart. */
-static int64_t between_frames(const PtFill *f) { return f->nominal_ns * (f->row.other ? 21 : 12) / 20; }
+ * frame apart, and where the clock alone says what is behind the gap, a quarter of one before it is taken for that. */
+static int64_t between_frames(const PtFill *f) { return f->nominal_ns * (f->row.other ? 26 : 12) / 20; }
 
 /* The segment ends here; what follows begins another one. reached: with it the gap. */
 static bool end_segment(PtFill *f, const PtSample *next, bool reached, GError **error) {
