@@ -4,10 +4,12 @@
 #include "daemon/backfill-internal.h"
 
 #define FINE_NS (100 * PT_NS_PER_MS) /* what is measured well is kept that well */
-#define LATE_NS (60 * PT_NS_PER_S)   /* after a gap's end, until the clock is measured again */
+#define ROUGH_STEP_NS (8 * PT_NS_PER_S)
+#define LATE_NS (60 * PT_NS_PER_S) /* after a gap's end, until the clock is measured again */
 
 typedef struct {
 	PtClockRow row;  /* as it is in the index; since_ns 0: there is none */
+	bool rough;      /* it was measured roughly */
 	int64_t seen_ns; /* the offset at the last look */
 	bool seen;
 } Clock;
@@ -32,15 +34,20 @@ static bool is_steady(Clock *c, int64_t offset_ns) {
 	return steady;
 }
 
+/* What is measured roughly, on a camera that takes seconds to answer, may be off by as much as a clock that was set. */
 static void note_clock(PtBackfill *b, const PtBackfillSource *s) {
 	Clock *c = clock_of(b, s->name, s->live_ns);
 	int64_t apart = ABS(s->offset_ns - c->row.offset_ns);
-	bool same = c->row.since_ns && apart <= PT_BACKFILL_STEP_NS;
-	if (!is_steady(c, s->offset_ns) || (same && (s->rough || apart < FINE_NS)))
+	bool same = c->row.since_ns && apart <= (s->rough || c->rough ? ROUGH_STEP_NS : PT_BACKFILL_STEP_NS);
+	if (!is_steady(c, s->offset_ns))
 		return;
+	if (same && (s->rough || apart < FINE_NS)) {
+		c->rough &= s->rough;
+		return;
+	}
 	PtClockRow row = {same ? c->row.since_ns : s->live_ns, s->offset_ns};
 	if (pt_store_put_clock(store_of(b), s->name, &row, s->live_ns - PT_BACKFILL_AGE_NS, NULL))
-		c->row = row;
+		*c = (Clock){row, s->rough, c->seen_ns, c->seen};
 }
 
 void pt_backfill_note_clocks(PtBackfill *b) {
