@@ -18,6 +18,7 @@ import pytest
 
 import onvif_zeep
 from hub import wait_for
+from npm import packages
 from onvif_node import SITE, Node
 from onvif_zeep import Device, fault_codes, token
 
@@ -688,25 +689,9 @@ def test_a_thousand_subscriptions():
 
 # ---- other people's programs ----
 
-NPM = pathlib.Path(os.environ.get("XDG_CACHE_HOME", pathlib.Path.home() / ".cache")) / "pigtail-tests/npm"
-PACKAGES = ["onvif@0.8", "node-onvif@0.1"]
-
-
 @pytest.fixture(scope="module")
 def npm():
-    """A folder with the two packages, made once and kept outside the repository."""
-    if not shutil.which("node") or not shutil.which("npm"):
-        pytest.skip("no Node.js")
-    import fcntl
-    NPM.mkdir(parents=True, exist_ok=True)
-    with open(NPM / "lock", "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not all((NPM / "node_modules" / p.split("@")[0]).is_dir() for p in PACKAGES):
-            done = subprocess.run(["npm", "install", "--no-audit", "--no-fund", "--ignore-scripts", "--prefix", NPM, *PACKAGES],
-                                  capture_output=True, text=True, timeout=300)
-            if done.returncode:
-                pytest.skip("npm cannot install: " + done.stderr.strip().splitlines()[-1])
-    return NPM
+    return packages("npm", "onvif@0.8", "node-onvif@0.1")
 
 
 ONVIF_JS = """
