@@ -57,7 +57,7 @@ class Browser:
 class PushService:
     def __init__(self, directory):
         service = self
-        self.browsers, self.gone, self.wrong, self.headers = {}, set(), [], []
+        self.browsers, self.gone, self.wrong, self.headers, self.bodies = {}, set(), [], [], []
         self.ca = directory / "ca.pem"
         run = lambda *a: subprocess.run(["openssl", *a], check=True, capture_output=True, cwd=directory)
         run("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=Test CA", "-keyout", "ca.key", "-out", "ca.pem")
@@ -103,6 +103,7 @@ class PushService:
             browser = self.browsers[path]
             browser.shown.append(json.loads(browser.decrypt(body)))
             self.headers.append((key, dict(headers)))
+            self.bodies.append(body)
         except Exception as error:
             self.wrong.append(repr(error))
             return 400

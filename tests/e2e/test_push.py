@@ -4,6 +4,7 @@ service's certificate is verified: its CA is one that the hub's machine trusts, 
 import base64
 import io
 import json
+import os
 import ssl
 import subprocess
 import urllib.error
@@ -14,6 +15,7 @@ import numpy
 import PIL.Image
 import testpicture
 from hub import Hub, wait_for
+from npm import packages
 from pages_hub import chromium, close_chromium
 from push_service import Browser, PushService
 from selenium.webdriver.common.by import By
@@ -98,6 +100,37 @@ def test_what_is_pushed_can_be_read_by_the_browser_alone(tmp_path):
         assert Caller(h, "anna").ask("GET", "/api/devices")[1]["key"] == key
         text = str(sent) + str(h.events()) + h.stderr() + str(h.state())
         assert "/push/" not in text
+
+
+OTHERS_JS = """
+const ece = require('http_ece'), jwt = require('jsonwebtoken'), crypto = require('crypto');
+const { body, secret, auth, sender, token } = JSON.parse(require('fs').readFileSync(0));
+const browser = crypto.createECDH('prime256v1');
+browser.setPrivateKey(Buffer.from(secret, 'hex'));
+const text = ece.decrypt(Buffer.from(body, 'base64'), { version: 'aes128gcm', privateKey: browser, authSecret: auth });
+const p = Buffer.from(sender, 'base64url'), part = (a, b) => p.subarray(a, b).toString('base64url');
+const key = crypto.createPublicKey({ format: 'jwk', key: { kty: 'EC', crv: 'P-256', x: part(1, 33), y: part(33, 65) } });
+console.log(JSON.stringify({ text: text.toString(), claims: jwt.verify(token, key, { algorithms: ['ES256'] }) }));
+"""
+
+
+def test_other_peoples_programs_read_what_is_pushed(tmp_path):
+    """npm's http_ece decrypts it with the browser's keys, and jsonwebtoken verifies who sent it."""
+    place = packages("npm-push", "http_ece@1.2", "jsonwebtoken@9")
+    with PushService(tmp_path) as service, hub_that_trusts(service) as h, h.board() as board:
+        phone = Browser(service, "phone")
+        assert Caller(h, "anna").ask("POST", "/api/devices", phone.registration())[0] == 200
+        ring(board, 1)
+        wait_for("it is pushed", lambda: phone.shown)
+        told = {"body": base64.b64encode(service.bodies[0]).decode(), "secret": f"{phone.key.private_numbers().private_value:064x}",
+                "auth": phone.registration()["auth"], "sender": service.headers[0][0],
+                "token": service.headers[0][1]["Authorization"].split("t=")[1].split(",")[0]}
+    (tmp_path / "read.js").write_text(OTHERS_JS)
+    read = subprocess.run(["node", tmp_path / "read.js"], input=json.dumps(told), capture_output=True, text=True, env=os.environ | {"NODE_PATH": str(place / "node_modules")})
+    assert read.returncode == 0, read.stderr
+    read = json.loads(read.stdout)
+    assert json.loads(read["text"]) == phone.shown[0] and "Tür door" in read["text"]
+    assert read["claims"]["aud"] == f"https://localhost:{service.port}" and read["claims"]["sub"].startswith("https://")
 
 
 def test_devices_come_and_go(tmp_path):
