@@ -15,6 +15,8 @@ from pages_hub import PASSWORD, SITE, Hub
 class Caller:
     def __init__(self, hub, user):
         self.hub, self.cookie = hub, None
+        if user is None:
+            return
         status, _, headers = self.ask("POST", "/api/login", {"user": user, "password": PASSWORD})
         assert status == 200
         self.cookie = headers["Set-Cookie"].split(";")[0]
@@ -67,6 +69,8 @@ def test_other_cameras_stay_out_of_sight(hub):
         assert status == 200 and "yard" not in text, path
     for path in ("segments", "snapshot.jpg", "picture.jpg", "play.mp4", "clip.mp4", "pictures/00b1a4c2d0000000.jpg"):
         assert gustav.ask("GET", "/api/cameras/yard/" + path)[0] == 404, path
+    for path, order in (("talk", {"text": "hello"}), ("controls", {"zoom": 1})):
+        assert gustav.ask("POST", "/api/cameras/yard/" + path, order)[0] == 404, path
 
 
 def test_filling_is_paused_for_all_cameras_by_those_who_see_all(hub):

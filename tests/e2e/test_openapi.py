@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""doc/ref/openapi.yaml names every route that the sources register, with its role, and no other."""
+"""doc/ref/openapi.yaml names every route that the sources register, with its role, and no other; and who has not the role is refused."""
 import pathlib
 import re
 
 import pytest
+from pages_hub import Hub
+from test_api import Caller
 
 yaml = pytest.importorskip("yaml")
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -27,3 +29,16 @@ def test_routes_and_document_agree():
     assert len(sources) > 20
     assert sources - document == set(), "not in doc/ref/openapi.yaml"
     assert document - sources == set(), "in doc/ref/openapi.yaml alone"
+
+
+def test_who_has_not_the_role_is_refused():
+    hub = Hub()
+    try:
+        nobody, vera, otto = Caller(hub, None), Caller(hub, "vera"), Caller(hub, "otto")
+        refused = {"none": [], "viewer": [(nobody, 401)], "operator": [(nobody, 401), (vera, 403)], "admin": [(nobody, 401), (vera, 403), (otto, 403)]}
+        for method, path, role in sorted(routes_of_document()):
+            for caller, status in refused[role]:
+                got, text, _ = caller.ask(method, path.replace("*", "gate"), {} if method == "POST" else None)
+                assert got == status, (method, path, role, text)
+    finally:
+        assert hub.close() == 0

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from hub import Hub, UnixConnection, free_port, parse_time, wait_for
+from onvif_node import Node
 from quirky_camera import Camera as Quirky, SDP
 from test_microphone import pitch
 from rtsp_raw import Client
@@ -226,6 +227,26 @@ def test_our_hub_talks_to_our_camera(place):
     sound = heard(place, "node")
     assert abs(len(sound) / 8000 - LENGTH) < 0.06
     assert_tone(sound, HERTZ)
+
+
+def test_a_camera_by_onvif_is_talked_to():
+    """The hub knows nothing but where the camera's ONVIF is: the address to talk to is the one its profile names."""
+    site = """cameras: {{ gate: {{ source: "test:clock?size=320x180&fps=10&gop=100ms", speaker: wav:heard.wav, record: {{ main: never }} }} }}
+serve: {{ rtsp: 127.0.0.1:{rtsp}, onvif: 127.0.0.1:{onvif} }}
+"""
+    with Node(site, "guard: { role: operator }\n") as node, Hub(f"cameras: {{ door: {{ source: 'onvif://127.0.0.1:{node.onvif}', login: gate, record: never }} }}\n"
+                                 "talk: { messages: . }\n", start=False) as hub:
+        node.wait_pictures()
+        (hub.dir / "secrets.yaml").touch(mode=0o600)
+        (hub.dir / "secrets.yaml").write_text("logins: { gate: { user: guard, password: secret of guard } }\n")
+        sound(hub.dir / "tone.wav")
+        hub.start()
+        wait_for("the camera's pictures", lambda: hub.camera("door")["state"] == "live")
+        say(hub, "door", {"file": "tone.wav"})
+        wait_for("its end", lambda: (talk(node, "gate") or [{"state": ""}])[0]["state"] == "ended")
+        node.heard = {"node": node.dir / "heard.wav"}
+        assert talk(node, "gate")[0]["actor"] == "user/guard"
+        assert_tone(heard(node, "node"), HERTZ)
 
 
 def test_a_message_out_of_the_machines_own_loudspeaker(place):
