@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "daemon/backfill-plan.h"
 #include "daemon/backfill.h"
+#include "daemon/clock-watch.h"
 #include "daemon/gap-fetch.h"
 
 /* A camera as the main thread saw it last. */
@@ -57,7 +58,7 @@ struct PtBackfill {
 	bool metered, paused, stopping;
 
 	/* books' thread */
-	GHashTable *clocks; /* of cameras, by name: backfill-clock.c */
+	GHashTable *clocks; /* PtClockWatch of cameras, by name */
 	bool loaded;
 	int64_t scanned_at;
 	uint64_t ends_seen;
@@ -85,7 +86,6 @@ void pt_backfill_load(PtBackfill *b); /* at the start */
 /* ---- backfill-clock.c, on the books' thread ---- */
 
 #define PT_BACKFILL_AGE_NS (INT64_C(400) * 86400 * PT_NS_PER_S) /* what is older is not filled */
-#define PT_BACKFILL_STEP_NS (2 * PT_NS_PER_S)                   /* what a clock does by itself is less */
 #define PT_BACKFILL_OFFSETS 2
 
 /* Where a camera's clock stood when a gap began, and when it ended. */
