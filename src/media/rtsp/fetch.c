@@ -9,9 +9,8 @@
 #include "media/rtp/replay-time.h"
 #include "media/rtp/rtcp.h"
 #include "media/rtp/timeline.h"
-#include "media/rtsp/dialog.h"
+#include "media/rtsp/errand.h"
 #include "media/rtsp/range.h"
-#include "media/rtsp/transport.h"
 #include <string.h>
 
 #define TICK_NS (PT_NS_PER_S / 4)
@@ -23,71 +22,37 @@
 
 struct PtFetch {
 	PtFetchParams params;
-	PtLoop *loop;
 
 	/* loop's thread only */
-	PtRtspDialog dialog;
-	enum { ASKING, PLAYING, ENDING, OVER } state;
-	const PtSdpMedia *media; /* of the dialog's SDP */
-	int rtp, rtcp;           /* channels; -1: none yet */
-	bool whole_ms, paced;    /* how PLAY is put: cameras that do not take it otherwise */
+	PtRtspErrand errand;
+	bool playing;
+	bool whole_ms, paced; /* how PLAY is put: cameras that do not take it otherwise */
 	PtRtpAccept accept;
 	PtDepack *depack;
 	PtReplayTime time;
 	PtDts dts;
 	int64_t last_dts;
-	PtTimer tick;
 	int64_t heard_at;   /* the last packet, or the answer to PLAY */
 	int64_t limit_ns;   /* the end of what is to come, as far as is known */
 	int64_t reached_ns; /* of the last sample */
 	int64_t reached_ticks;
 	PtFetchFlags reached;
-	bool enough;   /* whoever takes the samples, or the span */
-	bool quiet;    /* freed before the end: nothing is said any more */
-	GError *error; /* what done() is to be told */
+	bool enough; /* whoever takes the samples, or the span */
 
-	GMutex lock;
-	GCond over;
-	bool gone;          /* under lock */
-	PtFetchStats stats; /* under lock */
+	PtFetchStats stats; /* under the errand's lock */
 };
 
 #define FETCH_OF(ptr, member) ((PtFetch *)((char *)(ptr)-offsetof(PtFetch, member)))
 
-static int64_t now(const PtFetch *f) { return pt_loop_mono_ns(f->loop); }
+static int64_t now(const PtFetch *f) { return pt_loop_mono_ns(f->errand.loop); }
 
 /* ---- the end ---- */
 
-static void drop_track(PtFetch *f) {
-	pt_timer_cancel(&f->tick);
+static void drop(PtRtspErrand *e) {
+	PtFetch *f = FETCH_OF(e, errand);
 	g_clear_pointer(&f->depack, pt_depack_free);
-	f->media = NULL;
-	f->rtp = f->rtcp = -1;
 	f->accept = (PtRtpAccept){0};
-}
-
-/* Takes the error. */
-static void end(PtFetch *f, GError *error) {
-	if (f->state >= ENDING) {
-		g_clear_error(&error);
-		return;
-	}
-	f->error = error;
-	f->state = ENDING;
-	pt_timer_cancel(&f->tick);
-	pt_rtsp_dialog_leave(&f->dialog);
-}
-
-static void left(PtRtspDialog *d) {
-	PtFetch *f = FETCH_OF(d, dialog);
-	drop_track(f);
-	f->state = OVER;
-	if (!f->quiet)
-		f->params.done(f->params.user_data, f->error);
-	g_mutex_lock(&f->lock);
-	f->gone = true;
-	g_cond_signal(&f->over);
-	g_mutex_unlock(&f->lock);
+	f->playing = false;
 }
 
 static char *clock_text(int64_t ns) {
@@ -100,7 +65,7 @@ static GError *nothing_there(const PtFetch *f, unsigned status) {
 	g_autofree char *from = clock_text(f->params.from_ns), *to = open ? g_strdup("now") : clock_text(f->params.to_ns);
 	g_autofree char *number = status ? g_strdup_printf("%u ", status) : g_strdup("");
 	return g_error_new(PT_ERROR, PT_ERROR_NOT_FOUND, "%scamera %s has nothing recorded between %s and %s", number,
-	                   f->dialog.camera, from, to);
+	                   f->errand.dialog.camera, from, to);
 }
 
 /* All that came, and that may be nothing. */
@@ -109,10 +74,10 @@ static void end_well(PtFetch *f) {
 	if (!f->stats.samples && f->accept.packets && !f->enough)
 		pt_error_set(&error, FAILED,
 		             "camera %s sent packets, but no whole frame (are parameter sets or key pictures missing?)",
-		             f->dialog.camera);
+		             f->errand.dialog.camera);
 	else if (!f->stats.samples)
 		error = nothing_there(f, 0);
-	end(f, error);
+	pt_rtsp_errand_end(&f->errand, error);
 }
 
 /* The camera says, by words or by silence, that nothing more comes. */
@@ -130,32 +95,32 @@ static bool is_near_end(const PtFetch *f) {
 static bool has_all(const PtFetch *f) { return is_near_end(f) || (f->stats.samples && f->reached.end); }
 
 static void lost(PtRtspDialog *d, PtErrorCode code, const char *reason) {
-	PtFetch *f = FETCH_OF(d, dialog);
-	if (f->state == PLAYING && code == PT_ERROR_CLOSED && has_all(f))
+	PtFetch *f = FETCH_OF(d, errand.dialog);
+	if (f->playing && code == PT_ERROR_CLOSED && has_all(f))
 		finish(f);
 	else
-		end(f, g_error_new_literal(PT_ERROR, (gint)code, reason));
+		pt_rtsp_errand_end(&f->errand, g_error_new_literal(PT_ERROR, (gint)code, reason));
 }
 
 static void torn_down(PtRtspDialog *d) {
-	PtFetch *f = FETCH_OF(d, dialog);
-	if (f->state == PLAYING)
+	PtFetch *f = FETCH_OF(d, errand.dialog);
+	if (f->playing)
 		pt_rtsp_dialog_lose(d, PT_ERROR_CLOSED, "camera %s ended the session", d->camera);
 }
 
 static void on_tick(PtTimer *timer) {
-	PtFetch *f = FETCH_OF(timer, tick);
+	PtFetch *f = FETCH_OF(timer, errand.tick);
 	int64_t silence = now(f) - f->heard_at;
 	bool seldom = f->params.kind == PT_KIND_METADATA || !f->stats.scaled;
-	pt_timer_set_in(f->loop, &f->tick, TICK_NS);
+	pt_timer_set_in(f->errand.loop, &f->errand.tick, TICK_NS);
 	if (silence >= (is_near_end(f) ? QUIET_NS : LULL_NS) && has_all(f)) {
 		finish(f);
 	} else if (silence >= (seldom ? SELDOM_NS : SILENCE_NS)) {
 		g_autofree char *where = f->stats.samples ? clock_text(f->reached_ns) : g_strdup("the beginning");
-		pt_rtsp_dialog_lose(&f->dialog, PT_ERROR_TIMEOUT, "camera %s stopped sending what it recorded at %s",
-		                    f->dialog.camera, where);
+		pt_rtsp_dialog_lose(&f->errand.dialog, PT_ERROR_TIMEOUT, "camera %s stopped sending what it recorded at %s",
+		                    f->errand.dialog.camera, where);
 	} else {
-		pt_rtsp_dialog_keep_alive(&f->dialog);
+		pt_rtsp_dialog_keep_alive(&f->errand.dialog);
 	}
 }
 
@@ -180,13 +145,13 @@ static void on_sample(PtDepack *d, PtSample *s) {
 		f->reached_ticks = s->pts;
 		f->reached_ns = s->wall_ns;
 		f->reached = flags;
-		g_mutex_lock(&f->lock);
+		g_mutex_lock(&f->errand.lock);
 		f->stats.samples++;
 		f->stats.bytes += s->size;
 		f->stats.packets = f->accept.packets;
 		f->stats.lost = f->accept.lost;
 		f->stats.told_times = f->time.told;
-		g_mutex_unlock(&f->lock);
+		g_mutex_unlock(&f->errand.lock);
 		f->enough = !f->params.sample(f->params.user_data, s, &flags);
 	}
 	pt_sample_unref(s);
@@ -210,22 +175,17 @@ static void take_packet(PtFetch *f, const uint8_t *data, size_t n) {
 }
 
 static void on_frame(PtRtspDialog *d, uint8_t channel, const uint8_t *data, size_t n) {
-	PtFetch *f = FETCH_OF(d, dialog);
+	PtFetch *f = FETCH_OF(d, errand.dialog);
 	PtRtcpInfo info;
-	if (!f->depack || f->state >= ENDING)
+	if (!f->depack || pt_rtsp_errand_ends(&f->errand))
 		return;
-	if (channel == f->rtp) {
+	if (channel == f->errand.rtp) {
 		f->heard_at = now(f);
 		take_packet(f, data, n);
-	} else if (channel == f->rtcp && pt_rtcp_parse(data, n, &info) && info.bye && f->state == PLAYING &&
+	} else if (channel == f->errand.rtcp && pt_rtcp_parse(data, n, &info) && info.bye && f->playing &&
 	           (!f->accept.has_ssrc || info.ssrc == f->accept.ssrc)) {
 		finish(f);
 	}
-}
-
-static bool expects(PtRtspDialog *d, uint8_t channel) {
-	PtFetch *f = FETCH_OF(d, dialog);
-	return channel == f->rtp || channel == f->rtcp;
 }
 
 /* ---- what is asked ---- */
@@ -233,21 +193,17 @@ static bool expects(PtRtspDialog *d, uint8_t channel) {
 static const char *const kinds[] = {"video", "audio", "metadata"};
 
 static void described(PtRtspDialog *d) {
-	PtFetch *f = FETCH_OF(d, dialog);
+	PtFetch *f = FETCH_OF(d, errand.dialog);
 	const PtSdpMedia *unknown = NULL;
-	for (unsigned i = 0; i < d->sdp->n_media && !f->media; i++) {
+	for (unsigned i = 0; i < d->sdp->n_media && !f->errand.media; i++) {
 		const PtSdpMedia *m = &d->sdp->media[i];
 		if (m->known && !m->backchannel && pt_codec_kind(m->codec) == f->params.kind)
-			f->media = m;
+			f->errand.media = m;
 		else if (!m->known && !strcmp(m->kind, kinds[f->params.kind]))
 			unknown = m;
 	}
-	if (f->media) {
-		PtBuf headers = {0};
-		pt_rtsp_write_header(&headers, "Transport", "RTP/AVP/TCP;unicast;interleaved=0-1");
-		pt_rtsp_write_header(&headers, "Require", "onvif-replay");
-		pt_rtsp_dialog_ask(d, PT_RTSP_SETUP, f->media->control, &headers);
-		pt_buf_clear(&headers);
+	if (f->errand.media) {
+		pt_rtsp_errand_set_up(&f->errand, "onvif-replay");
 	} else if (unknown) {
 		pt_rtsp_dialog_lose(d, PT_ERROR_UNSUPPORTED,
 		                    "camera %s recorded %s in a codec that pigtail does not know (%s)", d->camera,
@@ -276,32 +232,21 @@ static void play(PtFetch *f) {
 		pt_rtsp_write_header(&headers, "Rate-Control", "no");
 		pt_rtsp_write_header(&headers, "Immediate", "yes");
 	}
-	pt_rtsp_dialog_ask(&f->dialog, PT_RTSP_PLAY, f->dialog.sdp->control, &headers);
+	pt_rtsp_dialog_ask(&f->errand.dialog, PT_RTSP_PLAY, f->errand.dialog.sdp->control, &headers);
 	pt_buf_clear(&headers);
 }
 
 static void on_setup(PtFetch *f, const PtRtspMessage *m) {
-	const char *header = pt_rtsp_message_get(m, "Transport");
+	const PtSdpMedia *media = f->errand.media;
 	PtRtspTransport answer;
-	pt_rtsp_transport_init(&answer);
-	if (header && pt_rtsp_transport_next(&header, &answer) && !answer.tcp && answer.interleaved[0] < 0) {
-		pt_rtsp_dialog_lose(&f->dialog, PT_ERROR_UNSUPPORTED, "camera %s was asked for TCP and answered with UDP",
-		                    f->dialog.camera);
+	if (!pt_rtsp_errand_is_set_up(&f->errand, m, &answer))
 		return;
-	}
-	if (!f->dialog.session[0]) {
-		pt_rtsp_dialog_lose(&f->dialog, PT_ERROR_INVALID, "camera %s answered SETUP without a session",
-		                    f->dialog.camera);
-		return;
-	}
-	PtDepackParams params = {f->media->clock_rate, f->media->channels, f->media->fmtp, f->media->encoding};
-	f->rtp = answer.interleaved[0] >= 0 ? answer.interleaved[0] : 0;
-	f->rtcp = answer.interleaved[1] >= 0 ? answer.interleaved[1] : f->rtp + 1;
-	f->accept.payload_type = (uint8_t)f->media->payload_type;
+	PtDepackParams params = {media->clock_rate, media->channels, media->fmtp, media->encoding};
+	f->accept.payload_type = (uint8_t)media->payload_type;
 	f->accept.has_ssrc = answer.has_ssrc && answer.ssrc; /* some state 0 and mean nothing by it */
 	f->accept.ssrc = answer.ssrc;
-	f->depack = pt_depack_new(f->media->codec, &params, on_sample, f);
-	pt_replay_time_init(&f->time, f->media->clock_rate, f->params.from_ns);
+	f->depack = pt_depack_new(media->codec, &params, on_sample, f);
+	pt_replay_time_init(&f->time, media->clock_rate, f->params.from_ns);
 	f->last_dts = INT64_MIN;
 	f->limit_ns = f->params.to_ns;
 	f->dts = (PtDts){0};
@@ -312,7 +257,7 @@ static void on_setup(PtFetch *f, const PtRtspMessage *m) {
 static void on_playing(PtFetch *f, const PtRtspMessage *m) {
 	const char *range = pt_rtsp_message_get(m, "Range"), *control = pt_rtsp_message_get(m, "Rate-Control");
 	PtRtspRange span;
-	f->state = PLAYING;
+	f->playing = true;
 	f->heard_at = now(f);
 	f->limit_ns = f->params.to_ns;
 	if (range && pt_rtsp_range_parse(range, &span) && span.clock) {
@@ -321,16 +266,16 @@ static void on_playing(PtFetch *f, const PtRtspMessage *m) {
 		if (span.has_from && !f->time.started)
 			f->time.near_ns = span.from_ns;
 	}
-	g_mutex_lock(&f->lock);
+	g_mutex_lock(&f->errand.lock);
 	f->stats.scaled = !f->paced && (!control || g_ascii_strcasecmp(control, "yes"));
-	g_mutex_unlock(&f->lock);
-	pt_timer_set_in(f->loop, &f->tick, TICK_NS);
+	g_mutex_unlock(&f->errand.lock);
+	pt_timer_set_in(f->errand.loop, &f->errand.tick, TICK_NS);
 }
 
 /* A range in another form, or without wishes about the pace, may please it. */
 static void on_play_refused(PtFetch *f, const PtRtspMessage *m) {
 	static const unsigned form[] = {400, 451, 456, 457, 501, 551};
-	g_autofree char *path = pt_rtsp_dialog_path(&f->dialog);
+	g_autofree char *path = pt_rtsp_dialog_path(&f->errand.dialog);
 	bool about_form = false;
 	for (size_t i = 0; i < G_N_ELEMENTS(form); i++)
 		about_form |= m->status == form[i];
@@ -338,21 +283,21 @@ static void on_play_refused(PtFetch *f, const PtRtspMessage *m) {
 		f->whole_ms = true;
 		play(f);
 	} else if (m->status == 457) {
-		end(f, nothing_there(f, 457));
+		pt_rtsp_errand_end(&f->errand, nothing_there(f, 457));
 	} else if (about_form && !f->paced) {
 		f->paced = true;
 		play(f);
 	} else if (about_form) {
-		pt_rtsp_dialog_lose(&f->dialog, PT_ERROR_UNSUPPORTED,
+		pt_rtsp_dialog_lose(&f->errand.dialog, PT_ERROR_UNSUPPORTED,
 		                    "%u camera %s does not replay %s from a time of day on: it refused PLAY (%s)", m->status,
-		                    f->dialog.camera, path, *m->reason ? m->reason : pt_rtsp_reason(m->status));
+		                    f->errand.dialog.camera, path, *m->reason ? m->reason : pt_rtsp_reason(m->status));
 	} else {
-		pt_rtsp_dialog_refused(&f->dialog, PT_RTSP_PLAY, m);
+		pt_rtsp_dialog_refused(&f->errand.dialog, PT_RTSP_PLAY, m);
 	}
 }
 
 static void replied(PtRtspDialog *d, PtRtspStep step, const PtRtspMessage *m) {
-	PtFetch *f = FETCH_OF(d, dialog);
+	PtFetch *f = FETCH_OF(d, errand.dialog);
 	bool good = m->status >= 200 && m->status < 300;
 	if (good && step == PT_RTSP_SETUP)
 		on_setup(f, m);
@@ -368,72 +313,41 @@ static void replied(PtRtspDialog *d, PtRtspStep step, const PtRtspMessage *m) {
 		pt_rtsp_dialog_refused(d, step, m);
 }
 
-static void sent_on(PtRtspDialog *d) {
-	PtFetch *f = FETCH_OF(d, dialog);
-	pt_rtsp_dialog_close(d);
-	drop_track(f);
-	f->state = ASKING;
-	pt_rtsp_dialog_open(d);
-}
-
-static const PtRtspDialogOps ops = {described, replied, on_frame, expects, torn_down, sent_on, lost, left};
+static const PtRtspDialogOps ops = {
+    described, replied, on_frame, pt_rtsp_errand_expects, torn_down, pt_rtsp_errand_sent_on, lost, pt_rtsp_errand_left};
 
 /* ---- life ---- */
 
-static void begin(void *data) {
-	PtFetch *f = data;
-	if (pt_rtsp_dialog_go_home(&f->dialog))
-		pt_rtsp_dialog_open(&f->dialog);
-	else
-		pt_rtsp_dialog_lose(&f->dialog, PT_ERROR_INVALID, "camera %s: its recording is at no rtsp://HOST/PATH",
-		                    f->dialog.camera);
-}
-
-PtFetch *pt_fetch_start(const PtFetchParams *params) {
+PtFetch *pt_fetch_start(const PtFetchParams *p) {
 	PtFetch *f = g_new0(PtFetch, 1);
-	f->params = *params;
+	f->params = *p;
 	f->params.camera = f->params.location = f->params.user = f->params.password = NULL; /* the dialog has them */
-	f->loop = params->loop;
-	f->paced = params->real_time;
-	f->rtp = f->rtcp = -1;
-	f->tick.due = on_tick;
-	g_mutex_init(&f->lock);
-	g_cond_init(&f->over);
-	pt_rtsp_dialog_init(&f->dialog, f->loop, &ops, params->camera, params->location, params->user, params->password,
-	                    &params->trust);
-	f->dialog.connection.rate = params->rate ? MAX(params->rate / 8, 1) : 0;
-	pt_loop_post(f->loop, begin, f);
+	f->paced = p->real_time;
+	f->errand.tick.due = on_tick;
+	pt_rtsp_errand_start(&f->errand, &(PtRtspErrandParams){.loop = p->loop,
+	                                                       .ops = &ops,
+	                                                       .camera = p->camera,
+	                                                       .location = p->location,
+	                                                       .user = p->user,
+	                                                       .password = p->password,
+	                                                       .trust = &p->trust,
+	                                                       .rate = p->rate ? MAX(p->rate / 8, 1) : 0,
+	                                                       .drop = drop,
+	                                                       .done = p->done,
+	                                                       .user_data = p->user_data,
+	                                                       .what = ": its recording"});
 	return f;
 }
 
 void pt_fetch_get_stats(PtFetch *f, PtFetchStats *ret) {
-	g_mutex_lock(&f->lock);
+	g_mutex_lock(&f->errand.lock);
 	*ret = f->stats;
-	g_mutex_unlock(&f->lock);
+	g_mutex_unlock(&f->errand.lock);
 }
-
-static void begin_leaving(void *data) {
-	PtFetch *f = data;
-	f->quiet = true;
-	if (f->state != OVER)
-		end(f, NULL);
-}
-
-static void nothing(void *data) {}
 
 void pt_fetch_free(PtFetch *f) {
 	if (!f)
 		return;
-	g_assert(!pt_loop_is_current(f->loop));
-	pt_loop_post(f->loop, begin_leaving, f);
-	g_mutex_lock(&f->lock);
-	while (!f->gone)
-		g_cond_wait(&f->over, &f->lock);
-	g_mutex_unlock(&f->lock);
-	pt_loop_call(f->loop, nothing, NULL); /* the callback that said so has returned */
-	pt_rtsp_dialog_finish(&f->dialog);
-	g_clear_error(&f->error);
-	g_mutex_clear(&f->lock);
-	g_cond_clear(&f->over);
+	pt_rtsp_errand_finish(&f->errand);
 	g_free(f);
 }

@@ -4,8 +4,7 @@
 #include "media/g711.h"
 #include "media/rtp/pack.h"
 #include "media/rtp/rtcp.h"
-#include "media/rtsp/dialog.h"
-#include "media/rtsp/transport.h"
+#include "media/rtsp/errand.h"
 #include <string.h>
 
 #define FEATURE "www.onvif.org/ver20/backchannel"
@@ -18,66 +17,27 @@
 
 struct PtTalk {
 	PtTalkParams params;
-	PtLoop *loop;
 
 	/* loop's thread only */
-	PtRtspDialog dialog;
-	enum { ASKING, TALKING, ENDING, OVER } state;
-	const PtSdpMedia *media; /* of the dialog's SDP */
+	PtRtspErrand errand;
 	PtFormat *format;
 	PtRtpPacker packer;
-	int rtp, rtcp;  /* channels; -1: none yet */
 	size_t said, n; /* samples */
 	uint32_t packets;
 	int64_t begun_at, reported_at; /* monotonic; begun_at: when the first sample was due */
-	PtTimer tick;
-	bool quiet;    /* freed before the end: nothing is told any more */
-	GError *error; /* what done() is to be told */
-
-	GMutex lock;
-	GCond over;
-	bool gone; /* under lock */
 };
 
 #define TALK_OF(ptr, member) ((PtTalk *)((char *)(ptr)-offsetof(PtTalk, member)))
 
-static int64_t now(const PtTalk *t) { return pt_loop_mono_ns(t->loop); }
+static int64_t now(const PtTalk *t) { return pt_loop_mono_ns(t->errand.loop); }
 
-/* ---- the end ---- */
-
-static void drop_track(PtTalk *t) {
-	pt_timer_cancel(&t->tick);
+static void drop(PtRtspErrand *e) {
+	PtTalk *t = TALK_OF(e, errand);
 	g_clear_pointer(&t->format, pt_format_unref);
-	t->media = NULL;
-	t->rtp = t->rtcp = -1;
-}
-
-/* Takes the error. */
-static void end(PtTalk *t, GError *error) {
-	if (t->state >= ENDING) {
-		g_clear_error(&error);
-		return;
-	}
-	t->error = error;
-	t->state = ENDING;
-	pt_timer_cancel(&t->tick);
-	pt_rtsp_dialog_leave(&t->dialog);
-}
-
-static void left(PtRtspDialog *d) {
-	PtTalk *t = TALK_OF(d, dialog);
-	drop_track(t);
-	t->state = OVER;
-	if (!t->quiet)
-		t->params.done(t->params.user_data, t->error);
-	g_mutex_lock(&t->lock);
-	t->gone = true;
-	g_cond_signal(&t->over);
-	g_mutex_unlock(&t->lock);
 }
 
 static void lost(PtRtspDialog *d, PtErrorCode code, const char *reason) {
-	end(TALK_OF(d, dialog), g_error_new_literal(PT_ERROR, (gint)code, reason));
+	pt_rtsp_errand_end(&TALK_OF(d, errand.dialog)->errand, g_error_new_literal(PT_ERROR, (gint)code, reason));
 }
 
 static void torn_down(PtRtspDialog *d) {
@@ -88,7 +48,7 @@ static void torn_down(PtRtspDialog *d) {
 
 static void send_block(PtTalk *t, PtRtpBlock *b, int channel) {
 	PtRtpBlock *own = pt_rtp_block_with_channel(b, (uint8_t)channel);
-	pt_rtsp_connection_send(&t->dialog.connection, own->data.data, own->data.size);
+	pt_rtsp_connection_send(&t->errand.dialog.connection, own->data.data, own->data.size);
 	pt_rtp_block_unref(own);
 	pt_rtp_block_unref(b);
 }
@@ -97,9 +57,9 @@ static void send_block(PtTalk *t, PtRtpBlock *b, int channel) {
 static void send_report(PtTalk *t) {
 	uint8_t packet[PT_RTCP_MAX];
 	uint32_t rtp = (uint32_t)((now(t) - t->begun_at) * PT_TALK_RATE / PT_NS_PER_S) + t->packer.time_offset;
-	size_t n =
-	    pt_rtcp_write_sender(packet, t->packer.ssrc, pt_loop_wall_ns(t->loop), rtp, t->packets, (uint32_t)t->said);
-	send_block(t, pt_rtp_block_new_raw((uint8_t)t->rtcp, packet, n), t->rtcp);
+	size_t n = pt_rtcp_write_sender(packet, t->packer.ssrc, pt_loop_wall_ns(t->errand.loop), rtp, t->packets,
+	                                (uint32_t)t->said);
+	send_block(t, pt_rtp_block_new_raw((uint8_t)t->errand.rtcp, packet, n), t->errand.rtcp);
 	t->reported_at = now(t);
 }
 
@@ -114,7 +74,7 @@ static void send_packet(PtTalk *t) {
 	s->key = true;
 	s->pts = s->dts = (int64_t)t->said;
 	s->format = pt_format_ref(t->format);
-	send_block(t, pt_rtp_pack(&t->packer, s), t->rtp);
+	send_block(t, pt_rtp_pack(&t->packer, s), t->errand.rtp);
 	pt_sample_unref(s);
 	t->said += n;
 	t->packets++;
@@ -123,9 +83,9 @@ static void send_packet(PtTalk *t) {
 static int64_t due_at(const PtTalk *t) { return t->begun_at + (int64_t)t->said * PT_NS_PER_S / PT_TALK_RATE; }
 
 static void on_tick(PtTimer *timer) {
-	PtTalk *t = TALK_OF(timer, tick);
+	PtTalk *t = TALK_OF(timer, errand.tick);
 	if (t->said == t->n) {
-		end(t, NULL);
+		pt_rtsp_errand_end(&t->errand, NULL);
 		return;
 	}
 	if (now(t) - due_at(t) > LATE_NS) /* all at once would be more than its buffer holds */
@@ -134,22 +94,17 @@ static void on_tick(PtTimer *timer) {
 		send_packet(t);
 	if (now(t) - t->reported_at >= REPORT_NS)
 		send_report(t);
-	pt_rtsp_dialog_keep_alive(&t->dialog);
-	if (pt_rtsp_connection_waiting(&t->dialog.connection) > WAITING_MAX) {
-		pt_rtsp_dialog_lose(&t->dialog, PT_ERROR_TIMEOUT, "camera %s does not take the sound as fast as it is heard",
-		                    t->dialog.camera);
+	pt_rtsp_dialog_keep_alive(&t->errand.dialog);
+	if (pt_rtsp_connection_waiting(&t->errand.dialog.connection) > WAITING_MAX) {
+		pt_rtsp_dialog_lose(&t->errand.dialog, PT_ERROR_TIMEOUT,
+		                    "camera %s does not take the sound as fast as it is heard", t->errand.dialog.camera);
 		return;
 	}
-	pt_timer_set_at(t->loop, &t->tick, due_at(t) + (t->said < t->n ? 0 : TAIL_NS));
+	pt_timer_set_at(t->errand.loop, &t->errand.tick, due_at(t) + (t->said < t->n ? 0 : TAIL_NS));
 }
 
 /* What comes back are its reports. */
 static void on_frame(PtRtspDialog *d, uint8_t channel, const uint8_t *data, size_t n) {}
-
-static bool expects(PtRtspDialog *d, uint8_t channel) {
-	const PtTalk *t = TALK_OF(d, dialog);
-	return channel == t->rtp || channel == t->rtcp;
-}
 
 /* ---- what is asked ---- */
 
@@ -159,20 +114,17 @@ static bool is_spoken(const PtSdpMedia *m) {
 }
 
 static void described(PtRtspDialog *d) {
-	PtTalk *t = TALK_OF(d, dialog);
+	PtTalk *t = TALK_OF(d, errand.dialog);
 	const PtSdpMedia *other = NULL;
-	for (unsigned i = 0; i < d->sdp->n_media && !t->media; i++) {
+	for (unsigned i = 0; i < d->sdp->n_media && !t->errand.media; i++) {
 		const PtSdpMedia *m = &d->sdp->media[i];
 		if (m->backchannel && is_spoken(m))
-			t->media = m;
+			t->errand.media = m;
 		else if (m->backchannel)
 			other = m;
 	}
-	if (t->media) {
-		PtBuf headers = {0};
-		pt_rtsp_write_header(&headers, "Transport", "RTP/AVP/TCP;unicast;interleaved=0-1");
-		pt_rtsp_dialog_ask(d, PT_RTSP_SETUP, t->media->control, &headers);
-		pt_buf_clear(&headers);
+	if (t->errand.media) {
+		pt_rtsp_errand_set_up(&t->errand, NULL);
 	} else if (other) {
 		pt_rtsp_dialog_lose(d, PT_ERROR_UNSUPPORTED,
 		                    "camera %s takes sound as %s at %u Hz alone, and pigtail talks G.711 at %d Hz",
@@ -185,40 +137,27 @@ static void described(PtRtspDialog *d) {
 }
 
 static void on_setup(PtTalk *t, const PtRtspMessage *m) {
-	const char *header = pt_rtsp_message_get(m, "Transport");
 	PtRtspTransport answer;
-	pt_rtsp_transport_init(&answer);
-	if (header && pt_rtsp_transport_next(&header, &answer) && !answer.tcp && answer.interleaved[0] < 0) {
-		pt_rtsp_dialog_lose(&t->dialog, PT_ERROR_UNSUPPORTED, "camera %s was asked for TCP and answered with UDP",
-		                    t->dialog.camera);
+	if (!pt_rtsp_errand_is_set_up(&t->errand, m, &answer))
 		return;
-	}
-	if (!t->dialog.session[0]) {
-		pt_rtsp_dialog_lose(&t->dialog, PT_ERROR_INVALID, "camera %s answered SETUP without a session",
-		                    t->dialog.camera);
-		return;
-	}
-	t->rtp = answer.interleaved[0] >= 0 ? answer.interleaved[0] : 0;
-	t->rtcp = answer.interleaved[1] >= 0 ? answer.interleaved[1] : (t->rtp + 1) & 255;
 	t->format = pt_format_new(
-	    &(PtFormat){.codec = t->media->codec, .timescale = PT_TALK_RATE, .sample_rate = PT_TALK_RATE, .channels = 1},
+	    &(PtFormat){
+	        .codec = t->errand.media->codec, .timescale = PT_TALK_RATE, .sample_rate = PT_TALK_RATE, .channels = 1},
 	    NULL, 0);
 	pt_rtp_packer_init(&t->packer, t->format, 0);
-	t->packer.payload_type = (uint8_t)t->media->payload_type;
-	pt_rtsp_dialog_ask(&t->dialog, PT_RTSP_PLAY, t->dialog.sdp->control, NULL);
+	t->packer.payload_type = (uint8_t)t->errand.media->payload_type;
+	pt_rtsp_dialog_ask(&t->errand.dialog, PT_RTSP_PLAY, t->errand.dialog.sdp->control, NULL);
 }
 
 static void on_playing(PtTalk *t) {
-	t->state = TALKING;
 	t->begun_at = now(t);
 	send_report(t);
-	pt_timer_set_at(t->loop, &t->tick, t->begun_at);
-	if (!t->quiet)
-		t->params.started(t->params.user_data);
+	pt_timer_set_at(t->errand.loop, &t->errand.tick, t->begun_at);
+	t->params.started(t->params.user_data);
 }
 
 static void replied(PtRtspDialog *d, PtRtspStep step, const PtRtspMessage *m) {
-	PtTalk *t = TALK_OF(d, dialog);
+	PtTalk *t = TALK_OF(d, errand.dialog);
 	bool good = m->status >= 200 && m->status < 300;
 	if (good && step == PT_RTSP_SETUP)
 		on_setup(t, m);
@@ -233,66 +172,37 @@ static void replied(PtRtspDialog *d, PtRtspStep step, const PtRtspMessage *m) {
 		pt_rtsp_dialog_refused(d, step, m);
 }
 
-static void sent_on(PtRtspDialog *d) {
-	PtTalk *t = TALK_OF(d, dialog);
-	pt_rtsp_dialog_close(d);
-	drop_track(t);
-	pt_rtsp_dialog_open(d);
-}
-
-static const PtRtspDialogOps ops = {described, replied, on_frame, expects, torn_down, sent_on, lost, left};
+static const PtRtspDialogOps ops = {
+    described, replied, on_frame, pt_rtsp_errand_expects, torn_down, pt_rtsp_errand_sent_on, lost, pt_rtsp_errand_left};
 
 /* ---- life ---- */
 
-static void begin(void *data) {
-	PtTalk *t = data;
-	if (pt_rtsp_dialog_go_home(&t->dialog))
-		pt_rtsp_dialog_open(&t->dialog);
-	else
-		pt_rtsp_dialog_lose(&t->dialog, PT_ERROR_INVALID, "camera %s is at no rtsp://HOST/PATH", t->dialog.camera);
-}
-
-PtTalk *pt_talk_start(const PtTalkParams *params) {
+PtTalk *pt_talk_start(const PtTalkParams *p) {
 	PtTalk *t = g_new0(PtTalk, 1);
-	t->params = *params;
+	t->params = *p;
 	t->params.camera = t->params.location = t->params.user = t->params.password = NULL; /* the dialog has them */
-	t->params.sound = g_bytes_ref(params->sound);
-	t->n = g_bytes_get_size(params->sound) / sizeof(int16_t);
-	t->loop = params->loop;
-	t->rtp = t->rtcp = -1;
-	t->tick.due = on_tick;
-	g_mutex_init(&t->lock);
-	g_cond_init(&t->over);
-	pt_rtsp_dialog_init(&t->dialog, t->loop, &ops, params->camera, params->location, params->user, params->password,
-	                    &params->trust);
-	t->dialog.require = FEATURE;
-	pt_loop_post(t->loop, begin, t);
+	t->params.sound = g_bytes_ref(p->sound);
+	t->n = g_bytes_get_size(p->sound) / sizeof(int16_t);
+	t->errand.tick.due = on_tick;
+	pt_rtsp_errand_start(&t->errand, &(PtRtspErrandParams){.loop = p->loop,
+	                                                       .ops = &ops,
+	                                                       .camera = p->camera,
+	                                                       .location = p->location,
+	                                                       .user = p->user,
+	                                                       .password = p->password,
+	                                                       .trust = &p->trust,
+	                                                       .require = FEATURE,
+	                                                       .drop = drop,
+	                                                       .done = p->done,
+	                                                       .user_data = p->user_data,
+	                                                       .what = ""});
 	return t;
 }
-
-static void begin_leaving(void *data) {
-	PtTalk *t = data;
-	t->quiet = true;
-	if (t->state != OVER)
-		end(t, NULL);
-}
-
-static void nothing(void *data) {}
 
 void pt_talk_free(PtTalk *t) {
 	if (!t)
 		return;
-	g_assert(!pt_loop_is_current(t->loop));
-	pt_loop_post(t->loop, begin_leaving, t);
-	g_mutex_lock(&t->lock);
-	while (!t->gone)
-		g_cond_wait(&t->over, &t->lock);
-	g_mutex_unlock(&t->lock);
-	pt_loop_call(t->loop, nothing, NULL); /* the callback that said so has returned */
-	pt_rtsp_dialog_finish(&t->dialog);
+	pt_rtsp_errand_finish(&t->errand);
 	g_bytes_unref(t->params.sound);
-	g_clear_error(&t->error);
-	g_mutex_clear(&t->lock);
-	g_cond_clear(&t->over);
 	g_free(t);
 }
