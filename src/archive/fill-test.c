@@ -290,7 +290,7 @@ static void test_hole(Fixture *f, gconstpointer unused) {
 	g_autoptr(GError) error = NULL;
 	PtFill *fill = begin(f);
 	add(f, fill, 40, 70);
-	g_assert_true(pt_fill_hole(fill, &error));
+	g_assert_true(pt_fill_hole(fill, false, &error));
 	add(f, fill, 75, 80); /* nothing to decode it from */
 	add(f, fill, 80, 120);
 	g_assert_true(pt_fill_commit(fill, false, &error));
@@ -301,6 +301,47 @@ static void test_hole(Fixture *f, gconstpointer unused) {
 	const PtGapRow *gap = &g_array_index(gaps, PtGapRow, 0);
 	g_assert_cmpint(ABS(gap->start_ns - f->t0 - 70 * FRAME_NS), <, 5 * PT_NS_PER_MS);
 	g_assert_cmpint(ABS(gap->end_ns - f->t0 - 80 * FRAME_NS), <, 5 * PT_NS_PER_MS);
+}
+
+/* The camera's encoder stood still: what comes then is decoded from what came before, and is not given up for that. */
+static void test_pause(Fixture *f, gconstpointer unused) {
+	g_autoptr(GError) error = NULL;
+	PtFill *fill = begin(f);
+	add(f, fill, 40, 70);
+	g_assert_true(pt_fill_hole(fill, true, &error));
+	add(f, fill, 75, 79);
+	g_assert_true(pt_fill_hole(fill, true, &error)); /* and once more in the same group */
+	add(f, fill, 83, 120);
+	g_assert_true(pt_fill_commit(fill, false, &error));
+	PtFillStats stats;
+	pt_fill_get_stats(fill, &stats);
+	g_assert_cmpuint(stats.frames, ==, (70 - 55) + (79 - 75) + (120 - 83));
+	pt_fill_free(fill);
+	g_autoptr(GArray) gaps = open_gaps(f);
+	static const int ends[][2] = {{70, 75}, {79, 83}};
+	g_assert_cmpuint(gaps->len, ==, 2);
+	for (guint i = 0; i < 2; i++) {
+		const PtGapRow *gap = &g_array_index(gaps, PtGapRow, i);
+		g_assert_cmpint(ABS(gap->start_ns - f->t0 - ends[i][0] * FRAME_NS), <, 5 * PT_NS_PER_MS);
+		g_assert_cmpint(ABS(gap->end_ns - f->t0 - ends[i][1] * FRAME_NS), <, 5 * PT_NS_PER_MS);
+	}
+	g_autoptr(PtReader) reader = pt_reader_new(pt_archive_store(f->archive), f->dir, f->series, f->t0, INT64_MAX, NULL);
+	PtReplay *replay = pt_archive_replay(f->archive, "gate", "main", false);
+	PtReplayRun *run =
+	    replay->ops->open(replay, &(PtReplaySpan){.from_ns = f->t0 + 1, .to_ns = INT64_MAX, .tracks = 1}, NULL);
+	for (uint32_t want = 0; want < 161; want++) {
+		PtReplayItem item;
+		want = want == 70 ? 75 : want == 79 ? 83 : want;
+		g_assert_nonnull(pt_reader_next(reader));
+		PtSample *read = pt_reader_load(reader, NULL);
+		g_assert_cmpint(replay->ops->next(run, &item, NULL), ==, PT_REPLAY_SAMPLE);
+		g_assert_cmpuint(number_of(read), ==, want);
+		g_assert_cmpuint(number_of(item.sample), ==, want);
+		pt_sample_unref(read);
+		pt_sample_unref(item.sample);
+	}
+	replay->ops->close(run);
+	replay->ops->free(replay);
 }
 
 /* A camera that leaves frames out: what stands next to each other on its card is whole, however far apart. */
@@ -451,6 +492,7 @@ int main(int argc, char **argv) {
 	CASE("rebuild", test_rebuild);
 	CASE("other-quality", test_other_quality);
 	CASE("hole", test_hole);
+	CASE("pause", test_pause);
 	CASE("uneven", test_uneven);
 	CASE("crash", test_crash);
 	CASE("abort", test_abort);

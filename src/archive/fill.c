@@ -8,9 +8,10 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#define LEAD_MAX (64u << 20) /* bytes that may stand before what counts; a group of pictures */
-#define ROOM_MAX (64u << 20) /* bytes that are left for what is recorded meanwhile, at most */
-#define ROOM_SHARE 50        /* and not more than this part of the disk */
+#define LEAD_MAX (64u << 20)  /* bytes that may stand before what counts; a group of pictures */
+#define GROUP_MAX (16u << 20) /* and of one that is kept in case that it is needed again */
+#define ROOM_MAX (64u << 20)  /* bytes that are left for what is recorded meanwhile, at most */
+#define ROOM_SHARE 50         /* and not more than this part of the disk */
 #define COMMENT_HEAD "Fetched from the camera's card: "
 #define COMMENT_FROM "; counts from "
 #define COMMENT_OTHER ") in another quality: "
@@ -25,8 +26,12 @@ struct PtFill {
 	GPtrArray *pending; /* of PtSample */
 	GArray *places;     /* int64_t: where each stands */
 	size_t pending_bytes;
+	GPtrArray *group;     /* of PtSample: since the last key, written or not */
+	GArray *group_places; /* int64_t */
+	size_t group_bytes;
 	int64_t start; /* of the first that counts; 0: none came since the last hole */
 	bool joined;   /* and nothing is missing before it */
+	bool apart;    /* something is missing before the next sample */
 
 	PtSegment *segment; /* NULL: none is begun */
 	char *full;         /* its path */
@@ -49,6 +54,23 @@ static void drop_pending(PtFill *f) {
 	g_ptr_array_set_size(f->pending, 0);
 	g_array_set_size(f->places, 0);
 	f->pending_bytes = 0;
+}
+
+static void drop_group(PtFill *f) {
+	g_ptr_array_set_size(f->group, 0);
+	g_array_set_size(f->group_places, 0);
+	f->group_bytes = 0;
+}
+
+/* What is too large for that is not kept up to the next key. */
+static void keep_in_group(PtFill *f, PtSample *s, int64_t place) {
+	if (s->key || f->group_bytes + s->size > GROUP_MAX)
+		drop_group(f);
+	if (!s->key && !f->group->len)
+		return;
+	g_ptr_array_add(f->group, pt_sample_ref(s));
+	g_array_append_val(f->group_places, place);
+	f->group_bytes += s->size;
 }
 
 static void drop_segment(PtFill *f) {
@@ -78,6 +100,8 @@ PtFill *pt_fill_new(PtArchive *archive, const PtFillParams *params, GError **err
 	pt_store_live_size(pt_archive_store(archive), series, f->from, &f->live_width, &f->live_height);
 	f->pending = g_ptr_array_new_with_free_func((GDestroyNotify)pt_sample_unref);
 	f->places = g_array_new(FALSE, FALSE, sizeof(int64_t));
+	f->group = g_ptr_array_new_with_free_func((GDestroyNotify)pt_sample_unref);
+	f->group_places = g_array_new(FALSE, FALSE, sizeof(int64_t));
 	return f;
 }
 
@@ -87,6 +111,8 @@ void pt_fill_free(PtFill *f) {
 	drop_segment(f);
 	g_ptr_array_unref(f->pending);
 	g_array_unref(f->places);
+	g_ptr_array_unref(f->group);
+	g_array_unref(f->group_places);
 	pt_format_unref(f->format);
 	pt_buf_clear(&f->head);
 	g_free(f->camera);
@@ -265,10 +291,11 @@ static bool make_way(PtFill *f, const PtSample *s, int64_t place, GError **error
 bool pt_fill_add(PtFill *f, PtSample *s, int64_t decode_ns, bool shown, GError **error) {
 	const PtSample *last = f->pending->len ? sample_at(f, f->pending->len - 1) : NULL;
 	int64_t place = f->last_place ? MAX(decode_ns, f->last_place + 1) : decode_ns;
-	if (last && s->dts > last->dts && s->dts - last->dts < s->format->timescale) {
+	if (last && !f->apart && s->dts > last->dts && s->dts - last->dts < s->format->timescale) {
 		int64_t step = ticks_to_ns(s->format, s->dts - last->dts); /* some come early and some late */
 		f->nominal_ns = f->nominal_ns ? f->nominal_ns + (step - f->nominal_ns) / 8 : step;
 	}
+	f->apart = false;
 	if (!make_way(f, s, place, error))
 		return false;
 	if (f->format != s->format) {
@@ -291,13 +318,22 @@ bool pt_fill_add(PtFill *f, PtSample *s, int64_t decode_ns, bool shown, GError *
 	g_ptr_array_add(f->pending, pt_sample_ref(s));
 	g_array_append_val(f->places, place);
 	f->pending_bytes += s->size;
+	keep_in_group(f, s, place);
 	return true;
 }
 
-bool pt_fill_hole(PtFill *f, GError **error) {
+bool pt_fill_hole(PtFill *f, bool decodable, GError **error) {
 	bool ok = end_segment(f, NULL, false, error);
 	drop_pending(f);
+	for (guint i = 0; decodable && i < f->group->len; i++) {
+		g_ptr_array_add(f->pending, pt_sample_ref(g_ptr_array_index(f->group, i)));
+		g_array_append_val(f->places, g_array_index(f->group_places, int64_t, i));
+	}
+	f->pending_bytes = decodable ? f->group_bytes : 0;
+	if (!decodable)
+		drop_group(f);
 	f->joined = false;
+	f->apart = true;
 	return ok;
 }
 

@@ -24,8 +24,9 @@ PtFill *pt_fill_new(PtArchive *archive, const PtFillParams *params, GError **err
 /* The next sample in decoding order, at its place on the archive's axis. shown: it counts; one that does not is kept for
  * what follows to be decoded from. What cannot be decoded since no key came before it is left out. */
 bool pt_fill_add(PtFill *fill, PtSample *sample, int64_t decode_ns, bool shown, GError **error);
-/* Something is missing before the next sample. */
-bool pt_fill_hole(PtFill *fill, GError **error);
+/* Something is missing before the next sample. decodable: nothing was lost, there was nothing for a while: the next one can
+ * be decoded from what came before, which the next segment then begins with. */
+bool pt_fill_hole(PtFill *fill, bool decodable, GError **error);
 /* What was added is in the archive when it returns. reached: the next frame is the one behind the gap. */
 bool pt_fill_commit(PtFill *fill, bool reached, GError **error);
 void pt_fill_get_stats(const PtFill *fill, PtFillStats *ret);

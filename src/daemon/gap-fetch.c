@@ -173,7 +173,7 @@ static bool put(PtGapFetch *g, PtSample *s, bool shown) {
 		g->reached_live = g->seam_end == PT_SEAM_CONTENT && !is_hole(g, s, decode);
 		return false;
 	}
-	bool ok = !(shown && is_hole(g, s, decode)) || pt_fill_hole(g->fill, &error);
+	bool ok = !(shown && is_hole(g, s, decode)) || pt_fill_hole(g->fill, !s->lost && !s->broken, &error);
 	int64_t step = decode - g->last_decode;
 	if (g->last_decode && step > 0 && step < PT_NS_PER_S && !s->lost)
 		g->nominal_ns = g->nominal_ns ? g->nominal_ns + (step - g->nominal_ns) / 8 : step;

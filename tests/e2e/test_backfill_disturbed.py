@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Filling while others interfere: a camera that is killed, two hubs on one card, a camera that is taken out of the site file, and
+"""Filling while others interfere: a camera that is killed or stalls, two hubs on one card, a camera that is taken out of the site file, and
 people who ask for what cannot be."""
+import subprocess
 import time
 
 from hub import LONG, Hub, free_port, parse_time, wait_for
@@ -127,3 +128,27 @@ def test_what_cannot_be_asked_for():
         for command in (["backfill", "--now"], ["backfill", "gate", "--pause"], ["backfill", "--pause", "--resume"], ["backfill", "gate", "--now", "--pause"]):
             assert "usage: " in said(2, "archive", *command)
         assert not hub.get("/api/backfill")["paused"]
+
+
+def test_the_cameras_encoder_stands_still(tmp_path):
+    """On its card is nothing of these times; what came between and behind them, in the middle of a group of pictures, is fetched."""
+    with Wire() as wire, WiredNode(wire) as node, WiredHub(wire) as hub:
+        hub.wait_recording("gate")
+        begin = time.time() + 1
+        codecs = subprocess.run(["pgrep", "-P", str(node.process.pid), "pigtail-codec"], capture_output=True, text=True, check=True).stdout.split()
+        time.sleep(2)
+        wire.cut()
+        time.sleep(3)
+        for pause in (1.6, 1.3, 2.9):
+            for signal in ("STOP", "CONT"):
+                subprocess.run(["kill", f"-{signal}", *codecs], check=True)
+                time.sleep(pause if signal == "STOP" else 0.7)
+        time.sleep(6)
+        wire.mend()
+        hub.wait_back(time.time() + 0.5)
+        assert sum(reason == "the camera sent nothing" for _, _, reason in node.gaps("cam")) == 3
+        hub.wait_filled(begin, node=node)
+        assert_every_frame(node, hub, begin, time.time() - 3, tmp_path)
+        hub.assert_nothing_silent("gate")
+        hub.stop()
+        hub.assert_sound()
