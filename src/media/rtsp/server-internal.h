@@ -1,4 +1,4 @@
-/* The parts of the RTSP server: server.c listens and accepts, peer.c is one connection's bytes, session.c its requests,
+/* The parts of the RTSP server: server.c listens and accepts, peer.c is one connection's bytes, session*.c its requests,
  * feed.c one stream on its way to all who take it, talkback.c what a client says. All on the server's loop unless said
  * otherwise. */
 /* SPDX-License-Identifier: Apache-2.0 */
