@@ -341,6 +341,21 @@ static void test_pause(Fixture *f, gconstpointer unused) {
 		pt_sample_unref(item.sample);
 	}
 	replay->ops->close(run);
+	run = replay->ops->open(
+	    replay, &(PtReplaySpan){.from_ns = f->t0 + 161 * FRAME_NS, .to_ns = f->t0, .tracks = 1, .reverse = true}, NULL);
+	for (uint32_t end = 161; end;) {
+		uint32_t group = (end - 1) / GOP * GOP;
+		group -= group == 80 ? GOP : 0; /* that key is not there */
+		for (uint32_t want = group; want < end; want++) {
+			PtReplayItem item;
+			want = want == 70 ? 75 : want == 79 ? 83 : want;
+			g_assert_cmpint(replay->ops->next(run, &item, NULL), ==, PT_REPLAY_SAMPLE);
+			g_assert_cmpuint(number_of(item.sample), ==, want);
+			pt_sample_unref(item.sample);
+		}
+		end = group;
+	}
+	replay->ops->close(run);
 	replay->ops->free(replay);
 }
 
