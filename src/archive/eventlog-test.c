@@ -333,6 +333,44 @@ static void test_late(void) {
 	place_clear(&p);
 }
 
+/* A board's clock that was years behind. */
+static void test_shift(void) {
+	Place p = place_new();
+	PtEventlog *log = open_log(&p);
+	static const struct {
+		int64_t wall_s, mono_s;
+		int64_t want_s;
+	} all[] = {
+	    {1000, 500, 1000},                   /* before that boot, whose clock happened to say the same */
+	    {2000, 100, 12000},                  /* begun 100 s after the boot at 2000 */
+	    {2010, 110, 12010}, {2011, 0, 2011}, /* on a camera, whose own clock told */
+	    {2012, 40, 2012},                    /* of another boot, or by another clock */
+	    {12020, 120, 12020}                  /* set meanwhile */
+	};
+	for (size_t i = 0; i < G_N_ELEMENTS(all); i++) {
+		PtEvent what = {.wall_ns = all[i].wall_s * PT_NS_PER_S,
+		                .mono_ns = all[i].mono_s * PT_NS_PER_S,
+		                .noticed_ns = all[i].mono_s * PT_NS_PER_S,
+		                .source = "input/door",
+		                .topic = PT_TOPIC_INPUT,
+		                .state = "active"};
+		g_autoptr(PtEvent) event = pt_event_new(&what);
+		g_assert_true(pt_eventlog_append(log, event, true, NULL));
+	}
+	for (int again = 0; again < 2; again++) {
+		g_autoptr(GError) error = NULL;
+		g_assert_true(pt_eventlog_shift(log, 1990 * PT_NS_PER_S, 1900 * PT_NS_PER_S, 10000 * PT_NS_PER_S, &error));
+		g_assert_no_error(error);
+		g_autoptr(GPtrArray) list = pt_eventlog_query(log, &(PtEventlogQuery){.oldest_first = true}, NULL);
+		g_assert_cmpuint(list->len, ==, G_N_ELEMENTS(all));
+		for (size_t i = 0; i < G_N_ELEMENTS(all); i++)
+			g_assert_cmpint(((PtEvent *)list->pdata[i])->wall_ns, ==, all[i].want_s * PT_NS_PER_S);
+	}
+	g_assert_cmpuint(count(log, (PtEventlogQuery){.since_ns = 12000 * PT_NS_PER_S}), ==, 3);
+	pt_eventlog_free(log);
+	place_clear(&p);
+}
+
 int main(int argc, char **argv) {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/journal/records", test_journal);
@@ -342,5 +380,6 @@ int main(int argc, char **argv) {
 	g_test_add_func("/eventlog/kill", test_kill);
 	g_test_add_func("/eventlog/slow-disk", test_slow_disk);
 	g_test_add_func("/eventlog/late", test_late);
+	g_test_add_func("/eventlog/shift", test_shift);
 	return g_test_run();
 }

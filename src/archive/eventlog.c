@@ -15,6 +15,8 @@
 #define RECORD_EVENT 1
 #define RECORD_NOTE 2
 #define NO_TEXT 0xffff
+#define FLUSH_NS (10 * PT_NS_PER_S)
+#define BY_ONE_CLOCK_NS (PT_NS_PER_S / 2) /* it drifts, and is read a moment before or after the monotonic one */
 /* as pt_event_told_ns() has it */
 #define TOLD "CASE WHEN mono_ns AND noticed_ns THEN wall_ns + noticed_ns - mono_ns ELSE wall_ns END"
 
@@ -414,6 +416,28 @@ gboolean pt_eventlog_flush(PtEventlog *log, int64_t timeout_ns) {
 	gboolean done = !log->pending.length && !log->notes_waiting;
 	g_mutex_unlock(&log->lock);
 	return done;
+}
+
+/* By a connection of its own: the writing thread's waits for it, and it for that. */
+gboolean pt_eventlog_shift(PtEventlog *log, int64_t from_ns, int64_t less_mono_ns, int64_t by_ns, GError **error) {
+	static const char sql[] = "UPDATE event SET wall_ns = wall_ns + ?3 WHERE wall_ns >= ?1 AND mono_ns"
+	                          " AND abs(wall_ns - mono_ns - ?2) < ?4";
+	if (!pt_eventlog_flush(log, FLUSH_NS)) {
+		pt_error_set(error, BUSY, "event log %s: the disk is behind", log->path);
+		return FALSE;
+	}
+	sqlite3 *db = open_db(log->path, true, error);
+	sqlite3_stmt *s = NULL;
+	bool ok = db && sqlite3_prepare_v2(db, sql, -1, &s, NULL) == SQLITE_OK;
+	const int64_t values[] = {from_ns, less_mono_ns, by_ns, BY_ONE_CLOCK_NS};
+	for (int i = 0; ok && i < (int)G_N_ELEMENTS(values); i++)
+		sqlite3_bind_int64(s, i + 1, values[i]);
+	ok = ok && pt_db_run(s);
+	if (db && !ok)
+		pt_error_set(error, DISK, "event log %s: %s", log->path, sqlite3_errmsg(db));
+	sqlite3_finalize(s);
+	sqlite3_close(db);
+	return ok;
 }
 
 uint64_t pt_eventlog_last_id(PtEventlog *log) { return log->last_id; }

@@ -46,6 +46,11 @@ typedef struct {
 GPtrArray *pt_eventlog_query(PtEventlog *log, const PtEventlogQuery *query, GError **error);
 uint64_t pt_eventlog_last_id(PtEventlog *log); /* highest id found at the start: for pt_event_set_hub() */
 
+/* This boot's clock was off by by_ns, more than a second, until it was set: what happened here from from_ns on, at times
+ * that were less_mono_ns ahead of the monotonic clock, happened so much later. To be asked again it does no harm. Blocks on
+ * the disk. */
+gboolean pt_eventlog_shift(PtEventlog *log, int64_t from_ns, int64_t less_mono_ns, int64_t by_ns, GError **error);
+
 /* Waits until all that was appended is in the database; for tests and the end. FALSE: it took longer. */
 gboolean pt_eventlog_flush(PtEventlog *log, int64_t timeout_ns);
 

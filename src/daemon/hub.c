@@ -241,7 +241,7 @@ static bool start(PtHub *h, GError **error) {
 	if (!open_log(h, error) || !open_archive(h, error))
 		return false;
 	int64_t last_ns = last_known(h);
-	h->unset_clock = pt_unset_clock_new(h->clock, h->bus, h->archive, last_ns);
+	h->unset_clock = pt_unset_clock_new(h->clock, h->bus, h->archive, h->log, last_ns);
 	h->keeper = pt_keeper_new(h->archive);
 	h->health = pt_card_health_new(h->archive, h->clock, h->bus);
 	g_autofree char *cycles = g_build_filename(h->site->archive_state, "relay-cycles", NULL);

@@ -13,6 +13,7 @@ struct PtUnsetClock {
 	PtClock *clock;
 	PtBus *bus;
 	PtArchive *archive;
+	PtEventlog *log;
 	guint timer;            /* 0: it is set, and what was recorded before has its true times */
 	bool repairing;         /* on a thread */
 	int64_t from, base, by; /* begin (wall time), wall less monotonic, how far it was off */
@@ -24,16 +25,18 @@ static void tell(PtUnsetClock *u, const char *prefix, const char *state, const c
 	pt_bus_publish(u->bus, event);
 }
 
-/* What was recorded before the clock was set, and by how much its times are wrong. */
+/* What was recorded and logged before the clock was set, and by how much its times are wrong. */
 typedef struct {
 	PtArchive *archive;
-	int64_t from, to, by;
+	PtEventlog *log;
+	int64_t from, to, base, by;
 	bool done;
 } Repair;
 
 static void repair_in_thread(GTask *task, gpointer source, gpointer data, GCancellable *cancellable) {
 	Repair *r = data;
-	r->done = pt_archive_shift(r->archive, r->from, r->to, r->by);
+	r->done =
+	    pt_eventlog_shift(r->log, r->from, r->base, r->by, NULL) && pt_archive_shift(r->archive, r->from, r->to, r->by);
 	g_task_return_boolean(task, r->done);
 }
 
@@ -49,7 +52,7 @@ static void repaired(GObject *object, GAsyncResult *result, gpointer data) {
 	}
 	g_autofree char *by = pt_units_format_duration(r->by / PT_NS_PER_S * PT_NS_PER_S);
 	g_autofree char *text =
-	    g_strdup_printf("what was recorded before the clock was set stands %s later now, when it was", by);
+	    g_strdup_printf("what was recorded and logged before the clock was set stands %s later now, when it was", by);
 	tell(u, "archive: ", "repaired", text);
 }
 
@@ -58,7 +61,7 @@ static gboolean repair_times(gpointer data) {
 	u->timer = 0;
 	int64_t reached = u->base + pt_mono_ns(u->clock);
 	Repair *r = g_new(Repair, 1);
-	*r = (Repair){.archive = u->archive, .from = u->from, .by = u->by};
+	*r = (Repair){.archive = u->archive, .log = u->log, .from = u->from, .base = u->base, .by = u->by};
 	r->to = reached + MIN(r->by / 2, REPAIR_MORE_NS);
 	u->repairing = true;
 	g_autoptr(GTask) task = g_task_new(NULL, NULL, repaired, u);
@@ -80,11 +83,12 @@ static gboolean look_at_clock(gpointer data) {
 	return G_SOURCE_REMOVE;
 }
 
-PtUnsetClock *pt_unset_clock_new(PtClock *clock, PtBus *bus, PtArchive *archive, int64_t last_ns) {
+PtUnsetClock *pt_unset_clock_new(PtClock *clock, PtBus *bus, PtArchive *archive, PtEventlog *log, int64_t last_ns) {
 	PtUnsetClock *u = g_new0(PtUnsetClock, 1);
 	u->clock = clock;
 	u->bus = bus;
 	u->archive = archive;
+	u->log = log;
 	if (!pt_clock_system_begin(PT_BUILT_S * PT_NS_PER_S - BUILT_SPARE_NS, last_ns))
 		return u;
 	u->from = pt_wall_ns(clock);

@@ -124,6 +124,10 @@ def test_what_a_board_recorded_before_its_clock_was_set():
             clock.set(years)
             set_at = time.time() + years
             wait_for("that its times are mended", lambda: h.events(source="system/clock")[0]["state"] == "repaired", 40)
+            told = [(e["state"], hub.parse_time(e["time"])) for e in reversed(h.events(source="system/clock"))][-3:]
+            assert [s for s, _ in told] == ["unset", "set", "repaired"] and set_at - 60 < told[0][1] < told[1][1] < told[2][1], (told, set_at)
+            live = h.events(source="camera/gate", state="live")[0]  # of this start, and at its true time
+            assert told[0][1] - 5 < hub.parse_time(live["time"]) < set_at, (live, told)
             end = hub.format_time(set_at + 60)
 
             def rows():
