@@ -72,8 +72,8 @@ static char *link_to(const PtTell *t, const char *camera, int64_t wall_ns) {
 	const char *port = strrchr(s->web_listen, ':');
 	g_autofree char *at = pt_time_format(wall_ns);
 	/* what listens on this machine alone is reached through a proxy, whose port is that of HTTPS */
-	return g_strdup_printf("https://%s%s/#/time/%s?at=%s&span=60", s->web_names[0], loopback && !s->tls_cert ? "" : port,
-	                       camera, at);
+	return g_strdup_printf("https://%s%s/#/time/%s?at=%s&span=60", s->web_names[0],
+	                       loopback && !s->tls_cert && !s->tls_own ? "" : port, camera, at);
 }
 
 static void do_notify(PtTell *t, const PtAction *a, const PtActContext *c) {
