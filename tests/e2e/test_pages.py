@@ -413,6 +413,7 @@ def test_the_board_rings_the_rule_and_the_event_leads_to_the_timeline(hub, brows
     open_page(browser, hub, "events")
     find(browser, ".event[data-source='input/door'][data-state=active]")
     wait(lambda: browser.execute_script("const i = document.querySelector('.event[data-topic=picture] .still img'); return i && i.complete && i.naturalWidth"), what="what the rule took")
+    assert re.search(r"as it was at \d{4}-\d\d-\d\d \d\d:\d\d:\d\d$", text(browser, ".event[data-topic=picture] .detail")), "by the site's clock, not UTC"
     before = len(browser.find_elements(By.CSS_SELECTOR, ".event[data-source='input/door'][data-state=inactive]"))
     browser.execute_script("fetch('/api/board/board/inputs/1', {method: 'POST', body: '{\"closed\":false}'})")
     wait(lambda: len(browser.find_elements(By.CSS_SELECTOR, ".event[data-source='input/door'][data-state=inactive]")) > before, 5, "the event, live")

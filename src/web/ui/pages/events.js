@@ -128,7 +128,7 @@ function row(e) {
 		h("span.topic", null, e.topic), h("b.source", null, e.source),
 		state(e.state, known.has(e.state) ? e.state : "idle"),
 		h("span.actor", null, format.whom(e.actor).trim()),
-		h("span.detail", null, e.topic === "picture" && e.state === "taken" ? still(e) : null, e.detail || "", e.late ? h("em", null, ` late, told at ${format.stamp(Date.parse(e.told))}`) : null, e.initial ? h("em", null, " state found at start") : null),
+		h("span.detail", null, e.topic === "picture" && e.state === "taken" ? still(e) : null, format.localTimes(e.detail), e.late ? h("em", null, ` late, told at ${format.stamp(Date.parse(e.told))}`) : null, e.initial ? h("em", null, " state found at start") : null),
 		site.cameras.length ? h("a.button.quiet.show", {href: link("time", cameraOf(e), {at: new Date(ms).toISOString(), span: 300}), "aria-label": `show ${e.source} ${e.state} on the timeline`}, icon("time"), h("span", null, "show")) : null);
 }
 
