@@ -135,6 +135,8 @@ def test_texts_are_spoken_by_rule_and_command_line(place):
     assert talk(place, "yard")[0]["detail"] == "says Hi" and len(heard(place, "yard")) < len(spoken)
     place.cli("say", "gate", "blip.wav")
     assert talk(place, "gate")[0]["detail"] == "plays blip.wav"
+    mistyped = place.cli("say", "gate", "bilp.wav", check=False)
+    assert mistyped.returncode == 1 and "talk.messages holds no file of this name" in mistyped.stderr
     assert place.get("/api/cameras/gate/talk") == {"possible": True, "texts": True, "messages": ["blip.wav", "broken.wav", "low.wav", "tone.m4a", "tone.opus", "tone.wav"]}
 
 
