@@ -121,12 +121,22 @@ function still(e) {
 
 const known = new Set(["live", "connecting", "lost", "idle", "unknown", "fault", "on", "off", "active", "inactive"]);
 
+const ownWords = new Set(["motion", "tamper", "sound", "storage", "reboot", "picture"]);
+
+/** The state, with what it is said of where the source alone could be taken for something else: a door that is active, one that
+ * was told so, one that somebody has been at. */
+function stateOf(e) {
+	const bad = (e.topic === "tamper" || e.topic === "storage") && e.state === "active";
+	const word = e.topic === "command" ? `told ${e.state}` : ownWords.has(e.topic) ? `${e.topic} ${e.state}` : e.state;
+	return state(word, bad ? "fault" : e.topic !== "command" && known.has(e.state) ? e.state : "idle");
+}
+
 function row(e) {
 	const ms = Date.parse(e.time);
 	return h("li.event", {data: {id: e.id, topic: e.topic, source: e.source, state: e.state}},
 		h("time", {title: format.zoneName(), datetime: e.time}, format.date(ms), " ", h("b", null, format.clock(ms)), h("small", null, format.millis(ms))),
 		h("span.topic", null, e.topic), h("b.source", null, e.source),
-		state(e.state, known.has(e.state) ? e.state : "idle"),
+		stateOf(e),
 		h("span.actor", null, format.whom(e.actor).trim()),
 		h("span.detail", null, e.topic === "picture" && e.state === "taken" ? still(e) : null, format.localTimes(e.detail), e.late ? h("em", null, ` late, told at ${format.stamp(Date.parse(e.told))}`) : null, e.initial ? h("em", null, " state found at start") : null),
 		site.cameras.length ? h("a.button.quiet.show", {href: link("time", cameraOf(e), {at: new Date(ms).toISOString(), span: 300}), "aria-label": `show ${e.source} ${e.state} on the timeline`}, icon("time"), h("span", null, "show")) : null);
