@@ -427,6 +427,7 @@ def test_the_board_rings_the_rule_and_the_event_leads_to_the_timeline(hub, brows
 def test_the_filter_of_events(hub, browser):
     log_in(browser, hub, "otto")
     open_page(browser, hub, "events?topic=command&text=barrier")
+    wait(lambda: text(browser, ".filter summary") == "Filter: command, barrier", what="what it lets through, in the filter's head")
     wait(lambda: text(browser, ".counts"))
     rows = browser.find_elements(By.CSS_SELECTOR, ".event")
     assert rows and all(r.get_attribute("data-source") == "relay/barrier" and r.get_attribute("data-topic") == "command" for r in rows)
@@ -451,12 +452,12 @@ def test_every_page_is_reachable_by_keyboard(hub, browser):
         assert len(seen) > 6, (page, seen)
 
 
-@pytest.mark.parametrize("look", ["desktop-light", "desktop-dark", "phone-light", "phone-dark"])
+@pytest.mark.parametrize("look", ["desktop-light", "desktop-dark", "phone-light", "phone-dark", "phone-small"])
 def test_pictures_of_each_page(hub, browser, look):
     hubs.OUTPUT.mkdir(parents=True, exist_ok=True)
     phone, dark = look.startswith("phone"), look.endswith("dark")
     log_in(browser, hub, "otto")
-    hubs.look_like(browser, *(390, 844) if phone else (1440, 900), dark, phone)
+    hubs.look_like(browser, *(320, 568) if look.endswith("small") else (390, 844) if phone else (1440, 900), dark, phone)
     try:
         for page in ("live", "live/gate", f"time/gate?at={iso(hub.started + 6)}&span=120", "plugs", "events", "system", "gaps", "proof"):
             open_page(browser, hub, page)

@@ -142,7 +142,8 @@ function row(e) {
 		site.cameras.length ? h("a.button.quiet.show", {href: link("time", cameraOf(e), {at: new Date(ms).toISOString(), span: 300}), "aria-label": `show ${e.source} ${e.state} on the timeline`}, icon("time"), h("span", null, "show")) : null);
 }
 
-function filterBar(values, changed) {
+function filterBar(values, apply) {
+	const told = h("summary"), changed = () => { label(); apply(); };
 	const field = (label, input) => h("label", null, h("span", null, label), input);
 	const topic = h("select", {onchange: changed}, h("option", {value: ""}, "all"), topics.map(t => h("option", {value: t}, t)));
 	const source = h("input", {type: "search", placeholder: "input/door, camera/ …", list: "event-sources", onchange: changed});
@@ -153,8 +154,10 @@ function filterBar(values, changed) {
 		...site.cameras.map(c => "camera/" + c.name), "input/", "relay/", "camera/", "rule/", "user/"].map(value => h("option", {value})))).catch(() => {});
 	const iso = input => input.value ? new Date(format.fromLocal(input.value)).toISOString() : "";
 	const put = (input, time) => { input.value = time ? format.forInput(Date.parse(time)) : ""; };
+	/** On a phone it is closed, and says what it lets through. */
+	const label = () => say(told, ["Filter", [topic.value, source.value, text.value, since.value && `from ${since.value.replace("T", " ")}`, until.value && `to ${until.value.replace("T", " ")}`].filter(Boolean).join(", ")].filter(Boolean).join(": "));
 	const bar = {
-		element: h("details.filter", {open: innerWidth > 700 || Object.values(values).some(Boolean)}, h("summary", null, "Filter"),
+		element: h("details.filter", {open: innerWidth > 700}, told,
 			h("div.fields", null, field("What", topic), field("Source", source), field("Text", text), field("From", since), field("To", until), known)),
 		values: () => ({topic: topic.value, source: source.value.trim(), text: text.value.trim(), since: iso(since), until: iso(until)}),
 		set(v) {
@@ -163,6 +166,7 @@ function filterBar(values, changed) {
 			text.value = v.text || "";
 			put(since, v.since);
 			put(until, v.until);
+			label();
 		},
 		clear: () => bar.set({}),
 	};
