@@ -76,6 +76,29 @@ static char *link_to(const PtTell *t, const char *camera, int64_t wall_ns) {
 	                       loopback && !s->tls_cert && !s->tls_own ? "" : port, camera, at);
 }
 
+/* A device of somebody who is no user any more is told nothing. Whoever came by the first start's link is none either. */
+static bool is_for(const PtTell *t, const PtNotifyTarget *push, const PtDevice *d) {
+	return pt_site_user(t->site, d->user) && (!push->to || g_strv_contains((const char *const *)push->to, d->user));
+}
+
+/* Of what goes to devices, and none has been registered: that is told, or nobody would ever know. Whether there is such. */
+static bool tell_of_none(PtTell *t, const char *name, const char *actor) {
+	const GPtrArray *devices = pt_devices_list(t->devices);
+	bool any = false;
+	for (guint i = 0; i < t->site->notify->len; i++) {
+		const PtNotifyTarget *push = t->site->notify->pdata[i];
+		bool heard = push->kind != PT_NOTIFY_PUSH || (name && strcmp(name, push->name) != 0);
+		for (guint k = 0; !heard && k < devices->len; k++)
+			heard = is_for(t, push, devices->pdata[k]);
+		if (!heard)
+			publish(t, push->name, "failed", actor,
+			        "no device takes these messages yet: log in on each, open the menu behind your name, press "
+			        "'Notify me on this device'");
+		any |= !heard;
+	}
+	return any;
+}
+
 static void do_notify(PtTell *t, const PtAction *a, const PtActContext *c) {
 	const PtEvent *event = c->event;
 	g_autofree char *text = pt_tell_fill(t, a->text, a->camera, c);
@@ -89,6 +112,7 @@ static void do_notify(PtTell *t, const PtAction *a, const PtActContext *c) {
 		                *said = g_steal_pointer(&text);
 		text = g_strdup_printf("%s (late: happened at %s)", said, when);
 	}
+	bool none = tell_of_none(t, a->target, c->actor);
 	if (!pt_notify_send(t->notify, a->target,
 	                    &(PtNotifyMessage){.title = t->site->name,
 	                                       .text = text,
@@ -100,7 +124,8 @@ static void do_notify(PtTell *t, const PtAction *a, const PtActContext *c) {
 	                                       .like = like,
 	                                       .zone = a->zone,
 	                                       .priority = (int)a->priority,
-	                                       .wall_ns = c->wall_ns}))
+	                                       .wall_ns = c->wall_ns}) &&
+	    !none)
 		publish(t, "nobody", "failed", c->actor, "nobody to tell: the site file names no target under notify");
 }
 
@@ -121,11 +146,6 @@ void pt_tell_act(PtTell *t, const PtAction *action, const PtActContext *context)
 /* ---- devices ---- */
 
 #define DEVICE_NAME "%s: device %s" /* target of the site file, id */
-
-/* A device of somebody who is no user any more is told nothing. Whoever came by the first start's link is none either. */
-static bool is_for(const PtTell *t, const PtNotifyTarget *push, const PtDevice *d) {
-	return pt_site_user(t->site, d->user) && (!push->to || g_strv_contains((const char *const *)push->to, d->user));
-}
 
 static PtNotifyTarget *device_target(const PtTell *t, const PtNotifyTarget *push, const PtDevice *d) {
 	g_autofree char *name = g_strdup_printf(DEVICE_NAME, push->name, d->id);
