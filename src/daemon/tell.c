@@ -51,15 +51,23 @@ static char *local_time(const PtTell *t, int64_t wall_ns, const char *format) {
 	return g_date_time_format(local, format);
 }
 
-char *pt_tell_fill(const PtTell *t, const char *text, const char *camera, const PtActContext *c) {
+static char *fill(const PtTell *t, const char *text, const char *camera, const PtActContext *c, const char *format) {
 	const char *seen = c->event ? pt_event_name(c->event, "camera") : NULL;
-	g_autofree char *time = local_time(t, c->wall_ns, "%Y-%m-%d %H:%M:%S");
+	g_autofree char *time = local_time(t, c->wall_ns, format);
 	return pt_template_fill(text, &(PtTemplateValues){.site = t->site->name,
 	                                                  .camera = seen ? seen : camera,
 	                                                  .input = c->event ? pt_event_name(c->event, "input") : NULL,
 	                                                  .time = time,
 	                                                  .state = c->event ? c->event->state : NULL,
 	                                                  .cause = c->cause});
+}
+
+static char *fill_written(const PtTell *t, const char *text, const char *camera, const PtActContext *c) {
+	return fill(t, text, camera, c, "%Y-%m-%d %H:%M:%S");
+}
+
+char *pt_tell_fill_spoken(const PtTell *t, const char *text, const char *camera, const PtActContext *c) {
+	return fill(t, text, camera, c, "%H:%M");
 }
 
 /* The timeline at that moment; NULL: nobody but this machine reaches the pages. Caller frees. */
@@ -101,7 +109,7 @@ static bool tell_of_none(PtTell *t, const char *name, const char *actor) {
 
 static void do_notify(PtTell *t, const PtAction *a, const PtActContext *c) {
 	const PtEvent *event = c->event;
-	g_autofree char *text = pt_tell_fill(t, a->text, a->camera, c);
+	g_autofree char *text = fill_written(t, a->text, a->camera, c);
 	g_autofree char *like = g_strdup_printf("%s\n%s", c->actor, a->text);
 	g_autofree char *link = link_to(t, a->camera, c->wall_ns);
 	g_autoptr(GString) json = g_string_new(NULL);
@@ -132,7 +140,7 @@ static void do_notify(PtTell *t, const PtAction *a, const PtActContext *c) {
 static void do_webhook(PtTell *t, const PtAction *a, const PtActContext *c) {
 	guint number = 0;
 	g_ptr_array_find(c->rule->actions, a, &number);
-	g_autofree char *name = pt_site_webhook_name(c->rule, number), *body = pt_tell_fill(t, a->text, NULL, c);
+	g_autofree char *name = pt_site_webhook_name(c->rule, number), *body = fill_written(t, a->text, NULL, c);
 	pt_notify_send(t->notify, name, &(PtNotifyMessage){.text = body, .actor = c->actor, .wall_ns = c->wall_ns});
 }
 
