@@ -487,6 +487,16 @@ def test_wrong_passwords_are_slowed(hub, browser):
     wait(lambda: re.search(r"wait|wrong", text(browser, ".login-note")), what="the reason")
 
 
+def test_the_system_page_says_whether_messages_get_out(chromium):
+    hub = hubs.Hub(site=hubs.SITE + 'mqtt: {{ broker: "mqtt://127.0.0.1:{closed}" }}\n')
+    try:
+        log_in(chromium, hub, "otto")
+        open_page(chromium, hub, "system")
+        wait(lambda: "not connected" in text(chromium, "#main") and "the broker: " in text(chromium, "#main"), what="what is wrong with the broker")
+    finally:
+        hub.close()
+
+
 def test_the_hub_ends_cleanly_while_somebody_looks(chromium):
     hub = hubs.Hub()
     try:
