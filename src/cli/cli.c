@@ -12,7 +12,7 @@ static const PtCommand commands[] = {
      pt_cli_discover, pt_cli_discover_usage},
     {"config", "check SITE.yaml", "is the site file right?", pt_cli_config},
     {"state", "[--json]", "what runs and how well", pt_cli_state},
-    {"events", "[--follow] [--since TIME] [--topic T] [--json]", "what happened", pt_cli_events},
+    {"events", "[--follow] [--since TIME] [--topic T] [--source S] [--json]", "what happened", pt_cli_events},
     {"relay", "NAME on [--for TIME]|off|pulse", "switch a relay", pt_cli_relay},
     {"input", "NAME [--json]", "how an input stands", pt_cli_input},
     {"say", "CAMERA TEXT|FILE [--json]", "a text, or a sound file of the site, out of its speaker", pt_cli_say},

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define COUNTED(n) (n), (n) == 1 ? "" : "s"
+
 int pt_cli_config(int argc, char **argv) {
 	bool json = pt_cli_flag(&argc, argv, "--json");
 	if (argc != 3 || strcmp(argv[1], "check")) {
@@ -33,8 +35,9 @@ int pt_cli_config(int argc, char **argv) {
 		for (guint i = 0; ok && i < site->notes->len; i++)
 			fprintf(stderr, "note: %s\n", (char *)g_ptr_array_index(site->notes, i));
 		if (ok)
-			printf("%s is right: %u cameras, %u inputs, %u relays, %u rules\n", argv[2], site->cameras->len,
-			       site->inputs->len, site->relays->len, site->rules->list->len);
+			printf("%s is right: %u camera%s, %u input%s, %u relay%s, %u rule%s\n", argv[2],
+			       COUNTED(site->cameras->len), COUNTED(site->inputs->len), COUNTED(site->relays->len),
+			       COUNTED(site->rules->list->len));
 	}
 	return ok ? PT_EXIT_DONE : PT_EXIT_SITE;
 }

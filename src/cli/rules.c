@@ -12,7 +12,7 @@
 #define SAME_NS (2 * PT_NS_PER_S) /* firings so near to each other are one */
 #define PAGE "10000"
 
-const char pt_cli_rules_usage[] = "pigtail rules ls [--json]\n"
+const char pt_cli_rules_usage[] = "usage: pigtail rules ls [--json]\n"
                                   "       pigtail rules explain NAME [--at TIME] [--json]\n"
                                   "       pigtail rules simulate SITE.yaml [--from TIME] [--to TIME] [--all] [--json]\n"
                                   "times: 2026-11-20T22:13:00Z, \"10min ago\", -1d, now\n";

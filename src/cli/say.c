@@ -3,8 +3,12 @@
 #include <stdio.h>
 #include <string.h>
 
-/* What is the name of a message is played, everything else is said. */
+/* What is the name of a message is played, everything else is said; but a mistyped name is not read out. */
 static bool is_message(JsonObject *talk, const char *words) {
+	static const char *const endings[] = {".wav", ".opus", ".m4a", ".mp4", ".mp3", ".ogg"};
+	for (size_t i = 0; i < G_N_ELEMENTS(endings) && !strpbrk(words, " \t\n"); i++)
+		if (g_str_has_suffix(words, endings[i]))
+			return true;
 	JsonArray *messages = json_object_get_array_member(talk, "messages");
 	for (guint i = 0; i < json_array_get_length(messages); i++)
 		if (!strcmp(json_array_get_string_element(messages, i), words))

@@ -21,14 +21,18 @@ char *pt_cli_read_secret(const char *prompt, bool twice) {
 		if (terminal)
 			fprintf(stderr, i ? "\nagain: " : "%s: ", prompt);
 		ssize_t n = getline(&lines[i], &size, stdin);
-		if (n > 0 && lines[i][n - 1] == '\n')
+		if (n < 0) { /* what getline() made room for says nothing */
+			free(lines[i]);
+			lines[i] = NULL;
+		} else if (n > 0 && lines[i][n - 1] == '\n') {
 			lines[i][n - 1] = 0;
+		}
 	}
 	if (quieted)
 		tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
 	if (terminal)
 		fputc('\n', stderr);
-	bool same = !lines[1] || !g_strcmp0(lines[0], lines[1]);
+	bool same = !terminal || !twice || !g_strcmp0(lines[0], lines[1]);
 	if (!same)
 		fprintf(stderr, "the two were not the same\n");
 	char *secret = same && lines[0] ? g_strdup(lines[0]) : NULL;

@@ -189,16 +189,26 @@ int pt_cli_state(int argc, char **argv) {
 
 /* ---- events ---- */
 
+/* What its state is said of, where the source alone could be taken for something else: a door that is active and one that
+ * somebody has been at. */
+static const char *said_of(const char *topic) {
+	static const char *const own[] = {"motion", "tamper", "sound", "storage", "reboot", "picture"};
+	for (size_t i = 0; i < G_N_ELEMENTS(own); i++)
+		if (!strcmp(topic, own[i]))
+			return topic;
+	return !strcmp(topic, "command") ? "told" : "";
+}
+
 static void print_event(JsonObject *e, bool json, JsonNode *node) {
 	if (json) {
 		g_autofree char *line = json_to_string(node, FALSE);
 		puts(line);
 		return;
 	}
-	bool told = !strcmp(pt_cli_member(e, "topic"), "command");
+	const char *of = said_of(pt_cli_member(e, "topic"));
 	const char *late = json_object_has_member(e, "late") ? pt_cli_member(e, "told") : NULL;
-	printf("%s  %-22s %s%-9s %s%s%s%s%s%s%s\n", pt_cli_member(e, "time"), pt_cli_member(e, "source"),
-	       told ? "told " : "", pt_cli_member(e, "state"), pt_cli_member(e, "actor")[0] ? "by " : "",
+	printf("%s  %-22s %s%s%-9s %s%s%s%s%s%s%s\n", pt_cli_member(e, "time"), pt_cli_member(e, "source"), of,
+	       *of ? " " : "", pt_cli_member(e, "state"), pt_cli_member(e, "actor")[0] ? "by " : "",
 	       pt_cli_member(e, "actor"), pt_cli_member(e, "detail")[0] ? "  " : "", pt_cli_member(e, "detail"),
 	       late ? "  (late, told at " : "", late ? late : "", late ? ")" : "");
 }

@@ -89,7 +89,7 @@ static void do_show(PtActions *a, const PtAction *action, const PtActContext *c)
 }
 
 static void do_say(PtActions *a, const PtAction *action, const PtActContext *c) {
-	g_autofree char *text = action->text ? pt_tell_fill(a->env.tell, action->text, action->target, c) : NULL;
+	g_autofree char *text = action->text ? pt_tell_fill_spoken(a->env.tell, action->text, action->target, c) : NULL;
 	pt_talk_desk_say(a->env.talk,
 	                 &(PtTalkOrder){.camera = action->target, .actor = c->actor, .text = text, .file = action->file});
 }

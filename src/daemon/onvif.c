@@ -63,7 +63,7 @@ static GArray *host_users(void *data) {
 static void host_identify(void *data, PtOnvifIdentity *ret) {
 	PtOnvif *o = data;
 	g_strlcpy(ret->manufacturer, "Pigtail", sizeof ret->manufacturer);
-	g_strlcpy(ret->model, "Pigtail node", sizeof ret->model);
+	g_strlcpy(ret->model, "node", sizeof ret->model);
 	g_strlcpy(ret->firmware, PT_VERSION, sizeof ret->firmware);
 	g_strlcpy(ret->hardware, "pigtail", sizeof ret->hardware);
 	pt_onvif_read_serial(o->env.directory, ret->serial, sizeof ret->serial);

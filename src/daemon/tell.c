@@ -51,15 +51,23 @@ static char *local_time(const PtTell *t, int64_t wall_ns, const char *format) {
 	return g_date_time_format(local, format);
 }
 
-char *pt_tell_fill(const PtTell *t, const char *text, const char *camera, const PtActContext *c) {
+static char *fill(const PtTell *t, const char *text, const char *camera, const PtActContext *c, const char *format) {
 	const char *seen = c->event ? pt_event_name(c->event, "camera") : NULL;
-	g_autofree char *time = local_time(t, c->wall_ns, "%Y-%m-%d %H:%M:%S");
+	g_autofree char *time = local_time(t, c->wall_ns, format);
 	return pt_template_fill(text, &(PtTemplateValues){.site = t->site->name,
 	                                                  .camera = seen ? seen : camera,
 	                                                  .input = c->event ? pt_event_name(c->event, "input") : NULL,
 	                                                  .time = time,
 	                                                  .state = c->event ? c->event->state : NULL,
 	                                                  .cause = c->cause});
+}
+
+static char *fill_written(const PtTell *t, const char *text, const char *camera, const PtActContext *c) {
+	return fill(t, text, camera, c, "%Y-%m-%d %H:%M:%S");
+}
+
+char *pt_tell_fill_spoken(const PtTell *t, const char *text, const char *camera, const PtActContext *c) {
+	return fill(t, text, camera, c, "%H:%M");
 }
 
 /* The timeline at that moment; NULL: nobody but this machine reaches the pages. Caller frees. */
@@ -72,13 +80,36 @@ static char *link_to(const PtTell *t, const char *camera, int64_t wall_ns) {
 	const char *port = strrchr(s->web_listen, ':');
 	g_autofree char *at = pt_time_format(wall_ns);
 	/* what listens on this machine alone is reached through a proxy, whose port is that of HTTPS */
-	return g_strdup_printf("https://%s%s/#/time/%s?at=%s&span=60", s->web_names[0], loopback && !s->tls_cert ? "" : port,
-	                       camera, at);
+	return g_strdup_printf("https://%s%s/#/time/%s?at=%s&span=60", s->web_names[0],
+	                       loopback && !s->tls_cert && !s->tls_own ? "" : port, camera, at);
+}
+
+/* A device of somebody who is no user any more is told nothing. Whoever came by the first start's link is none either. */
+static bool is_for(const PtTell *t, const PtNotifyTarget *push, const PtDevice *d) {
+	return pt_site_user(t->site, d->user) && (!push->to || g_strv_contains((const char *const *)push->to, d->user));
+}
+
+/* Of what goes to devices, and none has been registered: that is told, or nobody would ever know. Whether there is such. */
+static bool tell_of_none(PtTell *t, const char *name, const char *actor) {
+	const GPtrArray *devices = pt_devices_list(t->devices);
+	bool any = false;
+	for (guint i = 0; i < t->site->notify->len; i++) {
+		const PtNotifyTarget *push = t->site->notify->pdata[i];
+		bool heard = push->kind != PT_NOTIFY_PUSH || (name && strcmp(name, push->name) != 0);
+		for (guint k = 0; !heard && k < devices->len; k++)
+			heard = is_for(t, push, devices->pdata[k]);
+		if (!heard)
+			publish(t, push->name, "failed", actor,
+			        "no device takes these messages yet: log in on each, open the menu behind your name, press "
+			        "'Notify me on this device'");
+		any |= !heard;
+	}
+	return any;
 }
 
 static void do_notify(PtTell *t, const PtAction *a, const PtActContext *c) {
 	const PtEvent *event = c->event;
-	g_autofree char *text = pt_tell_fill(t, a->text, a->camera, c);
+	g_autofree char *text = fill_written(t, a->text, a->camera, c);
 	g_autofree char *like = g_strdup_printf("%s\n%s", c->actor, a->text);
 	g_autofree char *link = link_to(t, a->camera, c->wall_ns);
 	g_autoptr(GString) json = g_string_new(NULL);
@@ -89,6 +120,7 @@ static void do_notify(PtTell *t, const PtAction *a, const PtActContext *c) {
 		                *said = g_steal_pointer(&text);
 		text = g_strdup_printf("%s (late: happened at %s)", said, when);
 	}
+	bool none = tell_of_none(t, a->target, c->actor);
 	if (!pt_notify_send(t->notify, a->target,
 	                    &(PtNotifyMessage){.title = t->site->name,
 	                                       .text = text,
@@ -100,14 +132,15 @@ static void do_notify(PtTell *t, const PtAction *a, const PtActContext *c) {
 	                                       .like = like,
 	                                       .zone = a->zone,
 	                                       .priority = (int)a->priority,
-	                                       .wall_ns = c->wall_ns}))
+	                                       .wall_ns = c->wall_ns}) &&
+	    !none)
 		publish(t, "nobody", "failed", c->actor, "nobody to tell: the site file names no target under notify");
 }
 
 static void do_webhook(PtTell *t, const PtAction *a, const PtActContext *c) {
 	guint number = 0;
 	g_ptr_array_find(c->rule->actions, a, &number);
-	g_autofree char *name = pt_site_webhook_name(c->rule, number), *body = pt_tell_fill(t, a->text, NULL, c);
+	g_autofree char *name = pt_site_webhook_name(c->rule, number), *body = fill_written(t, a->text, NULL, c);
 	pt_notify_send(t->notify, name, &(PtNotifyMessage){.text = body, .actor = c->actor, .wall_ns = c->wall_ns});
 }
 
@@ -121,11 +154,6 @@ void pt_tell_act(PtTell *t, const PtAction *action, const PtActContext *context)
 /* ---- devices ---- */
 
 #define DEVICE_NAME "%s: device %s" /* target of the site file, id */
-
-/* A device of somebody who is no user any more is told nothing. Whoever came by the first start's link is none either. */
-static bool is_for(const PtTell *t, const PtNotifyTarget *push, const PtDevice *d) {
-	return pt_site_user(t->site, d->user) && (!push->to || g_strv_contains((const char *const *)push->to, d->user));
-}
 
 static PtNotifyTarget *device_target(const PtTell *t, const PtNotifyTarget *push, const PtDevice *d) {
 	g_autofree char *name = g_strdup_printf(DEVICE_NAME, push->name, d->id);

@@ -21,9 +21,9 @@ typedef struct {
 PtTell *pt_tell_new(const PtTellEnv *env, GError **error); /* copied; what it names outlives this */
 void pt_tell_apply(PtTell *tell, PtSite *site);            /* whom to tell; keeps a reference */
 void pt_tell_free(PtTell *tell);                           /* what waits stays on disk; takes NULL */
+/* A text for ears, with {names} filled in by what happened: {time} is the time of day, to the minute. Caller frees. */
+char *pt_tell_fill_spoken(const PtTell *tell, const char *text, const char *camera, const PtActContext *context);
 /* NOTIFY and WEBHOOK. */
-/* A text with {names} filled in by what happened. Caller frees. */
-char *pt_tell_fill(const PtTell *tell, const char *text, const char *camera, const PtActContext *context);
 void pt_tell_act(PtTell *tell, const PtAction *action, const PtActContext *context);
 PtDevices *pt_tell_devices(PtTell *tell); /* borrowed */
 void pt_tell_describe(PtTell *tell, JsonBuilder *builder);

@@ -27,8 +27,15 @@ static int on_progress(void *user, curl_off_t a, curl_off_t b, curl_off_t c, cur
 	return g_cancellable_is_cancelled(((Upload *)user)->cancellable);
 }
 
+/* As people at the site have it. Caller frees. */
+static char *local_time(const PtNotifyTarget *t, int64_t wall_ns) {
+	g_autoptr(GDateTime) utc = g_date_time_new_from_unix_utc(wall_ns / PT_NS_PER_S);
+	g_autoptr(GDateTime) local = t->zone ? g_date_time_to_timezone(utc, t->zone) : g_date_time_ref(utc);
+	return g_date_time_format(local, "%Y-%m-%d %H:%M:%S %Z");
+}
+
 static GString *make_mail(const PtNotifyTarget *t, const PtQueued *m, GBytes *jpeg) {
-	g_autofree char *text = pt_queued_text(m), *time = pt_time_format(m->wall_ns);
+	g_autofree char *text = pt_queued_text(m), *time = local_time(t, m->wall_ns);
 	g_autofree char *start = g_utf8_substring(text, 0, MIN(g_utf8_strlen(text, -1), SUBJECT_CHARS));
 	g_autofree char *subject = g_strdup_printf("%s: %s", m->title, start);
 	g_autofree char *body =

@@ -46,7 +46,7 @@ typedef struct {
 	int64_t expires_ns;               /* a message is given up this long after it was due first */
 	int64_t group_ns;                 /* it waits so long for others like it; 0: it does not */
 	int quiet_from_min, quiet_to_min; /* minutes of the day; -1: no quiet hours */
-	GTimeZone *zone;                  /* of the quiet hours; NULL: UTC */
+	GTimeZone *zone;                  /* of the quiet hours, and of times in mails; NULL: UTC */
 } PtNotifyTarget;
 
 #define PT_NOTIFY_EXPIRES_NS (INT64_C(86400) * 1000000000)

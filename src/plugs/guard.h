@@ -11,8 +11,9 @@ typedef struct {
 	int64_t off_since_ns; /* monotonic; counts when off */
 } PtGuardRelay;
 
-/* Why self must not go on: the other has the same interlock and is not surely off. NULL: no reason. Caller frees. */
-char *pt_guard_interlock(const PtGuardRelay *self, const PtGuardRelay *other);
+/* Why self must not go on: the other has the same interlock and is not surely off, or not yet for self's min-pause (a motor
+ * that is to turn the other way). NULL: no reason. Caller frees. */
+char *pt_guard_interlock(const PtGuardRelay *self, const PtGuardRelay *other, int64_t now_ns);
 /* The same: it has not been off for min-pause. What is on already may be told so again. */
 char *pt_guard_pause(const PtGuardRelay *self, int64_t now_ns);
 

@@ -17,10 +17,13 @@ struct PtInputPort {
 
 static GPtrArray *inputs; /* of PtInputPort *, those that are open; plugs' thread */
 
+/* Whoever calls tells of what happens: what is active at the first call was not before it, and starts rules. */
 static void tell(PtInputPort *port, bool active) {
-	port->host.level(port->host.user, pt_driver_level(port->settings, active), pt_driver_now_ns(),
-	                 !port->said && !active);
+	int64_t now_ns = pt_driver_now_ns();
+	if (!port->said)
+		port->host.level(port->host.user, pt_driver_level(port->settings, false), now_ns, true);
 	port->said = true;
+	port->host.level(port->host.user, pt_driver_level(port->settings, active), now_ns, false);
 }
 
 static gboolean on_release(gpointer data) {

@@ -1,10 +1,12 @@
 /* The contracts between plugs and what reaches them. A driver is one const PtPlugDriver in a folder of its own, named in
- * the one list of registry.c; plugs/virtual is the one to copy. What a driver says is what the wire does (open, closed);
+ * the one list of registry.c; HACKING.md says which one to copy. What a driver says is what the wire does (open, closed);
  * what that means (active, on) is worked out by input.c and relay.c, the same for all drivers.
  *
  * Threads: everything of this room runs on one thread, the one that runs the GMainContext given at opening. A driver
- * with a thread of its own hands over with a GSource of PT_PLUG_PRIORITY on that context. Nothing here may block: a
- * device behind a network is spoken to asynchronously, and an order to it is answered by the state it reports. */
+ * with a thread of its own hands over with a GSource of PT_PLUG_PRIORITY on that context. It is that thread's default, so
+ * asynchronous calls of GIO need nothing said. Nothing here may block: a device behind a network is spoken to
+ * asynchronously, and an order to it is answered by the state it reports. What is under way when a port is closed must
+ * not touch the port, its settings or its host any more when it ends. */
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 #include "base/bus.h"
@@ -161,7 +163,10 @@ typedef struct PtRelayPort PtRelayPort;
 
 typedef struct {
 	/* The contact is seen to be (read back, or reported by the device) open or closed; unknown: the device is away.
-	 * Called after each order that was carried out, and whenever it changes by itself. */
+	 * Called after each order that was carried out (within PT_RELAY_VERIFY_NS, or it is shown as not following), and
+	 * whenever it changes by itself. The first open or closed after unknown is answered by set() from inside this call,
+	 * which brings it to its safe state. Of a device that cannot be read back: pt_driver_level(settings, false) when it
+	 * is found there, then what it acknowledged; with safe: keep that would be a guess, so open() refuses it. */
 	void (*level)(void *user, PtLevel level, int64_t mono_ns);
 	void (*trouble)(void *user, const char *why); /* as of inputs */
 	void (*warn)(void *user, const char *what);
@@ -174,6 +179,8 @@ typedef struct {
 	 * itself ends it after that time; only when own_timer says it can. FALSE and error: it was not done, as far as
 	 * is known. The state seen follows by host->level, possibly before this returns. */
 	gboolean (*set)(PtRelayPort *port, bool closed, int64_t for_ns, GError **error);
+	/* Often right after an order, the one that makes safe (P5): it must still reach the device, though the program may
+	 * end at once. */
 	void (*close)(PtRelayPort *port);
 } PtRelayDriver;
 
@@ -181,7 +188,8 @@ struct PtPlugDriver {
 	const char *name;        /* "virtual" */
 	const char *about;       /* "a simulated board" */
 	const char *const *keys; /* its address in the site file; NULL-terminated */
-	/* Says what is wrong with an address (a missing token); settings are otherwise filled in. NULL: nothing can be. */
+	/* Says what is wrong with an address (a missing token); of the settings only the address is filled in yet, and plug
+	 * and name. NULL: nothing can be. */
 	void (*check)(const PtPlugSettings *settings, const PtNode *node, GPtrArray *problems);
 	const PtInputDriver *input; /* NULL: it has no inputs */
 	const PtRelayDriver *relay; /* NULL: it has no relays */

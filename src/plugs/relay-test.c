@@ -341,6 +341,39 @@ static void test_interlock(void) {
 	bench_clear(&b);
 }
 
+/* A motor stands still before it turns the other way. */
+static void test_pause_of_an_interlock(void) {
+	Bench b;
+	g_autoptr(GError) error = NULL;
+	bench_init(&b, PT_CONTACT_OPEN_NORMALLY);
+	g_autoptr(GPtrArray) all = g_ptr_array_new();
+	b.env.relays = all;
+	b.settings->interlock = g_strdup("motor");
+	b.settings->min_pause_ns = 500 * PT_NS_PER_MS;
+	g_autoptr(PtPlugSettings) down_settings = pt_plug_settings_copy(b.settings);
+	g_free(down_settings->name);
+	down_settings->name = g_strdup("down");
+	down_settings->channel = 2;
+	PtRelay *up = pt_relay_new(b.settings, &b.env, -1), *down = pt_relay_new(down_settings, &b.env, -1);
+	g_ptr_array_add(all, up);
+	g_ptr_array_add(all, down);
+	pass(&b, up, 1000);
+	g_assert_true(order(&b, up, PT_ORDER_ON, 0, NULL));
+	pass(&b, up, 5000);
+	g_assert_true(order(&b, up, PT_ORDER_OFF, 0, NULL));
+	pass(&b, up, 100);
+	g_assert_false(order(&b, down, PT_ORDER_ON, 0, &error));
+	g_assert_cmpstr(
+	    error->message, ==,
+	    "relay down: on refused: min-pause 500ms: flood went off less than that ago; give the order again in 400ms");
+	pass(&b, up, 400);
+	g_assert_true(order(&b, down, PT_ORDER_ON, 0, NULL));
+	g_assert_true(order(&b, down, PT_ORDER_ON, 0, NULL)); /* is on already */
+	pt_relay_free(up);
+	pt_relay_free(down);
+	bench_clear(&b);
+}
+
 static void test_min_pause(void) {
 	Bench b;
 	g_autoptr(GError) error = NULL;
@@ -430,6 +463,7 @@ int main(int argc, char **argv) {
 	g_test_add_func("/relay/stuck", test_stuck);
 	g_test_add_func("/relay/configured", test_configured);
 	g_test_add_func("/relay/interlock", test_interlock);
+	g_test_add_func("/relay/pause-of-an-interlock", test_pause_of_an_interlock);
 	g_test_add_func("/relay/min-pause", test_min_pause);
 	g_test_add_func("/relay/cycles", test_cycles);
 	return g_test_run();

@@ -284,7 +284,7 @@ static char *held_back(const PtRelay *relay) {
 	char *why = pt_guard_pause(&self, now_of(relay));
 	for (guint i = 0; all && !why && i < all->len; i++) {
 		PtGuardRelay other = guarded(g_ptr_array_index(all, i));
-		why = pt_guard_interlock(&self, &other);
+		why = pt_guard_interlock(&self, &other, now_of(relay));
 	}
 	return why;
 }

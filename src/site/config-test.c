@@ -315,6 +315,14 @@ static void test_all_problems(void) {
 	g_assert_false(pt_site_load(p.site, &site, problems));
 	g_assert_cmpuint(problems->len, >=, 6);
 	place_clear(&p);
+	/* one cause, one problem: who asks for the days of a file that is missing is not told that the site has none */
+	g_autoptr(GPtrArray) again = pt_problems_new();
+	p = place_new("site: { holidays: nowhere.txt }\ninputs: { d: { driver: virtual, channel: 1 } }\n"
+	              "rules: { r: { when: d active, if: { holiday: true }, do: { log: x } } }\n");
+	g_assert_false(pt_site_load(p.site, &site, again));
+	g_assert_cmpuint(again->len, ==, 1);
+	g_assert_nonnull(strstr(again->pdata[0], "cannot read the holidays"));
+	place_clear(&p);
 }
 
 static void test_secrets(void) {

@@ -147,13 +147,14 @@ static void read_holidays(PtSite *site, const PtNode *node, GPtrArray *problems)
 	pt_site_read_path(site, node, &site->holidays_path, problems);
 	if (!site->holidays_path)
 		return;
-	if (!g_file_get_contents(site->holidays_path, &text, NULL, &error)) {
+	if (!g_file_get_contents(site->holidays_path, &text, NULL, &error))
 		pt_problem(problems, node, "cannot read the holidays: %s", error->message);
-		return;
-	}
-	site->holidays = pt_holidays_parse(text, &problem);
+	else
+		site->holidays = pt_holidays_parse(text, &problem);
 	if (problem)
 		pt_problem(problems, node, "%s: %s", site->holidays_path, problem);
+	if (!site->holidays) /* rules that ask for them are not told that there are none */
+		site->holidays = pt_holidays_parse("", &problem);
 }
 
 static void read_site(PtSite *site, const PtNode *node, GPtrArray *problems) {

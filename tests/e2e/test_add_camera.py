@@ -112,3 +112,29 @@ def test_in_the_browser(farm, tmp_path):
     finally:
         pages_hub.close_chromium(browser)
         pages.close()
+
+
+def test_its_plugs_stand_beside_its_picture(farm):
+    """Who looks at the gate switches its lamp there; what belongs to no camera is not among them."""
+    with Camera(farm.url(), farm.url(1), user="", password="") as camera:
+        site = pages_hub.SITE
+        for before, line in (("  yard:", f"  orchard: {{{{ source: '{camera.source}' }}}}\n"), ("  door:", "  wicket: {{ driver: onvif, camera: orchard, token: AlarmIn_1, kind: door }}\n"),
+                             ("  flood:", "  lantern: {{ driver: onvif, camera: orchard, token: AlarmOut_1, kind: light }}\n")):
+            site = site.replace(before, line + before, 1)
+        pages = pages_hub.Hub(users=("ada admin",), site=site)
+        browser = pages_hub.chromium(390, 844, touch=True)
+        try:
+            browser.get(pages.link)
+            wait_for("the pages", lambda: browser.find_elements(By.CSS_SELECTOR, ".bar h1"), 20)
+            browser.get(pages.url + "/#/live/orchard")
+            lantern = wait_for("its relay", lambda: browser.find_elements(By.CSS_SELECTOR, ".near [data-relay=lantern][data-state=off]"), 20)[0]
+            assert [c.get_attribute("data-relay") or c.get_attribute("data-input") for c in browser.find_elements(By.CSS_SELECTOR, ".near .card")] == ["lantern", "wicket"]
+            browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", lantern)
+            [b for b in lantern.find_elements(By.CSS_SELECTOR, "button") if b.text == "On"][0].click()
+            wait_for("it is lit", lambda: camera.relays["AlarmOut_1"]["active"] and lantern.get_attribute("data-state") == "on", 5)
+            browser.save_screenshot(str(OUTPUT / "phone-camera-plugs.png"))
+            browser.get(pages.url + "/#/live/gate")
+            wait_for("the other camera", lambda: browser.find_elements(By.CSS_SELECTOR, ".near[hidden]"), 10)
+        finally:
+            pages_hub.close_chromium(browser)
+            pages.close()

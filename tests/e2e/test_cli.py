@@ -43,6 +43,13 @@ def test_each_command_says_how_it_is_used(command, said):
     assert done.returncode == 0 and said in done.stdout and not done.stderr
 
 
+def test_no_password_is_no_password():
+    """The end of the input is told; what memory held is not taken for it."""
+    for what, said in (("password", "no password was given"), ("pin", "no PIN was given")):
+        done = subprocess.run([PIGTAIL, "user", what], stdin=subprocess.DEVNULL, capture_output=True, text=True)
+        assert done.returncode == 1 and said in done.stderr and not done.stdout
+
+
 def test_a_pulse_takes_no_time_of_its_own(hub):
     done = hub.cli("relay", "horn", "pulse", "--for", "3s", check=False)
     assert done.returncode == 1 and "for goes with on alone" in done.stderr

@@ -121,6 +121,15 @@ def test_a_webhook_is_an_input():
         assert TOKEN not in h.stderr() + json.dumps(h.events()) + json.dumps(h.get("/api/plugs")) + json.dumps(h.state())
 
 
+def test_the_first_call_is_a_ring():
+    """A bell that rings for the first time since the start is heard, not taken for the state that was found."""
+    with Device(free_port()) as device, hub_with(device.server.server_port) as h:
+        seen(h, "lamp", "off")
+        assert hook(h, "bell") == 200
+        seen(h, "lamp", "on")
+        wait_for("the touch ends", lambda: state(h, "bell", "inputs") == "inactive", 5)
+
+
 def test_a_device_is_switched_and_read_back():
     port = free_port()
     with Device(port) as device, hub_with(port) as h:

@@ -42,3 +42,5 @@ def test_five_states_and_tamper(tmp_path):
             wait_for("mended", lambda: door()["state"] == "inactive" and not door().get("error"))
             wait_for("no tamper any more", lambda: len(told("tamper", "inactive")) == before + 1)
         assert logged("tampered") == 3 and logged("opened") == 1
+        shown = h.cli("events", "--source", "input/door").stdout  # a door that is active is not one that was tampered with
+        assert shown.count("tamper active") == 3 and shown.count("tamper inactive") == 3 and shown.count("input/door             active") == 1, shown

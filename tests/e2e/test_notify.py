@@ -7,6 +7,7 @@ import email.header
 import email.policy
 import io
 import json
+import re
 import ssl
 import subprocess
 import time
@@ -222,6 +223,7 @@ def test_mail_with_a_picture(tmp_path, tls, scheme):
             assert envelope.rcpt_tos == ["anna@example.org", "guard@example.org"] and envelope.mail_from == "hub@example.org"
             assert mail["Subject"].startswith("Drill: Tür door um 20") and mail["Auto-Submitted"] == "auto-generated" and box.logins
             text = mail.get_body().get_content()
+            assert re.search(r"^20\d\d-\d\d-\d\d \d\d:\d\d:\d\d UTC\r?$", text, re.M), text  # the site's own time
             assert "https://hub.example.org/#/time/gate?at=20" in text and "No picture" not in text
             pictures = [p for p in mail.iter_attachments() if p.get_content_type() == "image/jpeg"]
             wait_for("the picture at ntfy", lambda: receiver.puts)

@@ -413,6 +413,7 @@ def test_the_board_rings_the_rule_and_the_event_leads_to_the_timeline(hub, brows
     open_page(browser, hub, "events")
     find(browser, ".event[data-source='input/door'][data-state=active]")
     wait(lambda: browser.execute_script("const i = document.querySelector('.event[data-topic=picture] .still img'); return i && i.complete && i.naturalWidth"), what="what the rule took")
+    assert re.search(r"as it was at \d{4}-\d\d-\d\d \d\d:\d\d:\d\d$", text(browser, ".event[data-topic=picture] .detail")), "by the site's clock, not UTC"
     before = len(browser.find_elements(By.CSS_SELECTOR, ".event[data-source='input/door'][data-state=inactive]"))
     browser.execute_script("fetch('/api/board/board/inputs/1', {method: 'POST', body: '{\"closed\":false}'})")
     wait(lambda: len(browser.find_elements(By.CSS_SELECTOR, ".event[data-source='input/door'][data-state=inactive]")) > before, 5, "the event, live")
@@ -426,6 +427,7 @@ def test_the_board_rings_the_rule_and_the_event_leads_to_the_timeline(hub, brows
 def test_the_filter_of_events(hub, browser):
     log_in(browser, hub, "otto")
     open_page(browser, hub, "events?topic=command&text=barrier")
+    wait(lambda: text(browser, ".filter summary") == "Filter: command, barrier", what="what it lets through, in the filter's head")
     wait(lambda: text(browser, ".counts"))
     rows = browser.find_elements(By.CSS_SELECTOR, ".event")
     assert rows and all(r.get_attribute("data-source") == "relay/barrier" and r.get_attribute("data-topic") == "command" for r in rows)
@@ -450,12 +452,12 @@ def test_every_page_is_reachable_by_keyboard(hub, browser):
         assert len(seen) > 6, (page, seen)
 
 
-@pytest.mark.parametrize("look", ["desktop-light", "desktop-dark", "phone-light", "phone-dark"])
+@pytest.mark.parametrize("look", ["desktop-light", "desktop-dark", "phone-light", "phone-dark", "phone-small"])
 def test_pictures_of_each_page(hub, browser, look):
     hubs.OUTPUT.mkdir(parents=True, exist_ok=True)
     phone, dark = look.startswith("phone"), look.endswith("dark")
     log_in(browser, hub, "otto")
-    hubs.look_like(browser, *(390, 844) if phone else (1440, 900), dark, phone)
+    hubs.look_like(browser, *(320, 568) if look.endswith("small") else (390, 844) if phone else (1440, 900), dark, phone)
     try:
         for page in ("live", "live/gate", f"time/gate?at={iso(hub.started + 6)}&span=120", "plugs", "events", "system", "gaps", "proof"):
             open_page(browser, hub, page)
@@ -483,6 +485,16 @@ def test_wrong_passwords_are_slowed(hub, browser):
     find(browser, "input[name=user]").send_keys("otto")
     find(browser, "input[name=password]").send_keys("wrong again", Keys.ENTER)
     wait(lambda: re.search(r"wait|wrong", text(browser, ".login-note")), what="the reason")
+
+
+def test_the_system_page_says_whether_messages_get_out(chromium):
+    hub = hubs.Hub(site=hubs.SITE + 'mqtt: {{ broker: "mqtt://127.0.0.1:{closed}" }}\n')
+    try:
+        log_in(chromium, hub, "otto")
+        open_page(chromium, hub, "system")
+        wait(lambda: "not connected" in text(chromium, "#main") and "the broker: " in text(chromium, "#main"), what="what is wrong with the broker")
+    finally:
+        hub.close()
 
 
 def test_the_hub_ends_cleanly_while_somebody_looks(chromium):

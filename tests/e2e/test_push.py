@@ -155,7 +155,7 @@ def test_devices_come_and_go(tmp_path):
             h.process.send_signal(1)
             wait_for("the users are read", lambda: "site file reloaded" in h.stderr())
             ring(board, 1)
-            wait_for("nobody is told", lambda: [e for e in h.events(topic="notify") if e["source"] == "notify/nobody"])
+            wait_for("that nobody is told is told", lambda: [e for e in h.events(topic="notify") if e["source"] == "notify/everybody" and e["state"] == "failed" and "no device takes these messages" in e["detail"]])
         assert len(other.shown) == 1
 
 

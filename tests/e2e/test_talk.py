@@ -3,6 +3,7 @@
 what was to be said. Cameras that cannot be talked to say why. The other way round, GStreamer's client talks to a camera of our own."""
 import contextlib
 import pathlib
+import re
 import shutil
 import subprocess
 import tempfile
@@ -66,7 +67,7 @@ serve: {{ rtsp: 127.0.0.1:{rtsp} }}
 talk: {{ messages: {messages}, voice: en }}
 inputs: {{ bell: {{ driver: virtual, channel: 1, kind: button, debounce: 0ms }} }}
 rules:
-  greet: {{ when: bell active, do: [{{ say: {{ camera: gate, file: tone.wav }} }}, {{ say: {{ camera: yard, text: "{{input}} is {{state}}" }} }}] }}
+  greet: {{ when: bell active, do: [{{ say: {{ camera: gate, file: tone.wav }} }}, {{ say: {{ camera: yard, text: "{{input}} is {{state}} at {{time}}" }} }}] }}
   insist: {{ when: {{ event: talk, source: camera/busy, state: failed }}, do: {{ say: {{ camera: busy, file: blip.wav }} }}, cooldown: 1h }}
 """, start=False))
         secrets = hub.dir / "secrets.yaml"
@@ -127,7 +128,7 @@ def test_texts_are_spoken_by_rule_and_command_line(place):
         board.send(b"input 1 closed")
         wait_for("both", lambda: [[e["state"] for e in talk(place, c) if e["actor"] == "rule/greet"] for c in ("gate", "yard")] == [["ended", "started"]] * 2)
         board.send(b"input 1 open")
-    assert talk(place, "yard")[0]["detail"] == "says bell is active"
+    assert re.fullmatch(r"says bell is active at \d\d:\d\d", talk(place, "yard")[0]["detail"])  # nobody is read a date
     assert_tone(heard(place, "gate"), HERTZ)
     spoken = heard(place, "yard")
     assert 0.6 < len(spoken) / 8000 < 3 and np.abs(spoken).max() > 3000
@@ -136,6 +137,8 @@ def test_texts_are_spoken_by_rule_and_command_line(place):
     assert talk(place, "yard")[0]["detail"] == "says Hi" and len(heard(place, "yard")) < len(spoken)
     place.cli("say", "gate", "blip.wav")
     assert talk(place, "gate")[0]["detail"] == "plays blip.wav"
+    mistyped = place.cli("say", "gate", "bilp.wav", check=False)
+    assert mistyped.returncode == 1 and "talk.messages holds no file of this name" in mistyped.stderr
     assert place.get("/api/cameras/gate/talk") == {"possible": True, "texts": True, "messages": ["blip.wav", "broken.wav", "low.wav", "tone.m4a", "tone.opus", "tone.wav"]}
 
 

@@ -70,6 +70,9 @@ export const month = ms => ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Au
 export const dayOfMonth = ms => local(ms).getUTCDate();
 export const year = ms => local(ms).getUTCFullYear();
 
+/** A text of the log, with the times in it as the site has them. */
+export const localTimes = text => (text || "").replace(/\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g, time => stamp(Date.parse(time)));
+
 /** "12 s", "3 min 20 s", "5 h 12 min", "3 d 4 h" */
 export function duration(ms) {
 	const s = Math.abs(ms) / 1000;

@@ -55,7 +55,7 @@ function zoneRow(z) {
 	const shape = {open: "active", closed: "inactive", unknown: "unknown"}[z.state];
 	const words = z.left_out ? "left out until it closes" : z.entry_in_s !== undefined ? `alarm in ${left(z.entry_in_s)} s unless disarmed`
 		: z.always ? "always armed" : z.armed ? "armed" : "not armed";
-	return h("li.zone", {data: {zone: z.name, state: z.state}}, h("b", null, z.name), state(z.state, shape),
+	return h("li.zone", {data: {zone: z.name, state: z.state, guarded: String((z.armed || z.always) && !z.left_out)}}, h("b", null, z.name), state(z.state, shape),
 		h("span.zone-armed", null, words), h("span.hint", null, `${z.inputs.join(", ")}${z.delayed ? " · on the way in" : ""}`));
 }
 

@@ -35,18 +35,20 @@ function outlines(masks, ratio) {
 	return svg;
 }
 
-/** An element that fills itself when the camera has anything to offer. picture: where masks are drawn. leave() when the page goes. */
+/** Elements that fill themselves when the camera has anything to offer: what it is steered by, and what admins set of it. picture:
+ * where masks are drawn. leave() when the page goes. */
 export function controlsPanel(name, picture) {
 	const box = h("section.controls", {hidden: true, "aria-label": `Controls of ${name}`}), trouble = h("p.why", {role: "status"});
+	const own = h("section.controls", {hidden: true, "aria-label": `Settings of ${name}`}), ownTrouble = h("p.why", {role: "status"});
 	const path = `/api/cameras/${encodeURIComponent(name)}/controls`;
 	let held = 0, drawn = null, shown = [], again = 0, gone = false;
 
-	async function tell(wish, done) {
+	async function tell(wish, done, where = trouble) {
 		try {
 			await post(path, wish);
-			say(trouble, done || "");
+			say(where, done || "");
 		} catch (error) {
-			say(trouble, error.message);
+			say(where, error.message);
 		}
 	}
 
@@ -82,7 +84,7 @@ export function controlsPanel(name, picture) {
 	picture.querySelector("video")?.addEventListener("resize", () => draw());
 
 	/** Tells, and shows what became of it. */
-	const change = (wish, done) => tell(wish, done).then(() => get(path)).then(show, () => {});
+	const change = (wish, done, where) => tell(wish, done, where).then(() => get(path)).then(show, () => {});
 
 	/** A corner on each side of two that are dragged over the picture. */
 	function cover() {
@@ -118,7 +120,7 @@ export function controlsPanel(name, picture) {
 	}
 
 	function show(c) {
-		const parts = [], admin = site.me.role === "admin", warnings = camera(name)?.onvif?.warnings || [];
+		const parts = [], settings = [], admin = site.me.role === "admin", warnings = camera(name)?.onvif?.warnings || [];
 		draw(c.masks || []);
 		if (c.ptz)
 			parts.push(h("div.pad", null, ways.map(way)));
@@ -136,16 +138,18 @@ export function controlsPanel(name, picture) {
 				admin ? h("button", {type: "button", data: {act: "cover"}, onclick: cover}, "Cover a part …") : null));
 		if (admin && c.ntp !== undefined && c.ntp !== null) {
 			const servers = h("input", {name: "ntp", value: c.ntp, placeholder: c.ntp_from_dhcp ? "named by DHCP" : "pool.ntp.org", autocomplete: "off"});
-			parts.push(h("form.field", {onsubmit: event => { event.preventDefault(); change({ntp: servers.value.trim()}, "it keeps its time by them from now on"); }},
+			settings.push(h("form.field", {onsubmit: event => { event.preventDefault(); change({ntp: servers.value.trim()}, "it keeps its time by them from now on", ownTrouble); }},
 				h("label.field", null, "Time servers (empty: as DHCP says)", servers), h("button", null, "Set")));
 		}
 		if (c.users?.length)
 			parts.push(h("p.facts", null, `May log in to it: ${c.users.join(", ")}`));
 		if (admin)
-			parts.push(h("div.presets", null, actButton("Set its clock", () => tell({set_clock: true}, "its clock was set"), {about: "to the time of this Pigtail"}),
-				actButton("Restart it", () => tell({reboot: true}, "it restarts; this takes a minute or two"), {held: true, about: "press and hold"})));
+			settings.push(h("div.presets", null, actButton("Set its clock", () => tell({set_clock: true}, "its clock was set", ownTrouble), {about: "to the time of this Pigtail"}),
+				actButton("Restart it", () => tell({reboot: true}, "it restarts; this takes a minute or two", ownTrouble), {held: true, about: "press and hold"})));
 		fill(box, h("h2", null, "Controls"), warnings.map(w => h("p.why.warning", null, `Warning: ${w}`)), h("div.control-row", null, parts), trouble);
-		box.hidden = false;
+		box.hidden = !parts.length && !warnings.length;
+		fill(own, h("h2", null, "The camera itself"), h("div.control-row", null, settings), ownTrouble);
+		own.hidden = !settings.length;
 	}
 
 	/** Again and again until it answers: a camera that was just added is not known yet, one that restarts is away for a while. */
@@ -167,5 +171,5 @@ export function controlsPanel(name, picture) {
 	}
 
 	ask();
-	return {element: box, leave() { gone = true; clearTimeout(again); stop(); draw([]); }};
+	return {element: box, settings: own, leave() { gone = true; clearTimeout(again); stop(); draw([]); }};
 }

@@ -121,18 +121,29 @@ function still(e) {
 
 const known = new Set(["live", "connecting", "lost", "idle", "unknown", "fault", "on", "off", "active", "inactive"]);
 
+const ownWords = new Set(["motion", "tamper", "sound", "storage", "reboot", "picture"]);
+
+/** The state, with what it is said of where the source alone could be taken for something else: a door that is active, one that
+ * was told so, one that somebody has been at. */
+function stateOf(e) {
+	const bad = (e.topic === "tamper" || e.topic === "storage") && e.state === "active";
+	const word = e.topic === "command" ? `told ${e.state}` : ownWords.has(e.topic) ? `${e.topic} ${e.state}` : e.state;
+	return state(word, bad ? "fault" : e.topic !== "command" && known.has(e.state) ? e.state : "idle");
+}
+
 function row(e) {
 	const ms = Date.parse(e.time);
 	return h("li.event", {data: {id: e.id, topic: e.topic, source: e.source, state: e.state}},
 		h("time", {title: format.zoneName(), datetime: e.time}, format.date(ms), " ", h("b", null, format.clock(ms)), h("small", null, format.millis(ms))),
 		h("span.topic", null, e.topic), h("b.source", null, e.source),
-		state(e.state, known.has(e.state) ? e.state : "idle"),
+		stateOf(e),
 		h("span.actor", null, format.whom(e.actor).trim()),
-		h("span.detail", null, e.topic === "picture" && e.state === "taken" ? still(e) : null, e.detail || "", e.late ? h("em", null, ` late, told at ${format.stamp(Date.parse(e.told))}`) : null, e.initial ? h("em", null, " state found at start") : null),
+		h("span.detail", null, e.topic === "picture" && e.state === "taken" ? still(e) : null, format.localTimes(e.detail), e.late ? h("em", null, ` late, told at ${format.stamp(Date.parse(e.told))}`) : null, e.initial ? h("em", null, " state found at start") : null),
 		site.cameras.length ? h("a.button.quiet.show", {href: link("time", cameraOf(e), {at: new Date(ms).toISOString(), span: 300}), "aria-label": `show ${e.source} ${e.state} on the timeline`}, icon("time"), h("span", null, "show")) : null);
 }
 
-function filterBar(values, changed) {
+function filterBar(values, apply) {
+	const told = h("summary"), changed = () => { label(); apply(); };
 	const field = (label, input) => h("label", null, h("span", null, label), input);
 	const topic = h("select", {onchange: changed}, h("option", {value: ""}, "all"), topics.map(t => h("option", {value: t}, t)));
 	const source = h("input", {type: "search", placeholder: "input/door, camera/ …", list: "event-sources", onchange: changed});
@@ -143,8 +154,10 @@ function filterBar(values, changed) {
 		...site.cameras.map(c => "camera/" + c.name), "input/", "relay/", "camera/", "rule/", "user/"].map(value => h("option", {value})))).catch(() => {});
 	const iso = input => input.value ? new Date(format.fromLocal(input.value)).toISOString() : "";
 	const put = (input, time) => { input.value = time ? format.forInput(Date.parse(time)) : ""; };
+	/** On a phone it is closed, and says what it lets through. */
+	const label = () => say(told, ["Filter", [topic.value, source.value, text.value, since.value && `from ${since.value.replace("T", " ")}`, until.value && `to ${until.value.replace("T", " ")}`].filter(Boolean).join(", ")].filter(Boolean).join(": "));
 	const bar = {
-		element: h("details.filter", {open: innerWidth > 700 || Object.values(values).some(Boolean)}, h("summary", null, "Filter"),
+		element: h("details.filter", {open: innerWidth > 700}, told,
 			h("div.fields", null, field("What", topic), field("Source", source), field("Text", text), field("From", since), field("To", until), known)),
 		values: () => ({topic: topic.value, source: source.value.trim(), text: text.value.trim(), since: iso(since), until: iso(until)}),
 		set(v) {
@@ -153,6 +166,7 @@ function filterBar(values, changed) {
 			text.value = v.text || "";
 			put(since, v.since);
 			put(until, v.until);
+			label();
 		},
 		clear: () => bar.set({}),
 	};

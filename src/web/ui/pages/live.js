@@ -7,6 +7,7 @@ import {link} from "../router.js";
 import {camera, every, follow, now, refresh, site, video} from "../site.js";
 import {Tile, soundIcon, streamWords} from "../tile.js";
 import {controlsPanel} from "./controls.js";
+import {cameraPlugs} from "./plugs.js";
 import {talkPanel} from "./talk.js";
 
 export function mount(root, name) {
@@ -133,11 +134,11 @@ function single(root, name) {
 			tile.element.append(zones);
 	}
 
-	const controls = controlsPanel(name, tile.element);
+	const controls = controlsPanel(name, tile.element), plugs = cameraPlugs(name);
 	fill(root,
 		h("div.bar", null, h("a.button.quiet", {href: "#/live", "aria-label": "All cameras"}, icon("back")), h("h1", null, name), tile.badge),
 		tile.element,
-		h("div.under", null, h("p.shown", null, time, behind), h("div.buttons", null, past, sound, still, full), why, motion, facts), controls.element, talkPanel(name));
+		h("div.under", null, h("p.shown", null, time, behind), h("div.buttons", null, past, sound, still, full), why, motion, facts), plugs.element, controls.element, talkPanel(name), controls.settings);
 	tile.element.classList.add("single");
 	tile.start();
 	const key = event => {
@@ -159,6 +160,7 @@ function single(root, name) {
 	return {
 		leave() {
 			controls.leave();
+			plugs.leave();
 			ends.forEach(end => end());
 			document.removeEventListener("visibilitychange", visible);
 			document.removeEventListener("keydown", key);

@@ -32,7 +32,7 @@ function card(title, kind) {
 		state: h("p.card-state"), since: h("time"), more: h("div.card-more"), error: h("div.card-error"), buttons: h("div.buttons"),
 	};
 	parts.element = h("article.card", null, h("header", null, h("h3", null, title), h("span.kind", null, kind)),
-		parts.state, h("p.when", null, "since ", parts.since), parts.more, parts.buttons, parts.error);
+		parts.state, parts.when = h("p.when", null, "since ", parts.since), parts.more, parts.buttons, parts.error);
 	return parts;
 }
 
@@ -45,6 +45,7 @@ function inputCard(input) {
 		c.last = i.state;
 		c.element.dataset.state = i.state;
 		since(c.since, i.since);
+		c.when.hidden = !i.since;
 		say(c.more, i.state === "unknown" && !i.error ? "nothing has been heard from it yet" : "");
 		i.error ? fill(c.error, problem({message: i.error})) : fill(c.error);
 	};
@@ -54,10 +55,10 @@ function inputCard(input) {
 const orders = {off: "Off", on: "On", pulse: "Pulse"};
 
 function relayCard(relay, refresh) {
-	const c = card(relay.name, `${relay.kind} · ${relay.mode}${relay.moves_metal ? mayOperate() ? " · moves metal: press and hold" : " · moves metal" : ""}`);
+	const c = card(relay.name, `${relay.kind} · ${relay.mode}${relay.moves_metal && mayOperate() ? " · press and hold" : ""}`);
 	c.element.dataset.relay = relay.name;
-	const told = h("p"), toldAt = h("time"), ends = h("p.ends"), life = h("p"), warning = h("p.warning");
-	fill(c.more, told, ends, life, warning);
+	const told = h("p"), toldAt = h("time"), silent = h("p"), ends = h("p.ends"), life = h("p"), warning = h("p.warning");
+	fill(c.more, silent, told, ends, life, warning);
 	let refused = null; // why the last order was: stays until the next
 	const send = order => async () => {
 		refused = null;
@@ -78,11 +79,13 @@ function relayCard(relay, refresh) {
 		c.last = r.state;
 		c.element.dataset.state = r.state;
 		since(c.since, r.since);
+		c.when.hidden = !r.since;
 		since(toldAt, r.commanded_at);
 		if (r.commanded_at)
 			fill(told, r.mismatch ? h("b", null, `last order ${r.commanded}, but seen ${r.state},`) : `last order ${r.commanded}`, format.whom(r.actor), ", ", toldAt);
 		else
 			fill(told, "no order yet");
+		say(silent, r.state === "unknown" && !r.error ? "nothing has been heard from it yet" : "");
 		say(ends, r.off_in_s !== undefined ? `goes off by itself in ${format.duration(Math.max(r.off_in_s, 0) * 1000)}` : "");
 		say(life, r.rated_cycles ? `switched ${r.cycles} times, rated for ${r.rated_cycles}` : "");
 		say(warning, [r.warning, r.wear].filter(Boolean).map(text => "⚠ " + text).join(" · "));
@@ -90,6 +93,29 @@ function relayCard(relay, refresh) {
 		wrong ? fill(c.error, problem(wrong)) : fill(c.error);
 	};
 	return c;
+}
+
+/** The plugs of one camera, beside its picture: an element that fills itself when it has any. leave() when the page goes. */
+export function cameraPlugs(name) {
+	const box = h("section.near", {hidden: true, "aria-label": `Plugs of ${name}`}), cards = new Map();
+	let left = false;
+
+	async function refresh() {
+		const plugs = await get("/api/plugs").catch(() => null);
+		if (!plugs || left)
+			return;
+		const own = [...plugs.relays.map(p => ["relay", p, relayCard]), ...plugs.inputs.map(p => ["input", p, inputCard])].filter(([, p]) => p.camera === name);
+		const keys = own.map(([kind, p]) => `${kind}/${p.name}`);
+		if (keys.join() !== [...cards.keys()].join()) {
+			cards.clear();
+			own.forEach(([, p, make], i) => cards.set(keys[i], make(p, refresh)));
+			fill(box, h("h2", null, "Plugs"), h("div.cards", null, [...cards.values()].map(c => c.element)));
+		}
+		own.forEach(([, p], i) => cards.get(keys[i]).update(p));
+		box.hidden = !own.length;
+	}
+	const ends = [every(2000, refresh), listen((kind, event) => { if (kind !== "event" || ["input", "relay", "command"].includes(event.topic)) refresh(); })];
+	return {element: box, leave() { left = true; ends.forEach(end => end()); }};
 }
 
 export function mount(root) {
@@ -143,7 +169,7 @@ export function mount(root) {
 		if (!answer || left)
 			return;
 		fill(log, answer.events.length ? answer.events.map(e => h("li", null, h("time", null, format.stamp(Date.parse(e.time))), " ",
-			h("b", null, `${e.source.replace("relay/", "")} ${e.state}`), format.whom(e.actor), e.detail ? `: ${e.detail}` : "")) : h("li", null, "No order has been given yet."));
+			h("b", null, `${e.source.replace("relay/", "")} ${e.state}`), format.whom(e.actor), e.detail ? `: ${format.localTimes(e.detail)}` : "")) : h("li", null, "No order has been given yet."));
 	}
 
 	const ends = [every(2000, refresh), every(15000, refreshLog), every(15000, refreshRules), listen((kind, event) => {

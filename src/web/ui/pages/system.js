@@ -68,6 +68,18 @@ function daemonCards(d, cpu) {
 	];
 }
 
+/** What goes out to people and to other programs, and whether it gets there. */
+function outCard(d) {
+	const n = d.notify, m = d.mqtt, told = n && n.sent + n.failed + n.waiting > 0;
+	if (!told && !m)
+		return null;
+	return facts("Messages", [
+		...(told ? [["To people", `${format.count(n.sent)} sent, ${format.count(n.failed)} failed, ${format.count(n.waiting)} waiting`],
+			["What became of them", h("a", {href: link("events", "", {topic: "notify"})}, "in the log")]] : []),
+		...(m ? [["MQTT broker", state(m.connected ? "connected" : "not connected", m.connected ? "live" : "lost")], ["Events for it", `${format.count(m.sent)} sent, ${format.count(m.waiting)} waiting, ${format.count(m.dropped)} dropped`]] : []),
+	], m && !m.connected && m.error ? problem({message: `the broker: ${m.error}`}) : null);
+}
+
 /** How a phone comes to trust this hub. */
 function trustCard(a) {
 	const trouble = a.problem ? problem({message: a.problem}) : null;
@@ -104,7 +116,7 @@ export function mount(root) {
 			if (seen !== shown) // the code is not fetched anew each time
 				fill(trust, seen ? trustCard(authority) : null);
 			shown = seen;
-			fill(cards, archiveCard(answer.archive), daemonCards(answer.daemon, cpu));
+			fill(cards, archiveCard(answer.archive), outCard(answer.daemon), daemonCards(answer.daemon, cpu));
 		} catch (error) {
 			fill(trouble, problem(error));
 		}
