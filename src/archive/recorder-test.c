@@ -193,6 +193,23 @@ static void test_ends_by_ticks(Fixture *f, gconstpointer unused) {
 	g_assert_cmpint(row->end_ns, >, f->wall + S / FPS);
 }
 
+/* An encoder that stood still sends what it owes at once: the estimate catches up, and no frame stands before the one before
+ * it. */
+static void test_times_rise(Fixture *f, gconstpointer unused) {
+	push(f, 21);
+	for (int i = 0; i < 39; i++) {
+		if (i % 13 < 7)
+			f->wall -= S / FPS / 4;
+		push_one(f, 0);
+	}
+	push(f, 100);
+	close_archive(f);
+	open_archive(f);
+	assert_frames(f, 160, G_MAXUINT32);
+	g_autoptr(GArray) all = gaps(f);
+	assert_gap(all, 1, "pigtail was stopped", -1);
+}
+
 /* What can be fetched later is fetched whole: frames 25 and 27 to 29 are lost, and the gap goes on to the key frame 40;
  * where only the key frame itself is left, it is the end of the gap. */
 static void test_refillable(Fixture *f, gconstpointer unused) {
@@ -645,6 +662,7 @@ int main(int argc, char **argv) {
 	ADD("plain", test_plain);
 	ADD("gaps", test_gaps);
 	ADD("ends-by-ticks", test_ends_by_ticks);
+	ADD("times-rise", test_times_rise);
 	ADD("left-gap", test_left_gap);
 	ADD("refillable", test_refillable);
 	ADD("metadata-is-sparse", test_metadata_is_sparse);

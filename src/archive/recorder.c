@@ -85,6 +85,14 @@ static int64_t ticks_to_ns(const PtFormat *f, int64_t ticks) { return ticks * PT
 /* Metadata comes when there is something to tell: its silence is nothing missing. */
 static bool is_sparse(const PtFormat *f) { return pt_codec_kind(f->codec) == PT_KIND_METADATA; }
 
+/* By the estimate, to which the file's ticks, from its start on, are brought back by half a frame at most: its times rise.
+ */
+static int64_t end_of_pending(const Track *t, uint32_t last_duration) {
+	int64_t last = ticks_to_ns(t->format, t->pending[t->n - 1]->dts - t->pending[0]->dts);
+	int64_t duration = ticks_to_ns(t->format, last_duration);
+	return MAX(t->last_wall + duration, t->start_wall + last + duration / 2);
+}
+
 /* Hands the pending samples over. last_duration in ticks: of the newest of them. */
 static void hand_over(PtRecorder *r, Track *t, int64_t last_duration) {
 	if (!t->n)
@@ -99,7 +107,7 @@ static void hand_over(PtRecorder *r, Track *t, int64_t last_duration) {
 		f->durations[i] = (uint32_t)CLAMP(t->pending[i + 1]->dts - t->pending[i]->dts, 1, G_MAXINT32);
 	f->durations[t->n - 1] = (uint32_t)CLAMP(last_duration, 1, G_MAXINT32);
 	f->wall_start_ns = t->start_wall;
-	f->wall_end_ns = t->last_wall + ticks_to_ns(t->format, f->durations[t->n - 1]);
+	f->wall_end_ns = end_of_pending(t, f->durations[t->n - 1]);
 	f->fresh = t->fresh;
 	f->sparse = is_sparse(t->format);
 	f->gap_reason = g_steal_pointer(&t->gap_reason);

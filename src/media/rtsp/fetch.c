@@ -137,6 +137,7 @@ static void on_sample(PtDepack *d, PtSample *s) {
 	int64_t dts = pt_dts_next(&f->dts, s->pts, s->format->reorder, f->time.rate / 25);
 	s->dts = MAX(dts, f->last_dts + 1);
 	s->wall_ns = pt_replay_time_of(&f->time, s->pts, &flags);
+	s->pts = MAX(s->pts, s->dts); /* a camera whose clock runs back a little: files cannot hold that */
 	/* in decoding order nothing that comes later is shown before it */
 	if (s->wall_ns - to_ns(f, MAX(s->pts - s->dts, 0)) >= f->params.to_ns)
 		f->enough = true;
