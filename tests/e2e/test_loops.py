@@ -41,6 +41,13 @@ def test_five_states_and_tamper(tmp_path):
             put(2200)
             wait_for("mended", lambda: door()["state"] == "inactive" and not door().get("error"))
             wait_for("no tamper any more", lambda: len(told("tamper", "inactive")) == before + 1)
-        assert logged("tampered") == 3 and logged("opened") == 1
+        put(0)
+        wait_for("shorted", lambda: len(told("tamper", "active")) == 4)
+        put(None)
+        wait_for("and cut behind that: another event", lambda: len(told("tamper", "active")) == 5)
+        assert "the line is cut" in told("tamper", "active")[0]["detail"]
+        put(2200)
+        wait_for("mended", lambda: len(told("tamper", "inactive")) == 4)
+        assert logged("tampered") == 5 and logged("opened") == 1
         shown = h.cli("events", "--source", "input/door").stdout  # a door that is active is not one that was tampered with
-        assert shown.count("tamper active") == 3 and shown.count("tamper inactive") == 3 and shown.count("input/door             active") == 1, shown
+        assert shown.count("tamper active") == 5 and shown.count("tamper inactive") == 4 and shown.count("input/door             active") == 1, shown

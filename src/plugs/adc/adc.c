@@ -36,7 +36,8 @@ struct PtInputPort {
 	Reading found;    /* under lock */
 
 	/* context's thread */
-	bool any, tampered;
+	bool any;
+	PtLoopState told; /* a fault; PT_LOOP_CLOSED: none */
 };
 
 /* ---- on the context's thread ---- */
@@ -54,8 +55,9 @@ static void say_trouble(PtInputPort *port, const Reading *r) {
 	                        : r->ohm < 1e7 ? g_strdup_printf("%s: %.0f ohms", words[r->state], r->ohm)
 	                                       : g_strdup(words[r->state]);
 	port->host.trouble(port->host.user, text);
-	if (fault != port->tampered) {
-		port->tampered = fault;
+	PtLoopState now = fault ? r->state : PT_LOOP_CLOSED;
+	if (now != port->told) {
+		port->told = now;
 		port->host.tamper(port->host.user, fault, text);
 	}
 }
