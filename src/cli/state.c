@@ -107,6 +107,8 @@ static void print_broker(JsonObject *daemon) {
 		printf(", %.0f messages wait", number(m, "waiting"));
 	if (number(m, "dropped") > 0)
 		printf(", %.0f were lost: there was no room for them", number(m, "dropped"));
+	if (number(m, "refused") > 0)
+		printf(", %.0f were lost: the broker refused them, so see its access list", number(m, "refused"));
 	putchar('\n');
 }
 

@@ -6,12 +6,14 @@ import json
 import pathlib
 import re
 import signal
+import socket
 import subprocess
 import time
 
 import hub
 import numpy
 import PIL.Image
+import pytest
 import testpicture
 from broker import Broker, Client
 from hub import Farm, Hub, wait_for
@@ -63,6 +65,9 @@ def test_events_states_and_orders():
         def refused(name):
             return [e["detail"] for e in h.events(source=f"relay/{name}", topic="command") if e["state"] == "refused"]
         for payload, why in (("JUMP", "'JUMP' is not understood"), ('{"state": "up"}', "state is none of"), ('{"state": "on", "for": "2"}', "for: "),
+                             ('{"state": "on", "for": 2}', "for is no text"), ('{"state": "on", "for": null}', "for is no text"), ('{"state": "on", "for": "0s"}', "for: 0"),
+                             ('{"state": "on", "at": 1577836800}', "at is no text"), ('{"state": "on", "fro": "2min"}', "'fro' is none of"),
+                             ('{"state": "on", "at": "2099-01-01T00:00:00Z"}', "clocks differ"),
                              (b"\xff\xfe", "no text"), ('{"state": "on", "at": "2020-01-01T00:00:00Z"}', "old")):
             before = len(refused("lamp"))
             other.publish("pigtail/relay/lamp/set", payload)
@@ -136,6 +141,29 @@ def test_nothing_is_lost_while_the_broker_or_the_hub_dies():
             assert h.get("/api/state")["daemon"]["mqtt"]["dropped"] == 0
 
 
+@pytest.mark.parametrize("how", ["too large", "access list"])
+def test_what_the_broker_does_not_take(tmp_path, how):
+    """It holds up nothing that comes after it, and is counted."""
+    (tmp_path / "acl").write_text("topic read #\ntopic write pigtail/event/input/#\ntopic write pigtail/status\n")
+    (tmp_path / "acl").chmod(0o644)
+    tmp_path.chmod(0o755)
+    more = "allow_anonymous true\n" + ("max_packet_size 600" if how == "too large" else f"acl_file {tmp_path}/acl")
+    keys = f"  tell: {{{{ when: door active, do: {{{{ log: '{'x' * 600}' }}}} }}}}\n"
+    with Broker(more) as broker, Client(broker, "pigtail/event/#") as other:
+        with Hub((SITE + keys).format(port=broker.port, more=", home-assistant: off")) as h, h.board() as board:
+            wait_for("connected", lambda: connected(h))
+            for i in range(3):
+                board.send(b"input 1 closed")
+                time.sleep(0.05)
+                board.send(b"input 1 open")
+                time.sleep(0.05)
+            ids = {e["id"] for e in h.events(source="input/door")}
+            wait_for("every edge arrives", lambda: ids <= {json.loads(p)["id"] for t, p, _ in other.got if t == "pigtail/event/input/input/door"})
+            wait_for("nothing waits", lambda: not h.state()["daemon"]["mqtt"]["waiting"])
+            assert h.state()["daemon"]["mqtt"]["refused"] >= 3 and h.alive() and connected(h)
+            assert "the broker refused them" in h.cli("state").stdout
+
+
 def test_login_and_tls(tmp_path):
     def openssl(*words):
         subprocess.run(["openssl", *map(str, words)], check=True, capture_output=True)
@@ -162,6 +190,12 @@ def test_login_and_tls(tmp_path):
             assert "broker" in h.cli("state").stdout
         with start(broker.port, f", ca: {tmp_path}/ca.pem, login: broker", "wrong") as h:
             assert "not authori" in error(h).lower(), error(h)
+        with socket.create_server(("127.0.0.1", 0)) as ear:  # without what to trust by, nothing is said at all
+            with start(ear.getsockname()[1], f", ca: {tmp_path}/gone.pem, login: broker", "hunter2 hunter2") as h:
+                assert "gone.pem) cannot be read" in error(h)
+                ear.settimeout(2)
+                with pytest.raises(TimeoutError):
+                    ear.accept()
         with start(broker.port, ", login: broker", "hunter2 hunter2") as h:  # the system knows no such CA
             assert error(h) and not connected(h)
         with start(broker.port, f", ca: {tmp_path}/ca.pem, login: broker, version: 3.1.1", "hunter2 hunter2") as h:
