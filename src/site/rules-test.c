@@ -88,6 +88,7 @@ static const struct {
     {"{ when: start, do: { wait: 1s }, running: twice }\n", "'twice' is not one of ignore, restart"},
     {"{ when: start, do: { mqtt: { topic: a/b, payload: \"{}\", retain: on } } }\n", NULL},
     {"{ when: start, do: { mqtt: { topic: a/+, payload: x } } }\n", "is no topic to publish to"},
+    {"{ when: start, do: { mqtt: { topic: \"a\\u0007\", payload: x } } }\n", "is no topic to publish to"},
     {"{ when: start, do: { mqtt: { topic: a } } }\n", "needs both"},
     {"{ when: start, do: [{ say: { camera: gate, text: \"{input}\" } }, { say: { camera: gate, file: chime.wav } }] }\n",
      NULL},
