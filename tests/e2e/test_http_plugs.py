@@ -8,6 +8,7 @@ import http.server
 import json
 import socket
 import threading
+import time
 import urllib.parse
 
 from hub import Hub, free_port, wait_for
@@ -141,6 +142,23 @@ def test_a_device_is_switched_and_read_back():
         assert PASSWORD not in h.stderr() + json.dumps(h.events()) + json.dumps(h.state())
         h.stop()
         assert not device.on, "the safe state at the end did not reach it"
+
+
+def test_an_end_that_is_lost_on_its_way():
+    """The device answers, and does nothing: what is on for a time is ordered off until it is."""
+    port = free_port()
+    with Device(port) as device, hub_with(port) as h:
+        seen(h, "lamp", "off")
+        h.cli("relay", "lamp", "on", "--for", "2s")
+        seen(h, "lamp", "on")
+        device.deaf = True
+        wait_for("it does not follow", lambda: h.get("/api/relays/lamp")["mismatch"], 10)
+        time.sleep(2)
+        assert device.on
+        device.deaf = False
+        seen(h, "lamp", "off")
+        assert not device.on
+        assert [e["actor"] for e in h.events(source="relay/lamp", topic="command") if e["state"] == "off"].count("timer") == 1
 
 
 def test_a_device_that_goes_and_returns():
