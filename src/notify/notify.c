@@ -40,6 +40,7 @@ typedef struct {
 	PtQueued *message; /* NULL: whether the station is there */
 	GBytes *jpeg;      /* that goes with it to ntfy; NULL: none */
 	bool final;        /* what went wrong will go wrong again */
+	bool there;        /* STATION: it answered, whatever it said */
 } Delivery;
 
 static void pump(PtNotify *n);
@@ -113,7 +114,7 @@ static void finish(Delivery *d, const char *reason) {
 	PtNotify *n = d->notify;
 	g_hash_table_remove(n->busy, d->target->name);
 	if (!n->closing)
-		note_link(n, d->target, d->final ? NULL : reason);
+		note_link(n, d->target, d->there ? NULL : reason);
 	if (d->message)
 		settle(n, d, reason);
 	pt_notify_target_unref(d->target);
@@ -175,7 +176,7 @@ static void block(GTask *task, gpointer source, gpointer data, GCancellable *can
 			g_clear_pointer(&d->jpeg, g_bytes_unref);
 	} else {
 		pt_station_send(d->target, d->message, pt_wall_ns(d->notify->settings.clock), cancellable, &d->final,
-		                &error);
+		                &d->there, &error);
 	}
 	if (error)
 		g_task_return_error(task, error);
