@@ -73,6 +73,12 @@ def test_events_states_and_orders():
             other.publish("pigtail/relay/lamp/set", payload)
             wait_for(f"{payload} is refused", lambda: len(refused("lamp")) > before)
             assert why in refused("lamp")[0], (payload, refused("lamp"))
+        before = len(refused("lamp"))
+        other.publish("pigtail/relay/lamp/set", "\x1b]0;mine\x07\x9b31m\nand a line of the log")  # whoever reads it has a terminal
+        wait_for("it is refused", lambda: len(refused("lamp")) > before)
+        assert "\x1b" in refused("lamp")[0]
+        shown = h.cli("events", "--source", "relay/lamp").stdout
+        assert ";mine" in shown and not set(shown) & set("\x1b\x07\x9b") and not any(line.startswith("and a line") for line in shown.splitlines())
         other.publish("pigtail/relay/gate/set", "PULSE")
         assert "allow: [mqtt]" in wait_for("the gate is refused", lambda: refused("gate"))[0]
         other.publish("pigtail/relay/nothing/set", "ON")
