@@ -410,6 +410,16 @@ def test_the_alarm_panel():
                 shows("triggered")
                 say("DISARM", "271828")
                 wait_for("disarmed", lambda: panel.last("pigtail/mode/state") == "disarmed")
+                board.send(b"input 1 open")
+                say("ARM_NIGHT")
+                wait_for("night", lambda: panel.last("pigtail/mode/state") == "night", 5)
+                before = len(refused())
+                say("ARM_AWAY")  # which would open the way in for as long as the way out
+                wait_for("it takes a PIN", lambda: len(refused()) > before)
+                board.send(b"input 1 closed")
+                wait_for("the front door is guarded", lambda: [e for e in h.events(topic="alarm", source="alarm/front") if e["state"] == "raised"][1:])
+                say("DISARM", "271828")
+                wait_for("disarmed", lambda: panel.last("pigtail/mode/state") == "disarmed")
                 done = [e for e in h.events(topic="command", source="system/mode") if e["actor"] == "user/anna"]
                 assert done and "over MQTT" in done[0]["detail"]
             assert "271828" not in h.stderr() + json.dumps(h.events(limit=1000))
