@@ -252,6 +252,22 @@ def test_mail_without_a_picture(tmp_path):
             assert "No picture: nothing is recorded of camera gate" in box.mails[0][1].get_body().get_content()
 
 
+def test_a_text_that_is_like_a_mail(tmp_path):
+    """Lines and dots of a text stay its own, in the head, in the body and before the server."""
+    text = "one\\r\\nBcc: evil@example.org\\r\\n\\r\\n.\\r\\nQUIT\\r\\n{state} 🔔 =?utf-8?q?x?="
+    with Mailbox(tmp_path, "plain") as box:
+        site = mail_site(box, "smtp", "").replace("'Tür {input} um {time}'", f'"{text}"')
+        with hub_with(site) as h, h.board() as board:
+            open_door(board)
+            wait_for("the mail", lambda: box.mails, 30)
+            envelope, mail = box.mails[0]
+            assert envelope.rcpt_tos == ["anna@example.org", "guard@example.org"] and not mail["Bcc"]
+            subject = "".join(part.decode(code) if code else part for part, code in email.header.decode_header(envelope.content.decode().split("Subject: ")[1].split("\r\nAuto-")[0]))
+            assert "Bcc: evil" in subject and "🔔" in subject and not set(subject) & set("\r\n")
+            assert mail.get_body().get_content().replace("\r\n", "\n").startswith("one\nBcc: evil@example.org\n\n.\nQUIT\nactive 🔔 =?utf-8?q?x?=")
+            wait_for("the log says so", lambda: told(h))
+
+
 def test_mail_that_is_refused(tmp_path):
     """550 is for good, 451 is not; a certificate that nobody vouches for is refused."""
     with Mailbox(tmp_path, "plain") as box:
