@@ -6,6 +6,7 @@
 #include "notify/station.h"
 #include <string.h>
 
+#define STEP_NS (5 * PT_NS_PER_S)      /* less is a clock that is nudged */
 #define WAKE_MAX_NS (60 * PT_NS_PER_S) /* the wall clock may be set: it is looked at this often */
 
 typedef struct {
@@ -30,6 +31,7 @@ struct PtNotify {
 	GHashTable *busy;  /* names of targets that something is under way to */
 	GHashTable *links; /* name -> Link, of stations */
 	GSource *timer;
+	int64_t ahead_ns; /* wall time less the monotonic one, when it was looked at last */
 	bool closing;
 };
 
@@ -50,6 +52,16 @@ static GPtrArray *get_targets(PtNotify *n) {
 	GPtrArray *targets = n->targets ? g_ptr_array_ref(n->targets) : NULL;
 	g_mutex_unlock(&n->lock);
 	return targets;
+}
+
+/* On the notifier's thread: wall time, and what was written down by another clock is moved to this one. */
+static int64_t wall_now(PtNotify *n) {
+	int64_t now = pt_wall_ns(n->settings.clock), ahead = now - pt_mono_ns(n->settings.clock);
+	int64_t step = ahead - n->ahead_ns;
+	if (step > STEP_NS || step < -STEP_NS)
+		pt_notify_queue_shift(n->queue, step);
+	n->ahead_ns = ahead;
+	return now;
 }
 
 static PtNotifyTarget *find(const GPtrArray *targets, const char *name) {
@@ -78,7 +90,7 @@ static void end(PtNotify *n, const PtQueued *message, const char *reason) {
 static void try_again(PtNotify *n, const Delivery *d, const char *reason) {
 	unsigned longest = d->target->kind == PT_NOTIFY_STATION ? PT_NOTIFY_STATION_PAUSE_MAX_MS : PT_NOTIFY_PAUSE_MAX_MS;
 	int64_t pause_ms = (int64_t)n->settings.pause_ms << MIN(d->message->tries - 1, 20);
-	int64_t due = pt_wall_ns(n->settings.clock) + MIN(pause_ms, longest) * PT_NS_PER_MS;
+	int64_t due = wall_now(n) + MIN(pause_ms, longest) * PT_NS_PER_MS;
 	pt_notify_queue_set(n->queue, d->message->row, MIN(due, d->message->expires_ns), d->message->tries, reason);
 }
 
@@ -100,7 +112,7 @@ static void settle(PtNotify *n, const Delivery *d, const char *reason) {
 	const PtQueued *m = d->message;
 	if (!reason) {
 		end(n, m, NULL);
-		pt_notify_queue_wake(n->queue, m->target, pt_wall_ns(n->settings.clock));
+		pt_notify_queue_wake(n->queue, m->target, wall_now(n));
 	} else if (d->final) {
 		end(n, m, reason);
 	} else if (n->closing) { /* it goes on where it was */
@@ -280,7 +292,7 @@ static gboolean on_timer(void *data) {
 
 static void pump(PtNotify *n) {
 	g_autoptr(GPtrArray) targets = get_targets(n);
-	int64_t now = pt_wall_ns(n->settings.clock), next = now + WAKE_MAX_NS;
+	int64_t now = wall_now(n), next = now + WAKE_MAX_NS;
 	if (n->closing) {
 		if (!g_hash_table_size(n->busy))
 			g_main_loop_quit(n->loop);
@@ -318,7 +330,7 @@ static void arrival_free(void *data) {
 }
 
 static void put(PtNotify *n, PtNotifyTarget *t, PtQueued *m) {
-	int64_t now = pt_wall_ns(n->settings.clock);
+	int64_t now = wall_now(n);
 	bool urgent = m->priority >= 5;
 	bool joins = t->group_ns && m->like && !urgent;
 	g_autofree char *own = g_steal_pointer(&m->target);
@@ -396,7 +408,7 @@ static gboolean on_targets(void *data) {
 			g_hash_table_insert(n->links, g_strdup(t->name), g_new0(Link, 1));
 	}
 	for (guint i = 0; i < targets->len; i++) /* what was wrong may be right now */
-		pt_notify_queue_wake(n->queue, ((PtNotifyTarget *)targets->pdata[i])->name, pt_wall_ns(n->settings.clock));
+		pt_notify_queue_wake(n->queue, ((PtNotifyTarget *)targets->pdata[i])->name, wall_now(n));
 	drop_orphans(n, targets);
 	pump(n);
 	return G_SOURCE_REMOVE;
@@ -454,6 +466,7 @@ PtNotify *pt_notify_new(const PtNotifySettings *settings, GError **error) {
 	n->settings.queue_path = NULL;
 	n->settings.pause_ms = settings->pause_ms ? settings->pause_ms : 2000;
 	n->queue = queue;
+	n->ahead_ns = pt_wall_ns(settings->clock) - pt_mono_ns(settings->clock);
 	n->context = g_main_context_new();
 	n->loop = g_main_loop_new(n->context, FALSE);
 	n->stop = g_cancellable_new();

@@ -47,5 +47,8 @@ int64_t pt_notify_queue_next_ns(PtNotifyQueue *queue, const char *target);
 bool pt_notify_queue_set(PtNotifyQueue *queue, int64_t row, int64_t due_ns, int64_t tries, const char *reason);
 /* The target answers: what waited for it to come back is due. */
 void pt_notify_queue_wake(PtNotifyQueue *queue, const char *target, int64_t now_ns);
+/* The clock was set by step_ns: what was put since the queue was opened was put by the wrong one, and neither expires
+ * earlier nor is due later for it. What is older is left as it is. */
+void pt_notify_queue_shift(PtNotifyQueue *queue, int64_t step_ns);
 void pt_notify_queue_done(PtNotifyQueue *queue, int64_t row);
 int64_t pt_notify_queue_length(const PtNotifyQueue *queue);
