@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "notify/notify.h"
+#include "base/task.h"
 #include "http/client.h"
 #include "notify/hook.h"
 #include "notify/mail.h"
@@ -228,7 +229,7 @@ static void start(PtNotify *n, PtNotifyTarget *target, PtQueued *message) {
 	g_task_set_return_on_cancel(task, FALSE);
 	g_task_set_check_cancellable(task, FALSE);
 	g_task_set_task_data(task, d, NULL);
-	g_task_run_in_thread(task, block);
+	pt_task_run_alone(task, block); /* one for each target */
 }
 
 /* ---- what is due ---- */
