@@ -74,6 +74,7 @@ typedef struct {
 	PtNotify *notify;
 	char *dir, *path;
 	PtClock *clock; /* NULL: the system's */
+	unsigned queue_max;
 	GMutex lock;
 	GString *log; /* under lock */
 } Place;
@@ -99,7 +100,8 @@ static void place_open(Place *p, unsigned pause_ms) {
 	                                              .done = on_done,
 	                                              .picture = picture,
 	                                              .user = p,
-	                                              .pause_ms = pause_ms},
+	                                              .pause_ms = pause_ms,
+	                                              .queue_max = p->queue_max},
 	                          &error);
 	g_assert_no_error(error);
 }
@@ -450,6 +452,40 @@ static void test_clock_set(void) {
 	server_stop(&s);
 }
 
+/* A target that is away fills its own queue alone, and that of an alarm last of all. */
+static void test_full(void) {
+	Server s;
+	Place p;
+	server_start(&s);
+	place_init(&p);
+	pt_notify_free(p.notify);
+	p.queue_max = 5;
+	place_open(&p, 3600000);
+	g_autoptr(GPtrArray) targets = targets_new();
+	PtNotifyTarget *away = add(targets, PT_NOTIFY_WEBHOOK, "away", &s, NULL);
+	g_free(away->url);
+	away->url = g_strdup("http://127.0.0.1:1/");
+	add(targets, PT_NOTIFY_WEBHOOK, "here", &s, NULL);
+	pt_notify_set_targets(p.notify, targets);
+	for (int i = 0; i < 5; i++) {
+		g_autofree char *text = g_strdup_printf("m%d", i);
+		pt_notify_send(p.notify, "away", &(PtNotifyMessage){.text = text});
+	}
+	wait_waiting(&p, 5);
+	pt_notify_send(p.notify, "away", &(PtNotifyMessage){.text = "late"});
+	wait_for(&p, 1);
+	expect_log(&p, "away: late after 0: too many messages wait already\n");
+	pt_notify_send(p.notify, "here", &(PtNotifyMessage){.text = "through"});
+	wait_for(&p, 2);
+	expect_log(&p, "here: through after 1\n");
+	pt_notify_send(p.notify, "away", &(PtNotifyMessage){.text = "alarm", .priority = 5});
+	wait_for(&p, 3);
+	g_assert_nonnull(strstr(p.log->str, "too many messages wait, and it made room for one of priority 5"));
+	wait_waiting(&p, 5);
+	place_clear(&p);
+	server_stop(&s);
+}
+
 int main(int argc, char **argv) {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/notify/delivery", test_delivery);
@@ -460,5 +496,6 @@ int main(int argc, char **argv) {
 	g_test_add_func("/notify/group", test_group);
 	g_test_add_func("/notify/quiet", test_quiet);
 	g_test_add_func("/notify/clock-set", test_clock_set);
+	g_test_add_func("/notify/full", test_full);
 	return g_test_run();
 }

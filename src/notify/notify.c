@@ -330,6 +330,16 @@ static void arrival_free(void *data) {
 	g_free(data);
 }
 
+static bool has_room(PtNotify *n, const PtNotifyTarget *t, bool urgent) {
+	int64_t max = n->settings.queue_max;
+	if (pt_notify_queue_length(n->queue) < max || pt_notify_queue_length_of(n->queue, t->name) < max)
+		return true;
+	g_autoptr(PtQueued) least = urgent ? pt_notify_queue_least(n->queue, t->name) : NULL;
+	if (least)
+		end(n, least, "too many messages wait, and it made room for one of priority 5");
+	return least != NULL;
+}
+
 static void put(PtNotify *n, PtNotifyTarget *t, PtQueued *m) {
 	int64_t now = wall_now(n);
 	bool urgent = m->priority >= 5;
@@ -341,7 +351,7 @@ static void put(PtNotify *n, PtNotifyTarget *t, PtQueued *m) {
 	m->expires_ns = m->due_ns + t->expires_ns;
 	m->made_ns = now;
 	if (joins && pt_notify_queue_join(n->queue, t->name, m->like)) {
-	} else if (pt_notify_queue_length(n->queue) >= PT_NOTIFY_QUEUE_MAX) {
+	} else if (!has_room(n, t, urgent)) {
 		tell(n, m, "too many messages wait already");
 	} else if (!pt_notify_queue_put(n->queue, m)) {
 		tell(n, m, "it could not be written down: the disk refuses");
@@ -466,6 +476,7 @@ PtNotify *pt_notify_new(const PtNotifySettings *settings, GError **error) {
 	n->settings = *settings;
 	n->settings.queue_path = NULL;
 	n->settings.pause_ms = settings->pause_ms ? settings->pause_ms : 2000;
+	n->settings.queue_max = settings->queue_max ? settings->queue_max : PT_NOTIFY_QUEUE_MAX;
 	n->queue = queue;
 	n->ahead_ns = pt_wall_ns(settings->clock) - pt_mono_ns(settings->clock);
 	n->context = g_main_context_new();

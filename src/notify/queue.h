@@ -52,3 +52,7 @@ void pt_notify_queue_wake(PtNotifyQueue *queue, const char *target, int64_t now_
 void pt_notify_queue_shift(PtNotifyQueue *queue, int64_t step_ns);
 void pt_notify_queue_done(PtNotifyQueue *queue, int64_t row);
 int64_t pt_notify_queue_length(const PtNotifyQueue *queue);
+int64_t pt_notify_queue_length_of(PtNotifyQueue *queue, const char *target);
+/* What is given up for one of priority 5 when there is no room: of lower priority, untried if there is one, and then the
+ * oldest. NULL: none is. Caller frees. */
+PtQueued *pt_notify_queue_least(PtNotifyQueue *queue, const char *target);
