@@ -234,12 +234,28 @@ static void start(PtNotify *n, PtNotifyTarget *target, PtQueued *message) {
 
 /* ---- what is due ---- */
 
+/* A rule's own request is named by where it stands in the site file, and another may stand there since it was put: whose
+ * body goes nowhere but to the address it was made for. */
+static char *address_of(const PtNotifyTarget *t) {
+	g_autofree char *all = t->kind == PT_NOTIFY_ORDER ? g_strdup_printf("%s %s", t->method, t->url) : NULL;
+	return all ? g_compute_checksum_for_string(G_CHECKSUM_SHA256, all, -1) : NULL;
+}
+
+static bool is_another(const PtNotifyTarget *t, const PtQueued *m) {
+	g_autofree char *address = address_of(t);
+	return address && m->code && strcmp(address, m->code) != 0;
+}
+
 /* The end of what expired, or the quiet hours that hold it. True: it is to be sent. */
 static bool is_wanted(PtNotify *n, const PtNotifyTarget *t, const PtQueued *m, int64_t now) {
 	if (now >= m->expires_ns) {
 		g_autofree char *reason = g_strdup_printf("expired after %" G_GINT64_FORMAT " tries%s%s", m->tries,
 		                                          m->reason ? ", the last: " : "", m->reason ? m->reason : "");
 		end(n, m, reason);
+		return false;
+	}
+	if (is_another(t, m)) {
+		end(n, m, "the rule calls another address there now");
 		return false;
 	}
 	int64_t quiet = m->priority < 5 ? pt_notify_target_quiet_until(t, now) : now;
@@ -344,8 +360,9 @@ static void put(PtNotify *n, PtNotifyTarget *t, PtQueued *m) {
 	int64_t now = wall_now(n);
 	bool urgent = m->priority >= 5;
 	bool joins = t->group_ns && m->like && !urgent;
-	g_autofree char *own = g_steal_pointer(&m->target);
+	g_autofree char *own = g_steal_pointer(&m->target), *address = address_of(t), *code = m->code;
 	m->target = t->name;
+	m->code = address ? address : code;
 	m->due_ns = joins ? now + t->group_ns : now;
 	m->due_ns = urgent ? m->due_ns : pt_notify_target_quiet_until(t, m->due_ns);
 	m->expires_ns = m->due_ns + t->expires_ns;
@@ -359,6 +376,7 @@ static void put(PtNotify *n, PtNotifyTarget *t, PtQueued *m) {
 		pt_notify_queue_wake(n->queue, t->name, now); /* what waits before it has to go first */
 	}
 	m->target = g_steal_pointer(&own);
+	m->code = g_steal_pointer(&code);
 }
 
 static gboolean on_arrival(void *data) {

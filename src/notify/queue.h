@@ -13,7 +13,8 @@ typedef struct {
 	char *target, *title, *text, *actor;
 	char *event;  /* JSON of what started it; NULL: nothing */
 	char *camera; /* whose picture goes with it; NULL: none */
-	char *code;   /* what a monitoring station calls it; NULL: as the target has it */
+	char
+	    *code; /* what a monitoring station calls it; NULL: as the target has it. Of a rule's own request: its address */
 	char *link;   /* URL of a page that shows it; NULL: none */
 	char *like;   /* messages with the same are alike, and may be told together; NULL: nothing is */
 	char *reason; /* why it did not arrive yet; NULL: it was not tried */

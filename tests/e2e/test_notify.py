@@ -7,6 +7,7 @@ import email.header
 import email.policy
 import io
 import json
+import signal
 import ssl
 import subprocess
 import time
@@ -129,6 +130,27 @@ def test_webhook_of_a_rule():
             wait_for("the log says so", lambda: told(h, source="notify/call: webhook 0"))
             text = str(h.events()) + h.stderr()
             assert "hunter2" not in text and "hidden" not in text
+
+
+def test_a_request_that_waits_goes_to_its_own_address():
+    """What stands in its place in the site file meanwhile is another request, of another address and secret."""
+    with Receiver() as house, Receiver() as gate:
+        house.status = 503
+        note = f"{{ webhook: {{ url: 'http://127.0.0.1:{house.port}/note', body: 'the door' }} }}"
+        opening = f"{{ webhook: {{ url: 'http://127.0.0.1:{gate.port}/open', secret: gate }} }}"
+
+        def site(*actions):
+            return INPUTS + "rules:\n  call: { when: door active, do: [ " + ", ".join(actions) + " ] }\n"
+        with hub_with(site(note), "tokens: { gate: hunter2-token }\n") as h, h.board() as board:
+            open_door(board)
+            wait_for("it waits", lambda: house.got)
+            h.write_site(site(opening, note))
+            h.process.send_signal(signal.SIGHUP)
+            failed = wait_for("it is given up", lambda: told(h, "failed"))
+            assert "another address" in failed[0]["detail"] and not gate.got
+            house.status = 200
+            open_door(board)
+            wait_for("both are called", lambda: gate.got and house.got[-1][2] == b"the door" and len(told(h)) == 2)
 
 
 @pytest.mark.parametrize("text, problem", [
