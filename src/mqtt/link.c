@@ -5,14 +5,18 @@
 #include <errno.h>
 #include <mosquitto.h>
 #include <mqtt_protocol.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define KEEPALIVE_S 20
-#define WINDOW 100   /* queued messages under way at a time */
-#define TICK_MS 1000 /* libmosquitto's own housekeeping */
-#define CONNECT_S 15 /* from the call to the broker's answer */
+#define WINDOW 100      /* queued messages under way at a time */
+#define TICK_MS 1000    /* libmosquitto's own housekeeping */
+#define CONNECT_S 15    /* from the call to the broker's answer */
+#define UNHEARD_MS 5000 /* what the broker's machine has not confirmed by then is lost: an order must not come later */
 #define PAUSE_MIN_MS 500
 #define PAUSE_MAX_MS 30000
 #define FAREWELL_MS 1000
@@ -40,6 +44,8 @@ static void on_connect(struct mosquitto *m, void *user, int code, int flags, con
 		return;
 	}
 	c->connected = true;
+	unsigned unheard_ms = UNHEARD_MS; /* best effort: not all systems know it */
+	setsockopt(mosquitto_socket(m), IPPROTO_TCP, TCP_USER_TIMEOUT, &unheard_ms, sizeof unheard_ms);
 	mosquitto_publish(m, NULL, c->settings.status_topic, 6, "online", 1, true);
 	GHashTableIter i;
 	gpointer pattern;

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The site on an MQTT broker (mosquitto) and, through its discovery, in Home Assistant: what is said, what is taken as an order,
 and that nothing is lost while the broker is away."""
+import contextlib
 import io
 import json
 import pathlib
@@ -8,6 +9,7 @@ import re
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 
 import hub
@@ -17,6 +19,7 @@ import pytest
 import testpicture
 from broker import Broker, Client
 from hub import Farm, Hub, wait_for
+from wire import CAMERA, Wire
 
 GUIDE = pathlib.Path(__file__).resolve().parent.parent.parent / "doc/guide/mqtt.md"
 SITE = """mqtt: {{ broker: 'mqtt://127.0.0.1:{port}'{more} }}
@@ -368,6 +371,39 @@ alarm:
   entry-delay: 2s
   zones: {{ front: {{ inputs: door, armed-in: [night, away], entry: delayed }}, hall: {{ inputs: pir, armed-in: away }} }}
 """
+
+
+def test_an_order_does_not_come_late():
+    """The way to the broker is cut when it is given: it has not arrived when the way is free again, and never does."""
+    with Wire() as wire:
+        port, inside = 1883, wire.inside(wire.camera)
+        with tempfile.TemporaryDirectory(dir=hub.SCRATCH) as folder, contextlib.ExitStack() as stack:
+            conf, heard = pathlib.Path(folder) / "conf", pathlib.Path(folder) / "heard"
+            conf.write_text(f"listener {port} 0.0.0.0\nallow_anonymous true\nlog_dest none\nuser root\n")
+
+            def run(*words, **more):
+                process = subprocess.Popen([*inside, *map(str, words)], **more)
+                stack.callback(process.wait)
+                stack.callback(process.terminate)
+            run("mosquitto", "-c", conf)
+            time.sleep(1)
+            with heard.open("w") as out:
+                run("mosquitto_sub", "-p", port, "-t", "lamp/set", stdout=out)
+            h = stack.enter_context(Hub(f"""mqtt: {{ broker: 'mqtt://{CAMERA}:{port}', plain: lan }}
+relays: {{ lamp: {{ driver: mqtt, topic: lamp/set, state: lamp/state, safe: keep }} }}
+""", prefix=wire.inside(wire.hub)))
+            wait_for("connected", lambda: connected(h))
+            subprocess.run([*inside, "mosquitto_pub", "-p", str(port), "-t", "lamp/state", "-m", "OFF", "-r"], check=True)
+            wait_for("it is there", lambda: h.get("/api/relays/lamp")["state"] == "off")
+            h.cli("relay", "lamp", "on")
+            wait_for("an order arrives", lambda: heard.read_text() == "ON\n")
+            wire.cut()
+            h.cli("relay", "lamp", "on")
+            time.sleep(10)
+            wire.mend()
+            wait_for("connected again", lambda: h.get("/api/relays/lamp")["state"] == "off" and connected(h), 60)
+            time.sleep(15)
+            assert heard.read_text() == "ON\n"
 
 
 def test_the_alarm_panel():
