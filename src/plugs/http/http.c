@@ -8,8 +8,9 @@
 
 #define CHOICE "\\{([^{}|]*)\\|([^{}|]*)\\}" /* {on|off} */
 
-#define LOOK_S 5   /* a relay is read back so often */
-#define ANSWER_S 3 /* and has so long to answer */
+#define LOOK_S 5        /* a relay is read back so often */
+#define ANSWER_S 3      /* and has so long to answer */
+#define UNHEARD_MS 5000 /* an order must not come later */
 
 struct PtRelayPort {
 	const PtPlugSettings *settings;
@@ -59,7 +60,12 @@ static void on_read(void *user, unsigned status, const char *body, size_t size, 
 }
 
 static PtHttpCall *ask(PtRelayPort *port, const char *method, const char *url, const char *body, PtHttpFn fn) {
-	PtHttpRequest request = {.method = method, .url = url, .login = port->login, .timeout_s = ANSWER_S, .body = body};
+	PtHttpRequest request = {.method = method,
+	                         .url = url,
+	                         .login = port->login,
+	                         .timeout_s = ANSWER_S,
+	                         .unheard_ms = UNHEARD_MS,
+	                         .body = body};
 	request.content_type =
 	    body ? (body[0] == '{' || body[0] == '[' ? "application/json" : "application/x-www-form-urlencoded") : NULL;
 	request.body_size = body ? strlen(body) : 0;
