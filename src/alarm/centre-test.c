@@ -46,6 +46,10 @@ static const struct {
      "hall)"},
     {"but not on the way out", "mode night, 30s, mode away, door open, door closed, 30s",
      "system/mode arming (night), system/mode night, system/mode arming (away), system/mode away"},
+    {"and what is still open then is left out, and told",
+     "mode night, 30s, mode away, door open, 30s, door closed, door open",
+     "system/mode arming (night), system/mode night, system/mode arming (away), system/mode away (left out until closed: "
+     "front), alarm/front entry (input door active)"},
     {"less is armed at once", "mode away, 30s, mode night, attic open",
      "system/mode arming (away), system/mode away, system/mode night"},
     {"arming is called off", "mode away, 10s, mode disarmed, 60s, door open",
@@ -244,6 +248,10 @@ static void test_disarming(void) {
 	g_assert_true(pt_alarm_centre_is_disarming(w.centre, "disarmed"));
 	g_assert_true(pt_alarm_centre_is_disarming(w.centre, "night")); /* the attic is not armed then */
 	g_assert_false(pt_alarm_centre_is_disarming(w.centre, "away"));
+	step(&w, "mode night");
+	g_assert_true(
+	    pt_alarm_centre_is_disarming(w.centre, "away")); /* for so long anybody may come in by the front door */
+	g_assert_false(pt_alarm_centre_is_disarming(w.centre, "night"));
 	step(&w, "mode home");
 	g_assert_true(pt_alarm_centre_is_disarming(w.centre, "disarmed")); /* what home means is the rules' affair */
 	world_finish(&w);

@@ -130,6 +130,12 @@ static void drop_target(PtAlarmCentre *c) {
 	c->exit_due = NEVER;
 }
 
+/* Opened during the exit delay, and still open when that ends. */
+static bool is_on_the_way(const PtAlarmCentre *c, const PtAlarmZone *zone) {
+	return c->target && zone->delayed && pt_alarm_zone_state(c, zone->name)->entry_due == NEVER &&
+	       !pt_alarm_open_of(c, zone->name) && sees(c, zone) == PT_ALARM_INPUT_OPEN;
+}
+
 /* What is not closed now would raise an alarm that says nothing new: it is left out, and that is told. */
 static void enter(PtAlarmCentre *c, const char *mode, const char *actor, const PtAlarmNow *now, GPtrArray *news) {
 	g_autoptr(GString) out = g_string_new(NULL);
@@ -139,7 +145,8 @@ static void enter(PtAlarmCentre *c, const char *mode, const char *actor, const P
 		if (!pt_alarm_zone_is_armed(zone, mode)) {
 			end_entry(z);
 			z->left_out = false;
-		} else if (newly_armed(c, zone, mode) && sees(c, zone) != PT_ALARM_INPUT_CLOSED) {
+		} else if ((newly_armed(c, zone, mode) && sees(c, zone) != PT_ALARM_INPUT_CLOSED) ||
+		           is_on_the_way(c, zone)) {
 			z->left_out = true;
 			add_name(out, zone->name, "");
 		}
@@ -154,12 +161,15 @@ static void enter(PtAlarmCentre *c, const char *mode, const char *actor, const P
 }
 
 bool pt_alarm_centre_is_disarming(const PtAlarmCentre *c, const char *mode) {
-	bool less = !strcmp(mode, c->plan->modes[0]) && strcmp(c->mode, mode);
+	bool less = !strcmp(mode, c->plan->modes[0]) && strcmp(c->mode, mode), delay = false, way_out = false;
 	for (guint i = 0; i < c->plan->zones->len; i++) {
 		const PtAlarmZone *zone = g_ptr_array_index(c->plan->zones, i);
-		less |= pt_alarm_zone_is_armed(zone, c->mode) && !pt_alarm_zone_is_armed(zone, mode);
+		bool armed = pt_alarm_zone_is_armed(zone, c->mode);
+		less |= armed && !pt_alarm_zone_is_armed(zone, mode);
+		delay |= c->plan->exit_ns && newly_armed(c, zone, mode);
+		way_out |= armed && zone->delayed;
 	}
-	return less;
+	return less || (delay && way_out); /* who goes out may come in as well */
 }
 
 /* Names what keeps the mode from being entered. */

@@ -156,9 +156,22 @@ void pt_cli_print_json(JsonNode *node) {
 	puts(text);
 }
 
+char *pt_cli_printable(const char *text) {
+	g_autofree char *valid = g_utf8_make_valid(text, -1);
+	GString *out = g_string_new(NULL);
+	for (const char *p = valid; *p; p = g_utf8_next_char(p)) {
+		gunichar c = g_utf8_get_char(p);
+		g_string_append_unichar(out, g_unichar_isspace(c) && c < 0x80 ? ' ' : g_unichar_iscntrl(c) ? 0xfffd : c);
+	}
+	return g_string_free(out, FALSE);
+}
+
 const char *pt_cli_member(JsonObject *object, const char *name) {
 	JsonNode *node = json_object_get_member(object, name);
 	if (!node || !JSON_NODE_HOLDS_VALUE(node) || json_node_get_value_type(node) != G_TYPE_STRING)
 		return "";
+	g_autofree char *clean = pt_cli_printable(json_node_get_string(node));
+	if (strcmp(clean, json_node_get_string(node)))
+		json_node_set_string(node, clean);
 	return json_node_get_string(node);
 }

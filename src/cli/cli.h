@@ -69,5 +69,9 @@ void pt_cli_add_query(GString *path, const char *name, const char *value); /* no
 char *pt_cli_read_secret(const char *prompt, bool twice);
 void pt_cli_wipe(char *secret);
 
-void pt_cli_print_json(JsonNode *node);                          /* indented */
-const char *pt_cli_member(JsonObject *object, const char *name); /* text of a member, "" when absent or null */
+void pt_cli_print_json(JsonNode *node); /* indented */
+/* Text of a member, "" when absent or null; printable, so once it was asked for it is no more as the daemon said it. */
+const char *pt_cli_member(JsonObject *object, const char *name);
+/* One line that a terminal only shows: what others wrote may hold orders to it, or what looks like lines of ours. Caller
+ * frees. */
+char *pt_cli_printable(const char *text);

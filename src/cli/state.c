@@ -54,8 +54,10 @@ static void print_on_loss(const char *camera, JsonObject *on_loss) {
 
 static void print_lines(const char *what, JsonObject *o, const char *name) {
 	JsonArray *lines = json_object_has_member(o, name) ? json_object_get_array_member(o, name) : NULL;
-	for (guint i = 0; lines && i < json_array_get_length(lines); i++)
-		printf("%-14s       %s%s\n", "", what, json_array_get_string_element(lines, i));
+	for (guint i = 0; lines && i < json_array_get_length(lines); i++) {
+		g_autofree char *line = pt_cli_printable(json_array_get_string_element(lines, i));
+		printf("%-14s       %s%s\n", "", what, line);
+	}
 }
 
 /* The camera by ONVIF: the way its events come, why they do not, and what somebody should see to. */
@@ -107,6 +109,8 @@ static void print_broker(JsonObject *daemon) {
 		printf(", %.0f messages wait", number(m, "waiting"));
 	if (number(m, "dropped") > 0)
 		printf(", %.0f were lost: there was no room for them", number(m, "dropped"));
+	if (number(m, "refused") > 0)
+		printf(", %.0f were lost: the broker refused them, so see its access list", number(m, "refused"));
 	putchar('\n');
 }
 

@@ -123,7 +123,7 @@ static void on_order(void *user, const PtMqttMessage *message) {
 	if (!g_utf8_validate(message->payload, (gssize)message->size, NULL) ||
 	    !pt_json_is_shallow(message->payload, message->size, 4) ||
 	    !json_parser_load_from_data(parser, message->payload, (gssize)message->size, NULL) ||
-	    !JSON_NODE_HOLDS_OBJECT(json_parser_get_root(parser))) {
+	    !json_parser_get_root(parser) || !JSON_NODE_HOLDS_OBJECT(json_parser_get_root(parser))) {
 		refuse(a, "an order over MQTT that is not understood: {\"mode\": \"away\", \"code\": \"…\"} is");
 		return;
 	}

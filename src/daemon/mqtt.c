@@ -149,7 +149,23 @@ static bool order_of(const char *word, PtRelayOrder *ret) {
 
 static const char *text_member(JsonObject *o, const char *name) {
 	JsonNode *n = json_object_get_member(o, name);
-	return n && JSON_NODE_HOLDS_VALUE(n) ? json_node_get_string(n) : NULL;
+	bool text = n && JSON_NODE_HOLDS_VALUE(n) && json_node_get_value_type(n) == G_TYPE_STRING;
+	return text ? json_node_get_string(n) : NULL;
+}
+
+/* What is said and not understood may be what ends it, or how old it is: nothing of an order is passed over. */
+static char *find_unknown(JsonObject *o) {
+	static const char *const known[] = {"state", "for", "at", NULL};
+	g_autoptr(GList) members = json_object_get_members(o);
+	for (GList *m = members; m; m = m->next) {
+		if (!g_strv_contains(known, m->data))
+			return g_strdup_printf("'%.40s' is none of state, for and at", (const char *)m->data);
+		if (!text_member(o, m->data))
+			return g_strdup_printf(
+			    "%s is no text: write it in quotes, such as {\"state\": \"on\", \"for\": \"2min\"}",
+			    (const char *)m->data);
+	}
+	return NULL;
 }
 
 /* "ON", or {"state": "on", "for": "2min", "at": "2026-…Z"}. NULL, or what is wrong with it; caller frees. */
@@ -169,10 +185,15 @@ static char *read_order(const PtMqttMessage *message, Order *ret) {
 	JsonObject *o = json_node_get_object(json_parser_get_root(parser));
 	const char *span = text_member(o, "for"), *at = text_member(o, "at");
 	g_autoptr(GError) error = NULL;
+	char *unknown = find_unknown(o);
+	if (unknown)
+		return unknown;
 	if (!order_of(text_member(o, "state"), &ret->order))
 		return g_strdup("state is none of on, off and pulse");
 	if (span && !pt_units_parse_duration(span, &ret->for_ns, &error))
 		return g_strdup_printf("for: %s", error->message);
+	if (span && !ret->for_ns)
+		return g_strdup("for: 0 is no time; to switch it off, the state is off");
 	if (at && !pt_time_parse(at, &ret->at_ns, &error))
 		return g_strdup_printf("at: %s", error->message);
 	return NULL;
@@ -205,6 +226,11 @@ static void on_command(void *user, const PtMqttMessage *message) {
 	int64_t age = order.at_ns ? pt_wall_ns(m->env.clock) - order.at_ns : 0;
 	if (age > PT_RELAY_STALE_NS) {
 		refuse(m, name, "an order over MQTT that is too old: it was given %.0f s ago", (double)age / 1e9);
+		return;
+	}
+	if (age < -PT_RELAY_STALE_NS) {
+		refuse(m, name, "an order over MQTT that comes %.0f s before it was given: the two clocks differ",
+		       (double)-age / 1e9);
 		return;
 	}
 	/* what cannot be done is in the log: the relay sees to that */
@@ -323,6 +349,7 @@ void pt_mqtt_site_describe(PtMqttSite *m, JsonBuilder *b) {
 	pt_json_int(b, "sent", (int64_t)n.sent);
 	pt_json_int(b, "received", (int64_t)n.received);
 	pt_json_int(b, "dropped", (int64_t)(n.dropped + n.too_large));
+	pt_json_int(b, "refused", (int64_t)n.refused);
 	pt_json_int(b, "pictures", (int64_t)pictures);
 	pt_json_int(b, "pictures_failed", (int64_t)failed);
 	json_builder_end_object(b);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "daemon/state-file.h"
 #include "base/error.h"
+#include "base/task.h"
 #include <sys/stat.h>
 
 dev_t pt_state_medium(const char *path) {
@@ -45,7 +46,7 @@ void pt_state_write_async(const char *path, dev_t medium, char *text, int mode, 
 	*job = (Job){g_strdup(path), text, medium, mode};
 	g_autoptr(GTask) task = g_task_new(NULL, NULL, callback, data);
 	g_task_set_task_data(task, job, job_free);
-	g_task_run_in_thread(task, write_in_thread);
+	pt_task_run_alone(task, write_in_thread);
 }
 
 gboolean pt_state_write_finish(GAsyncResult *result, GError **error) {

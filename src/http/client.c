@@ -2,6 +2,8 @@
 #include "http/client.h"
 #include "base/error.h"
 #include <libsoup/soup.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <string.h>
 
 #define N_TRUSTS (PT_HTTP_PINNED + 1)
@@ -31,7 +33,7 @@ struct PtHttpCall {
 	bool late, started;
 	unsigned redirects;
 	PtDigestClient *login;
-	unsigned logins, timeout_s;
+	unsigned logins, timeout_s, unheard_ms;
 	size_t body_max;
 	PtHttpTrust trust;
 	bool stranger; /* it showed another certificate than the pinned one */
@@ -300,6 +302,9 @@ static gboolean on_doubt(SoupMessage *message, GTlsCertificate *certificate, GTl
 
 /* Before anything is sent: one that any authority vouches for is not the pinned one for that. */
 static void on_network(SoupMessage *message, GSocketClientEvent event, GIOStream *connection, PtHttpCall *call) {
+	if (event == G_SOCKET_CLIENT_CONNECTED && call->unheard_ms && G_IS_SOCKET_CONNECTION(connection))
+		g_socket_set_option(g_socket_connection_get_socket(G_SOCKET_CONNECTION(connection)), IPPROTO_TCP,
+		                    TCP_USER_TIMEOUT, (gint)call->unheard_ms, NULL);
 	if (event != G_SOCKET_CLIENT_TLS_HANDSHAKED || call->trust.kind != PT_HTTP_PINNED)
 		return;
 	GTlsCertificate *shown = g_tls_connection_get_peer_certificate(G_TLS_CONNECTION(connection));
@@ -363,6 +368,7 @@ PtHttpCall *pt_http_send(PtHttp *http, const PtHttpRequest *r, PtHttpFn fn, void
 	                     .body = g_byte_array_new(),
 	                     .login = r->login,
 	                     .timeout_s = r->timeout_s ? r->timeout_s : PT_HTTP_TIMEOUT_S,
+	                     .unheard_ms = r->unheard_ms,
 	                     .body_max = r->body_max ? r->body_max : PT_HTTP_BODY_MAX,
 	                     .trust = r->trust,
 	                     .peer = r->peer,

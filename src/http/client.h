@@ -49,9 +49,12 @@ typedef struct {
 	const char *const *headers; /* name, value, name, value, NULL; NULL: none */
 	PtDigestClient *login; /* answers a 401, twice at most; borrowed until fn was called; NULL: a 401 is the answer */
 	unsigned timeout_s;    /* from the first byte to the last, all redirects and logins included; 0: PT_HTTP_TIMEOUT_S */
-	size_t body_max;       /* of an answer; more is an error; 0: PT_HTTP_BODY_MAX */
-	PtHttpTrust trust;     /* https:// */
-	PtHttpPeer *peer;      /* set before fn is called, untouched when nobody was reached; NULL: nobody asks */
+	/* What the peer's machine has not confirmed by then is lost, instead of arriving whenever the way is free again: of
+	 * the connections that this request opens. 0: as long as the kernel likes. */
+	unsigned unheard_ms;
+	size_t body_max;   /* of an answer; more is an error; 0: PT_HTTP_BODY_MAX */
+	PtHttpTrust trust; /* https:// */
+	PtHttpPeer *peer;  /* set before fn is called, untouched when nobody was reached; NULL: nobody asks */
 } PtHttpRequest;
 
 /* status: of the answer; body: valid during the call. error: no answer (status 0). */

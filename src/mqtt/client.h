@@ -68,6 +68,7 @@ typedef struct {
 	char why[200];   /* it is not connected: "" never tried, else what came */
 	int64_t waiting; /* in the queue */
 	uint64_t sent, received, dropped, too_large;
+	uint64_t refused; /* of the queue: the broker does not take them, whenever they are sent */
 } PtMqttCounters;
 void pt_mqtt_counters(PtMqtt *client, PtMqttCounters *ret);
 

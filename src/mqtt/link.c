@@ -5,17 +5,22 @@
 #include <errno.h>
 #include <mosquitto.h>
 #include <mqtt_protocol.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define KEEPALIVE_S 20
-#define WINDOW 100   /* queued messages under way at a time */
-#define TICK_MS 1000 /* libmosquitto's own housekeeping */
-#define CONNECT_S 15 /* from the call to the broker's answer */
+#define WINDOW 100      /* queued messages under way at a time */
+#define TICK_MS 1000    /* libmosquitto's own housekeeping */
+#define CONNECT_S 15    /* from the call to the broker's answer */
+#define UNHEARD_MS 5000 /* what the broker's machine has not confirmed by then is lost: an order must not come later */
 #define PAUSE_MIN_MS 500
 #define PAUSE_MAX_MS 30000
 #define FAREWELL_MS 1000
+#define REASON_FAILED 0x80 /* MQTT 5 §2.4: from here on */
 
 bool pt_mqtt_matches(const char *pattern, const char *topic) {
 	bool result = false;
@@ -39,6 +44,8 @@ static void on_connect(struct mosquitto *m, void *user, int code, int flags, con
 		return;
 	}
 	c->connected = true;
+	unsigned unheard_ms = UNHEARD_MS; /* best effort: not all systems know it */
+	setsockopt(mosquitto_socket(m), IPPROTO_TCP, TCP_USER_TIMEOUT, &unheard_ms, sizeof unheard_ms);
 	mosquitto_publish(m, NULL, c->settings.status_topic, 6, "online", 1, true);
 	GHashTableIter i;
 	gpointer pattern;
@@ -68,8 +75,8 @@ static void on_message(struct mosquitto *m, void *user, const struct mosquitto_m
 	pt_mqtt_hand_over(c, in);
 }
 
-/* The broker has it; of QoS 0: the socket. */
-static void on_publish(struct mosquitto *m, void *user, int mid) {
+/* The broker has it, or says that it does not take it (its access list); of QoS 0: the socket has it. */
+static void on_publish(struct mosquitto *m, void *user, int mid, int reason, const mosquitto_property *properties) {
 	PtMqtt *c = user;
 	gpointer size;
 	if (g_hash_table_steal_extended(c->bulks, GINT_TO_POINTER(mid), NULL, &size)) {
@@ -82,7 +89,7 @@ static void on_publish(struct mosquitto *m, void *user, int mid) {
 	pt_mqtt_queue_done(c->queue, *row);
 	g_hash_table_remove(c->under_way, GINT_TO_POINTER(mid));
 	g_mutex_lock(&c->lock);
-	c->counters.sent++;
+	*(reason < REASON_FAILED ? &c->counters.sent : &c->counters.refused) += 1;
 	g_mutex_unlock(&c->lock);
 }
 
@@ -148,7 +155,21 @@ static void count_queue(PtMqtt *c, bool kept) {
 	g_mutex_unlock(&c->lock);
 }
 
-/* Hands the broker what is next, as far as the window goes. */
+/* It never will be: by its text, or by what the broker takes. The rest is about the connection. */
+static bool is_for_good(int r) {
+	return r == MOSQ_ERR_INVAL || r == MOSQ_ERR_PAYLOAD_SIZE || r == MOSQ_ERR_MALFORMED_UTF8 ||
+	       r == MOSQ_ERR_OVERSIZE_PACKET;
+}
+
+static void drop(PtMqtt *c, int64_t row) {
+	pt_mqtt_queue_done(c->queue, row);
+	c->last_row = row;
+	g_mutex_lock(&c->lock);
+	c->counters.refused++;
+	g_mutex_unlock(&c->lock);
+}
+
+/* Hands the broker what is next, as far as the window goes. What it cannot take holds up nothing behind it. */
 static void feed(PtMqtt *c) {
 	unsigned free = WINDOW - g_hash_table_size(c->under_way);
 	if (!c->connected || free < WINDOW / 2 || !pt_mqtt_queue_length(c->queue))
@@ -156,9 +177,12 @@ static void feed(PtMqtt *c) {
 	g_autoptr(GPtrArray) list = pt_mqtt_queue_after(c->queue, c->last_row, free);
 	for (guint i = 0; i < list->len; i++) {
 		const PtMqttQueued *q = list->pdata[i];
-		int mid = 0;
-		if (mosquitto_publish(c->m, &mid, q->topic, (int)strlen(q->payload), q->payload, 1, false) !=
-		    MOSQ_ERR_SUCCESS)
+		int mid = 0, r = mosquitto_publish(c->m, &mid, q->topic, (int)strlen(q->payload), q->payload, 1, false);
+		if (is_for_good(r)) {
+			drop(c, q->row);
+			continue;
+		}
+		if (r)
 			return;
 		g_hash_table_insert(c->under_way, GINT_TO_POINTER(mid), g_memdup2(&q->row, sizeof q->row));
 		c->last_row = q->row;
@@ -196,13 +220,18 @@ static struct mosquitto *prepare(PtMqtt *c) {
 	mosquitto_int_option(m, MOSQ_OPT_TCP_NODELAY, 1);
 	mosquitto_connect_v5_callback_set(m, on_connect);
 	mosquitto_message_callback_set(m, on_message);
-	mosquitto_publish_callback_set(m, on_publish);
+	mosquitto_publish_v5_callback_set(m, on_publish);
 	mosquitto_will_set(m, s->status_topic, 7, "offline", 1, true);
 	if (s->user)
 		mosquitto_username_pw_set(m, s->user, s->password);
-	if (s->tls)
-		mosquitto_tls_set(m, s->ca, s->ca ? NULL : "/etc/ssl/certs", NULL, NULL, NULL);
 	return m;
+}
+
+/* False: nothing may be sent, since it would go unencrypted. */
+static bool set_trust(PtMqtt *c) {
+	const PtMqttSettings *s = &c->settings;
+	return !s->tls ||
+	       mosquitto_tls_set(c->m, s->ca, s->ca ? NULL : "/etc/ssl/certs", NULL, NULL, NULL) == MOSQ_ERR_SUCCESS;
 }
 
 static const char *words_of(const PtMqtt *c, int r) {
@@ -239,7 +268,8 @@ static bool serve(PtMqtt *c) {
 	c->connected = c->refused = false;
 	c->last_row = 0;
 	int64_t by = g_get_monotonic_time() + CONNECT_S * G_USEC_PER_SEC;
-	int r = mosquitto_connect_bind_async(c->m, s->host, s->port, KEEPALIVE_S, NULL);
+	bool trusts = set_trust(c);
+	int r = trusts ? mosquitto_connect_bind_async(c->m, s->host, s->port, KEEPALIVE_S, NULL) : MOSQ_ERR_TLS;
 	while (!r && !is_stopped(c) && !c->refused) {
 		r = turn(c, TICK_MS);
 		if (!r && !c->connected && g_get_monotonic_time() > by)
@@ -248,7 +278,9 @@ static bool serve(PtMqtt *c) {
 	bool stood = c->connected;
 	if (!r && is_stopped(c) && c->connected)
 		say_farewell(c);
-	g_autofree char *why = g_strdup(words_of(c, r));
+	g_autofree char *why =
+	    trusts ? g_strdup(words_of(c, r))
+	           : g_strdup_printf("the certificates by which to trust it (ca: %s) cannot be read", s->ca ? s->ca : "");
 	c->connected = false;
 	mosquitto_destroy(c->m);
 	c->m = NULL;

@@ -38,6 +38,8 @@ static GString *make_mail(const PtNotifyTarget *t, const PtQueued *m, GBytes *jp
 	g_autofree char *text = pt_queued_text(m), *time = local_time(t, m->wall_ns);
 	g_autofree char *start = g_utf8_substring(text, 0, MIN(g_utf8_strlen(text, -1), SUBJECT_CHARS));
 	g_autofree char *subject = g_strdup_printf("%s: %s", m->title, start);
+	for (char *p = subject; *p; p++) /* not even encoded: others decode it, and make lines of it again */
+		*p = g_ascii_iscntrl(*p) ? ' ' : *p;
 	g_autofree char *body =
 	    g_strdup_printf("%s\r\n\r\n%s\r\n%s%s%s%s%s", text, time, m->link ? m->link : "", m->link ? "\r\n" : "",
 	                    m->reason && m->camera ? "No picture: " : "", m->reason && m->camera ? m->reason : "",

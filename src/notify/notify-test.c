@@ -73,6 +73,8 @@ static void server_stop(Server *s) {
 typedef struct {
 	PtNotify *notify;
 	char *dir, *path;
+	PtClock *clock; /* NULL: the system's */
+	unsigned queue_max;
 	GMutex lock;
 	GString *log; /* under lock */
 } Place;
@@ -94,11 +96,12 @@ static GBytes *picture(void *user, const char *camera, int64_t wall_ns, GCancell
 static void place_open(Place *p, unsigned pause_ms) {
 	g_autoptr(GError) error = NULL;
 	p->notify = pt_notify_new(&(PtNotifySettings){.queue_path = p->path,
-	                                              .clock = pt_clock_system(),
+	                                              .clock = p->clock ? p->clock : pt_clock_system(),
 	                                              .done = on_done,
 	                                              .picture = picture,
 	                                              .user = p,
-	                                              .pause_ms = pause_ms},
+	                                              .pause_ms = pause_ms,
+	                                              .queue_max = p->queue_max},
 	                          &error);
 	g_assert_no_error(error);
 }
@@ -390,6 +393,99 @@ static void test_quiet(void) {
 	server_stop(&s);
 }
 
+/* So many requests came. */
+static void wait_seen(Server *s, int requests) {
+	int n;
+	do {
+		rest();
+		g_mutex_lock(&s->lock);
+		n = 0;
+		for (const char *at = s->seen->str; (at = strstr(at, "\n--\n")); at++)
+			n++;
+		g_mutex_unlock(&s->lock);
+	} while (n < requests);
+}
+
+static void wait_waiting(Place *p, int64_t waiting) {
+	PtNotifyCounters c;
+	do {
+		rest();
+		pt_notify_counters(p->notify, &c);
+	} while (c.waiting != waiting);
+}
+
+/* A board whose clock is set once the network is there: what waits for that expires by the time that passed. */
+static void test_clock_set(void) {
+	Server s;
+	Place p;
+	server_start(&s);
+	place_init(&p);
+	pt_notify_free(p.notify);
+	p.clock = pt_clock_virtual_new(INT64_C(1700000000) * PT_NS_PER_S, PT_NS_PER_S);
+	place_open(&p, 5);
+	g_autoptr(GPtrArray) targets = targets_new();
+	add(targets, PT_NOTIFY_WEBHOOK, "hook", &s, NULL)->expires_ns = 3600 * PT_NS_PER_S;
+	pt_notify_set_targets(p.notify, targets);
+	for (int i = 0; i < 2; i++) {
+		int64_t step = (i ? -400 : 400) * 86400 * PT_NS_PER_S;
+		answer_with(&s, NULL, 1);
+		pt_notify_send(p.notify, NULL, &(PtNotifyMessage){.text = "waits"});
+		wait_seen(&s, 1);
+		wait_waiting(&p, 1);
+		pt_clock_virtual_step(p.clock, step);
+		pt_clock_virtual_advance(p.clock, 60 * PT_NS_PER_S);
+		wait_for(&p, (uint64_t)i + 1);
+		expect_log(&p, "hook: waits after 2\n");
+	}
+	/* what was written down before the program ended was written by a clock that was right */
+	answer_with(&s, NULL, 1);
+	pt_notify_send(p.notify, NULL, &(PtNotifyMessage){.text = "old"});
+	wait_seen(&s, 1);
+	pt_notify_free(p.notify);
+	place_open(&p, 5);
+	pt_clock_virtual_step(p.clock, 400 * 86400 * PT_NS_PER_S);
+	pt_notify_set_targets(p.notify, targets);
+	wait_for(&p, 1);
+	g_assert_true(g_str_has_prefix(p.log->str, "hook: old after 1: expired after 1 tries"));
+	place_clear(&p);
+	pt_clock_virtual_free(p.clock);
+	server_stop(&s);
+}
+
+/* A target that is away fills its own queue alone, and that of an alarm last of all. */
+static void test_full(void) {
+	Server s;
+	Place p;
+	server_start(&s);
+	place_init(&p);
+	pt_notify_free(p.notify);
+	p.queue_max = 5;
+	place_open(&p, 3600000);
+	g_autoptr(GPtrArray) targets = targets_new();
+	PtNotifyTarget *away = add(targets, PT_NOTIFY_WEBHOOK, "away", &s, NULL);
+	g_free(away->url);
+	away->url = g_strdup("http://127.0.0.1:1/");
+	add(targets, PT_NOTIFY_WEBHOOK, "here", &s, NULL);
+	pt_notify_set_targets(p.notify, targets);
+	for (int i = 0; i < 5; i++) {
+		g_autofree char *text = g_strdup_printf("m%d", i);
+		pt_notify_send(p.notify, "away", &(PtNotifyMessage){.text = text});
+	}
+	wait_waiting(&p, 5);
+	pt_notify_send(p.notify, "away", &(PtNotifyMessage){.text = "late"});
+	wait_for(&p, 1);
+	expect_log(&p, "away: late after 0: too many messages wait already\n");
+	pt_notify_send(p.notify, "here", &(PtNotifyMessage){.text = "through"});
+	wait_for(&p, 2);
+	expect_log(&p, "here: through after 1\n");
+	pt_notify_send(p.notify, "away", &(PtNotifyMessage){.text = "alarm", .priority = 5});
+	wait_for(&p, 3);
+	g_assert_nonnull(strstr(p.log->str, "too many messages wait, and it made room for one of priority 5"));
+	wait_waiting(&p, 5);
+	place_clear(&p);
+	server_stop(&s);
+}
+
 int main(int argc, char **argv) {
 	g_test_init(&argc, &argv, NULL);
 	g_test_add_func("/notify/delivery", test_delivery);
@@ -399,5 +495,7 @@ int main(int argc, char **argv) {
 	g_test_add_func("/notify/damaged-queue", test_damaged_queue);
 	g_test_add_func("/notify/group", test_group);
 	g_test_add_func("/notify/quiet", test_quiet);
+	g_test_add_func("/notify/clock-set", test_clock_set);
+	g_test_add_func("/notify/full", test_full);
 	return g_test_run();
 }

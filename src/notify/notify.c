@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "notify/notify.h"
+#include "base/task.h"
 #include "http/client.h"
 #include "notify/hook.h"
 #include "notify/mail.h"
 #include "notify/station.h"
 #include <string.h>
 
+#define STEP_NS (5 * PT_NS_PER_S)      /* less is a clock that is nudged */
 #define WAKE_MAX_NS (60 * PT_NS_PER_S) /* the wall clock may be set: it is looked at this often */
 
 typedef struct {
@@ -30,6 +32,7 @@ struct PtNotify {
 	GHashTable *busy;  /* names of targets that something is under way to */
 	GHashTable *links; /* name -> Link, of stations */
 	GSource *timer;
+	int64_t ahead_ns; /* wall time less the monotonic one, when it was looked at last */
 	bool closing;
 };
 
@@ -40,6 +43,7 @@ typedef struct {
 	PtQueued *message; /* NULL: whether the station is there */
 	GBytes *jpeg;      /* that goes with it to ntfy; NULL: none */
 	bool final;        /* what went wrong will go wrong again */
+	bool there;        /* STATION: it answered, whatever it said */
 } Delivery;
 
 static void pump(PtNotify *n);
@@ -49,6 +53,16 @@ static GPtrArray *get_targets(PtNotify *n) {
 	GPtrArray *targets = n->targets ? g_ptr_array_ref(n->targets) : NULL;
 	g_mutex_unlock(&n->lock);
 	return targets;
+}
+
+/* On the notifier's thread: wall time, and what was written down by another clock is moved to this one. */
+static int64_t wall_now(PtNotify *n) {
+	int64_t now = pt_wall_ns(n->settings.clock), ahead = now - pt_mono_ns(n->settings.clock);
+	int64_t step = ahead - n->ahead_ns;
+	if (step > STEP_NS || step < -STEP_NS)
+		pt_notify_queue_shift(n->queue, step);
+	n->ahead_ns = ahead;
+	return now;
 }
 
 static PtNotifyTarget *find(const GPtrArray *targets, const char *name) {
@@ -77,7 +91,7 @@ static void end(PtNotify *n, const PtQueued *message, const char *reason) {
 static void try_again(PtNotify *n, const Delivery *d, const char *reason) {
 	unsigned longest = d->target->kind == PT_NOTIFY_STATION ? PT_NOTIFY_STATION_PAUSE_MAX_MS : PT_NOTIFY_PAUSE_MAX_MS;
 	int64_t pause_ms = (int64_t)n->settings.pause_ms << MIN(d->message->tries - 1, 20);
-	int64_t due = pt_wall_ns(n->settings.clock) + MIN(pause_ms, longest) * PT_NS_PER_MS;
+	int64_t due = wall_now(n) + MIN(pause_ms, longest) * PT_NS_PER_MS;
 	pt_notify_queue_set(n->queue, d->message->row, MIN(due, d->message->expires_ns), d->message->tries, reason);
 }
 
@@ -99,7 +113,7 @@ static void settle(PtNotify *n, const Delivery *d, const char *reason) {
 	const PtQueued *m = d->message;
 	if (!reason) {
 		end(n, m, NULL);
-		pt_notify_queue_wake(n->queue, m->target, pt_wall_ns(n->settings.clock));
+		pt_notify_queue_wake(n->queue, m->target, wall_now(n));
 	} else if (d->final) {
 		end(n, m, reason);
 	} else if (n->closing) { /* it goes on where it was */
@@ -113,7 +127,7 @@ static void finish(Delivery *d, const char *reason) {
 	PtNotify *n = d->notify;
 	g_hash_table_remove(n->busy, d->target->name);
 	if (!n->closing)
-		note_link(n, d->target, d->final ? NULL : reason);
+		note_link(n, d->target, d->there ? NULL : reason);
 	if (d->message)
 		settle(n, d, reason);
 	pt_notify_target_unref(d->target);
@@ -175,7 +189,7 @@ static void block(GTask *task, gpointer source, gpointer data, GCancellable *can
 			g_clear_pointer(&d->jpeg, g_bytes_unref);
 	} else {
 		pt_station_send(d->target, d->message, pt_wall_ns(d->notify->settings.clock), cancellable, &d->final,
-		                &error);
+		                &d->there, &error);
 	}
 	if (error)
 		g_task_return_error(task, error);
@@ -215,10 +229,22 @@ static void start(PtNotify *n, PtNotifyTarget *target, PtQueued *message) {
 	g_task_set_return_on_cancel(task, FALSE);
 	g_task_set_check_cancellable(task, FALSE);
 	g_task_set_task_data(task, d, NULL);
-	g_task_run_in_thread(task, block);
+	pt_task_run_alone(task, block); /* one for each target */
 }
 
 /* ---- what is due ---- */
+
+/* A rule's own request is named by where it stands in the site file, and another may stand there since it was put: whose
+ * body goes nowhere but to the address it was made for. */
+static char *address_of(const PtNotifyTarget *t) {
+	g_autofree char *all = t->kind == PT_NOTIFY_ORDER ? g_strdup_printf("%s %s", t->method, t->url) : NULL;
+	return all ? g_compute_checksum_for_string(G_CHECKSUM_SHA256, all, -1) : NULL;
+}
+
+static bool is_another(const PtNotifyTarget *t, const PtQueued *m) {
+	g_autofree char *address = address_of(t);
+	return address && m->code && strcmp(address, m->code) != 0;
+}
 
 /* The end of what expired, or the quiet hours that hold it. True: it is to be sent. */
 static bool is_wanted(PtNotify *n, const PtNotifyTarget *t, const PtQueued *m, int64_t now) {
@@ -226,6 +252,10 @@ static bool is_wanted(PtNotify *n, const PtNotifyTarget *t, const PtQueued *m, i
 		g_autofree char *reason = g_strdup_printf("expired after %" G_GINT64_FORMAT " tries%s%s", m->tries,
 		                                          m->reason ? ", the last: " : "", m->reason ? m->reason : "");
 		end(n, m, reason);
+		return false;
+	}
+	if (is_another(t, m)) {
+		end(n, m, "the rule calls another address there now");
 		return false;
 	}
 	int64_t quiet = m->priority < 5 ? pt_notify_target_quiet_until(t, now) : now;
@@ -279,7 +309,7 @@ static gboolean on_timer(void *data) {
 
 static void pump(PtNotify *n) {
 	g_autoptr(GPtrArray) targets = get_targets(n);
-	int64_t now = pt_wall_ns(n->settings.clock), next = now + WAKE_MAX_NS;
+	int64_t now = wall_now(n), next = now + WAKE_MAX_NS;
 	if (n->closing) {
 		if (!g_hash_table_size(n->busy))
 			g_main_loop_quit(n->loop);
@@ -316,18 +346,29 @@ static void arrival_free(void *data) {
 	g_free(data);
 }
 
+static bool has_room(PtNotify *n, const PtNotifyTarget *t, bool urgent) {
+	int64_t max = n->settings.queue_max;
+	if (pt_notify_queue_length(n->queue) < max || pt_notify_queue_length_of(n->queue, t->name) < max)
+		return true;
+	g_autoptr(PtQueued) least = urgent ? pt_notify_queue_least(n->queue, t->name) : NULL;
+	if (least)
+		end(n, least, "too many messages wait, and it made room for one of priority 5");
+	return least != NULL;
+}
+
 static void put(PtNotify *n, PtNotifyTarget *t, PtQueued *m) {
-	int64_t now = pt_wall_ns(n->settings.clock);
+	int64_t now = wall_now(n);
 	bool urgent = m->priority >= 5;
 	bool joins = t->group_ns && m->like && !urgent;
-	g_autofree char *own = g_steal_pointer(&m->target);
+	g_autofree char *own = g_steal_pointer(&m->target), *address = address_of(t), *code = m->code;
 	m->target = t->name;
+	m->code = address ? address : code;
 	m->due_ns = joins ? now + t->group_ns : now;
 	m->due_ns = urgent ? m->due_ns : pt_notify_target_quiet_until(t, m->due_ns);
 	m->expires_ns = m->due_ns + t->expires_ns;
 	m->made_ns = now;
 	if (joins && pt_notify_queue_join(n->queue, t->name, m->like)) {
-	} else if (pt_notify_queue_length(n->queue) >= PT_NOTIFY_QUEUE_MAX) {
+	} else if (!has_room(n, t, urgent)) {
 		tell(n, m, "too many messages wait already");
 	} else if (!pt_notify_queue_put(n->queue, m)) {
 		tell(n, m, "it could not be written down: the disk refuses");
@@ -335,6 +376,7 @@ static void put(PtNotify *n, PtNotifyTarget *t, PtQueued *m) {
 		pt_notify_queue_wake(n->queue, t->name, now); /* what waits before it has to go first */
 	}
 	m->target = g_steal_pointer(&own);
+	m->code = g_steal_pointer(&code);
 }
 
 static gboolean on_arrival(void *data) {
@@ -395,7 +437,7 @@ static gboolean on_targets(void *data) {
 			g_hash_table_insert(n->links, g_strdup(t->name), g_new0(Link, 1));
 	}
 	for (guint i = 0; i < targets->len; i++) /* what was wrong may be right now */
-		pt_notify_queue_wake(n->queue, ((PtNotifyTarget *)targets->pdata[i])->name, pt_wall_ns(n->settings.clock));
+		pt_notify_queue_wake(n->queue, ((PtNotifyTarget *)targets->pdata[i])->name, wall_now(n));
 	drop_orphans(n, targets);
 	pump(n);
 	return G_SOURCE_REMOVE;
@@ -452,7 +494,9 @@ PtNotify *pt_notify_new(const PtNotifySettings *settings, GError **error) {
 	n->settings = *settings;
 	n->settings.queue_path = NULL;
 	n->settings.pause_ms = settings->pause_ms ? settings->pause_ms : 2000;
+	n->settings.queue_max = settings->queue_max ? settings->queue_max : PT_NOTIFY_QUEUE_MAX;
 	n->queue = queue;
+	n->ahead_ns = pt_wall_ns(settings->clock) - pt_mono_ns(settings->clock);
 	n->context = g_main_context_new();
 	n->loop = g_main_loop_new(n->context, FALSE);
 	n->stop = g_cancellable_new();

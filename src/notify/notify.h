@@ -37,12 +37,15 @@ typedef struct {
 	 * is. */
 	GBytes *(*picture)(void *user, const char *camera, int64_t wall_ns, GCancellable *cancellable, GError **error);
 	void *user;
-	unsigned pause_ms; /* before the second try, then double each time; 0: 2000 */
+	unsigned pause_ms;  /* before the second try, then double each time; 0: 2000 */
+	unsigned queue_max; /* messages for each target; 0: PT_NOTIFY_QUEUE_MAX */
 } PtNotifySettings;
 
 #define PT_NOTIFY_PAUSE_MAX_MS 3600000u       /* of the pauses that double */
 #define PT_NOTIFY_STATION_PAUSE_MAX_MS 60000u /* the same for monitoring stations */
-#define PT_NOTIFY_QUEUE_MAX 10000             /* messages; beyond it a new one is given up at once */
+/* Messages for one target; beyond it a new one is given up at once, or another for one of priority 5. A target that is away
+ * takes no room of the others. */
+#define PT_NOTIFY_QUEUE_MAX 10000
 
 /* Copied. NULL and error when there can be no queue. Nothing is sent before the first set_targets. */
 PtNotify *pt_notify_new(const PtNotifySettings *settings, GError **error);

@@ -22,7 +22,7 @@ static const char schema[] =
     "CREATE INDEX IF NOT EXISTS message_by_target ON message(target, row);"
     "CREATE TABLE IF NOT EXISTS sequence(target TEXT PRIMARY KEY, last INTEGER NOT NULL);";
 
-enum { PUT, COUNT_ON, SEQUENCE, JOIN, DUE, TARGETS, NEXT, SET, WAKE, DONE, STATEMENTS };
+enum { PUT, COUNT_ON, SEQUENCE, JOIN, DUE, TARGETS, NEXT, SET, WAKE, DONE, NEWEST, SHIFT, COUNT_OF, LEAST, STATEMENTS };
 static const char *const sql[STATEMENTS] = {
     [PUT] = "INSERT INTO message(target, title, text, actor, event, camera, code, link, alike, zone, priority, tries, "
             "count, sequence, wall_ns, due_ns, expires_ns, made_ns) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, 0, "
@@ -38,12 +38,17 @@ static const char *const sql[STATEMENTS] = {
     [SET] = "UPDATE message SET due_ns = ?2, tries = ?3, reason = ?4 WHERE row = ?1",
     [WAKE] = "UPDATE message SET due_ns = ?2 WHERE target = ?1 AND tries > 0 AND due_ns > ?2",
     [DONE] = "DELETE FROM message WHERE row = ?",
+    [COUNT_OF] = "SELECT count(*) FROM message WHERE target = ?",
+    [LEAST] = "SELECT " COLUMNS " FROM message WHERE target = ? AND priority < 5 ORDER BY tries, row LIMIT 1",
+    [NEWEST] = "SELECT max(row) FROM message",
+    [SHIFT] = "UPDATE message SET expires_ns = expires_ns + ?2, due_ns = due_ns + min(?2, 0) WHERE row > ?1",
 };
 
 struct PtNotifyQueue {
 	sqlite3 *db;
 	sqlite3_stmt *statements[STATEMENTS];
 	int64_t length;
+	int64_t found_row; /* the newest that was there at the beginning */
 };
 
 void pt_queued_free(PtQueued *m) {
@@ -78,6 +83,7 @@ PtNotifyQueue *pt_notify_queue_open(const char *path, GError **error) {
 		return NULL;
 	}
 	q->length = pt_db_number(q->statements[COUNT_ON], 0);
+	q->found_row = pt_db_number(q->statements[NEWEST], 0);
 	return q;
 }
 
@@ -107,9 +113,8 @@ bool pt_notify_queue_join(PtNotifyQueue *q, const char *target, const char *like
 	return pt_db_run(text(text(q->statements[JOIN], 1, target), 2, like)) && sqlite3_changes(q->db) > 0;
 }
 
-PtQueued *pt_notify_queue_due(PtNotifyQueue *q, const char *target, bool in_order, int64_t now_ns) {
-	sqlite3_stmt *s = text(q->statements[DUE], 1, target);
-	number(number(number(s, 2, now_ns), 3, now_ns + DUE_MAX_NS), 4, in_order);
+/* The first of them, NULL: none. */
+static PtQueued *take(sqlite3_stmt *s) {
 	PtQueued *m = NULL;
 	if (sqlite3_step(s) == SQLITE_ROW) {
 		m = g_new0(PtQueued, 1);
@@ -127,6 +132,17 @@ PtQueued *pt_notify_queue_due(PtNotifyQueue *q, const char *target, bool in_orde
 	sqlite3_reset(s);
 	sqlite3_clear_bindings(s);
 	return m;
+}
+
+PtQueued *pt_notify_queue_due(PtNotifyQueue *q, const char *target, bool in_order, int64_t now_ns) {
+	sqlite3_stmt *s = text(q->statements[DUE], 1, target);
+	return take(number(number(number(s, 2, now_ns), 3, now_ns + DUE_MAX_NS), 4, in_order));
+}
+
+PtQueued *pt_notify_queue_least(PtNotifyQueue *q, const char *target) { return take(text(q->statements[LEAST], 1, target)); }
+
+int64_t pt_notify_queue_length_of(PtNotifyQueue *q, const char *target) {
+	return pt_db_number(text(q->statements[COUNT_OF], 1, target), 0);
 }
 
 GPtrArray *pt_notify_queue_targets(PtNotifyQueue *q) {
@@ -148,6 +164,10 @@ bool pt_notify_queue_set(PtNotifyQueue *q, int64_t row, int64_t due_ns, int64_t 
 
 void pt_notify_queue_wake(PtNotifyQueue *q, const char *target, int64_t now_ns) {
 	pt_db_run(number(text(q->statements[WAKE], 1, target), 2, now_ns));
+}
+
+void pt_notify_queue_shift(PtNotifyQueue *q, int64_t step_ns) {
+	pt_db_run(number(number(q->statements[SHIFT], 1, q->found_row), 2, step_ns));
 }
 
 void pt_notify_queue_done(PtNotifyQueue *q, int64_t row) {

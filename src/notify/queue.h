@@ -13,7 +13,8 @@ typedef struct {
 	char *target, *title, *text, *actor;
 	char *event;  /* JSON of what started it; NULL: nothing */
 	char *camera; /* whose picture goes with it; NULL: none */
-	char *code;   /* what a monitoring station calls it; NULL: as the target has it */
+	char
+	    *code; /* what a monitoring station calls it; NULL: as the target has it. Of a rule's own request: its address */
 	char *link;   /* URL of a page that shows it; NULL: none */
 	char *like;   /* messages with the same are alike, and may be told together; NULL: nothing is */
 	char *reason; /* why it did not arrive yet; NULL: it was not tried */
@@ -47,5 +48,12 @@ int64_t pt_notify_queue_next_ns(PtNotifyQueue *queue, const char *target);
 bool pt_notify_queue_set(PtNotifyQueue *queue, int64_t row, int64_t due_ns, int64_t tries, const char *reason);
 /* The target answers: what waited for it to come back is due. */
 void pt_notify_queue_wake(PtNotifyQueue *queue, const char *target, int64_t now_ns);
+/* The clock was set by step_ns: what was put since the queue was opened was put by the wrong one, and neither expires
+ * earlier nor is due later for it. What is older is left as it is. */
+void pt_notify_queue_shift(PtNotifyQueue *queue, int64_t step_ns);
 void pt_notify_queue_done(PtNotifyQueue *queue, int64_t row);
 int64_t pt_notify_queue_length(const PtNotifyQueue *queue);
+int64_t pt_notify_queue_length_of(PtNotifyQueue *queue, const char *target);
+/* What is given up for one of priority 5 when there is no room: of lower priority, untried if there is one, and then the
+ * oldest. NULL: none is. Caller frees. */
+PtQueued *pt_notify_queue_least(PtNotifyQueue *queue, const char *target);

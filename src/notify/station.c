@@ -8,6 +8,7 @@
 #define TIMEOUT_S 10    /* over TCP */
 #define UDP_TIMEOUT_S 4 /* for each of the datagrams */
 #define UDP_TRIES 3
+#define DUH_TRIES 4                /* with a key, what anybody could have said ends a message as late as this */
 #define LATE_NS (60 * PT_NS_PER_S) /* a message that comes later than this says when it happened */
 
 static bool fill(const PtNotifyTarget *t, const PtQueued *q, int64_t now_ns, char data[64], PtDc09Message *ret,
@@ -32,39 +33,73 @@ static bool fill(const PtNotifyTarget *t, const PtQueued *q, int64_t now_ns, cha
 	return true;
 }
 
-/* One frame, up to its CR. */
-static bool receive(GSocket *socket, bool udp, char *reply, gsize *ret_size, GCancellable *cancellable, GError **error) {
-	gsize n = 0;
-	while (n < PT_DC09_MAX && !memchr(reply, '\r', n)) {
-		gssize got = g_socket_receive(socket, reply + n, PT_DC09_MAX - n, cancellable, error);
-		if (got < 0)
-			return false;
-		if (!got && !udp) {
-			pt_error_set(error, CLOSED, "the station closed the connection without an answer");
-			return false;
-		}
-		n += (gsize)got;
-		if (udp)
-			break;
+/* What has come and was not looked at yet. */
+typedef struct {
+	char bytes[PT_DC09_MAX];
+	gsize size;
+} Inbox;
+
+/* All of an answer has to come until then, however it drips. */
+static bool receive_some(GSocket *socket, Inbox *in, int64_t until_us, GCancellable *cancellable, GError **error) {
+	gint64 left = until_us - g_get_monotonic_time();
+	if (left <= 0 || !g_socket_condition_timed_wait(socket, G_IO_IN, left, cancellable, error)) {
+		if (left <= 0)
+			g_set_error_literal(error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT, "no answer in time");
+		return false;
 	}
-	const char *end = memchr(reply, '\r', n);
-	*ret_size = end ? (gsize)(end + 1 - reply) : n;
+	gssize got = g_socket_receive(socket, in->bytes + in->size, sizeof in->bytes - in->size, cancellable, error);
+	if (got < 0)
+		return false;
+	if (!got && g_socket_get_socket_type(socket) == G_SOCKET_TYPE_STREAM) {
+		pt_error_set(error, CLOSED, "the station closed the connection without an answer");
+		return false;
+	}
+	in->size += (gsize)got;
 	return true;
 }
 
-/* Answers to earlier tries are passed over. */
+/* One frame, up to its CR; a datagram is one, whatever it holds. */
+static bool receive(GSocket *socket, bool udp, Inbox *in, gsize *ret_size, int64_t until_us, GCancellable *cancellable,
+                    GError **error) {
+	const char *end;
+	do {
+		end = memchr(in->bytes, '\r', in->size);
+		if (!end && in->size < sizeof in->bytes && !receive_some(socket, in, until_us, cancellable, error))
+			return false;
+	} while (!end && !udp && in->size < sizeof in->bytes);
+	end = memchr(in->bytes, '\r', in->size);
+	*ret_size = end ? (gsize)(end + 1 - in->bytes) : in->size;
+	return true;
+}
+
+static void forget(Inbox *in, bool udp, gsize size) {
+	in->size = udp ? 0 : in->size - size;
+	memmove(in->bytes, in->bytes + size, in->size);
+}
+
+/* Answers to earlier tries are passed over. So is any datagram that is none: whoever likes can send one. */
 static bool await(const PtNotifyTarget *t, GSocket *socket, const PtDc09Key *key, unsigned sequence, PtDc09Reply *ret,
                   GCancellable *cancellable, GError **error) {
-	char reply[PT_DC09_MAX];
+	int64_t until_us = g_get_monotonic_time() + (t->udp ? UDP_TIMEOUT_S : TIMEOUT_S) * G_USEC_PER_SEC;
+	g_autoptr(GError) wrong = NULL;
+	Inbox in = {.size = 0};
 	gsize size;
-	for (int i = 0; i < 8; i++) {
-		if (!receive(socket, t->udp, reply, &size, cancellable, error) ||
-		    !pt_dc09_read(reply, size, key, ret, error))
+	while (receive(socket, t->udp, &in, &size, until_us, cancellable, error)) {
+		g_clear_error(&wrong);
+		if (pt_dc09_read(in.bytes, size, key, ret, &wrong)) {
+			if (ret->sequence == sequence || ret->answer == PT_DC09_NAK)
+				return true;
+			pt_error_set(&wrong, INVALID, "the station answers other messages than ours");
+		} else if (!t->udp) {
+			g_propagate_error(error, g_steal_pointer(&wrong));
 			return false;
-		if (ret->sequence == sequence || ret->answer == PT_DC09_NAK)
-			return true;
+		}
+		forget(&in, t->udp, size);
 	}
-	pt_error_set(error, INVALID, "the station answers other messages than ours");
+	if (wrong && error && g_error_matches(*error, G_IO_ERROR, G_IO_ERROR_TIMED_OUT)) {
+		g_free((*error)->message);
+		(*error)->message = g_strdup(wrong->message);
+	}
 	return false;
 }
 
@@ -91,7 +126,7 @@ static bool exchange(const PtNotifyTarget *t, GSocket *socket, const PtDc09Messa
 }
 
 bool pt_station_send(const PtNotifyTarget *t, const PtQueued *q, int64_t now_ns, GCancellable *cancellable, bool *ret_final,
-                     GError **error) {
+                     bool *ret_there, GError **error) {
 	char data[64];
 	PtDc09Message message;
 	PtDc09Reply reply;
@@ -119,10 +154,11 @@ bool pt_station_send(const PtNotifyTarget *t, const PtQueued *q, int64_t now_ns,
 		if (!exchange(t, socket, &message, &reply, cancellable, error))
 			return false;
 	}
+	bool duh = reply.answer == PT_DC09_DUH;
+	*ret_there = reply.answer == PT_DC09_ACK || (duh && !t->key_size);
 	if (reply.answer == PT_DC09_ACK)
 		return true;
-	*ret_final = reply.answer == PT_DC09_DUH;
-	pt_error_set(error, FAILED, "%s",
-	             *ret_final ? "the station does not understand it (DUH)" : "the station refuses it (NAK)");
+	*ret_final = duh && (!t->key_size || (q && q->tries >= DUH_TRIES));
+	pt_error_set(error, FAILED, "%s", duh ? "the station does not understand it (DUH)" : "the station refuses it (NAK)");
 	return false;
 }

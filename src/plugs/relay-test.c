@@ -249,6 +249,32 @@ static void test_stuck(void) {
 	g_assert_true(order(&b, relay, PT_ORDER_OFF, 0, NULL)); /* what is seen is what is ordered again, and that is said */
 	heard(&b, "J off lamp=0\nB command off user/anna\nB relay off - (follows again)\n");
 	pt_virtual_board_set_stuck(b.board, 1, false);
+	/* the end of a time is not forgotten: it is given again until the contact follows, after 1, 2, 4 … 60 s */
+	b.settings->safe = PT_SAFE_KEEP;
+	g_assert_true(order(&b, relay, PT_ORDER_ON, PT_NS_PER_S, NULL));
+	pt_virtual_board_set_stuck(b.board, 1, true);
+	g_string_truncate(b.heard, 0);
+	pass(&b, relay, 1000);
+	pass(&b, relay, 1000);
+	heard(&b, "J off lamp=1\nB command off timer (user/anna)\nN -1\nB relay fault - (ordered off, read back on)\n");
+	for (int i = 0; i < 300; i++)
+		pass(&b, relay, 1000);
+	heard(&b, "");
+	pt_virtual_board_set_stuck(b.board, 1, false);
+	for (int i = 0; i < 61 && pt_virtual_board_relay(b.board, 1); i++)
+		pass(&b, relay, 1000);
+	heard(&b, "B relay off timer\n");
+	for (int i = 0; i < 61; i++)
+		pass(&b, relay, 1000);
+	heard(&b, "");
+	/* what somebody ordered is not given again */
+	pt_virtual_board_set_stuck(b.board, 1, true);
+	g_assert_true(order(&b, relay, PT_ORDER_ON, 0, NULL));
+	pass(&b, relay, 1000);
+	pt_virtual_board_set_stuck(b.board, 1, false);
+	for (int i = 0; i < 61; i++)
+		pass(&b, relay, 1000);
+	g_assert_false(pt_virtual_board_relay(b.board, 1));
 	pt_relay_free(relay);
 	bench_clear(&b);
 }

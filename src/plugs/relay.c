@@ -24,6 +24,8 @@ struct PtRelay {
 	int64_t off_due_ns, verify_due_ns, retry_due_ns; /* monotonic; -1: not */
 	bool noted;                                      /* note_off holds an entry */
 	bool fault_said;                                 /* the bus was told that it does not follow */
+	bool enforced;   /* commanded is nobody's order, but a safe state or the end of a time */
+	unsigned misses; /* how often in a row such a one was not followed */
 	bool closing;
 };
 
@@ -119,6 +121,7 @@ static void enforce(PtRelay *relay, bool on, const char *actor, const char *deta
 	if (!retry)
 		write_down(relay, on ? "on" : "off", actor, detail, NULL);
 	remember(relay, on, actor);
+	relay->enforced = true;
 	if (drive(relay, on, 0, &error)) {
 		if (relay->off_due_ns < 0)
 			note_off(relay, -1, NULL);
@@ -153,6 +156,29 @@ static void count_cycle(PtRelay *relay) {
 	publish(relay, PT_TOPIC_SYSTEM, "worn", NULL, text, false);
 }
 
+/* It is as it was ordered to be. */
+static void follow(PtRelay *relay) {
+	relay->verify_due_ns = -1;
+	if (relay->misses)
+		relay->retry_due_ns = -1;
+	relay->misses = 0;
+}
+
+/* It is not. What was somebody's order is theirs to give again; the end of a time is not forgotten, whatever was lost on the
+ * way to the device. */
+static void miss(PtRelay *relay) {
+	g_free(relay->error);
+	relay->error = g_strdup_printf("ordered %s, read back %s", pt_relay_state_word(relay->commanded),
+	                               pt_relay_state_word(relay->seen));
+	if (!relay->misses || !relay->fault_said)
+		publish(relay, PT_TOPIC_RELAY, "fault", NULL, relay->error, false);
+	relay->fault_said = true;
+	if (!relay->enforced || relay->retry_due_ns >= 0)
+		return;
+	relay->retry_due_ns = now_of(relay) + MIN(PT_RELAY_RETRY_NS << MIN(relay->misses, 6), PT_RELAY_RETRY_MAX_NS);
+	relay->misses++;
+}
+
 static void on_level(void *user, PtLevel level, int64_t mono_ns) {
 	PtRelay *relay = user;
 	PtRelayState before = relay->seen;
@@ -166,7 +192,7 @@ static void on_level(void *user, PtLevel level, int64_t mono_ns) {
 		                  ? PT_RELAY_ON
 		                  : PT_RELAY_OFF;
 	if (relay->seen == relay->commanded)
-		relay->verify_due_ns = -1;
+		follow(relay);
 	if (relay->seen != before) {
 		if (relay->seen == PT_RELAY_OFF)
 			relay->off_since_ns = now_of(relay);
@@ -205,13 +231,8 @@ void pt_relay_tick(PtRelay *relay) {
 		enforce(relay, relay->commanded == PT_RELAY_ON, "timer", NULL);
 	if (relay->verify_due_ns >= 0 && relay->verify_due_ns <= now) {
 		relay->verify_due_ns = -1;
-		if (relay->seen != relay->commanded) {
-			g_free(relay->error);
-			relay->error = g_strdup_printf("ordered %s, read back %s", pt_relay_state_word(relay->commanded),
-			                               pt_relay_state_word(relay->seen));
-			relay->fault_said = true;
-			publish(relay, PT_TOPIC_RELAY, "fault", NULL, relay->error, false);
-		}
+		if (relay->seen != relay->commanded)
+			miss(relay);
 	}
 	arm(relay);
 }
@@ -328,6 +349,8 @@ gboolean pt_relay_command(PtRelay *relay, const PtRelayCommand *c, GError **erro
 		return refuse(relay, c, error, PT_ERROR_DISK, why);
 	}
 	remember(relay, on, c->actor);
+	relay->enforced = false;
+	relay->misses = 0;
 	relay->retry_due_ns = -1;
 	relay->off_due_ns = ns ? now + ns : -1; /* also when the device counts: the hub looks after it */
 	int64_t due = relay->off_due_ns;

@@ -13,9 +13,10 @@ const char *pt_relay_state_word(PtRelayState state);
 /* on as a contact: normally-open is closed when on; normally-closed is opened. */
 bool pt_relay_closed_for(bool on, PtContact contact);
 
-#define PT_RELAY_STALE_NS (5 * PT_NS_PER_S) /* an order older than this is refused */
-#define PT_RELAY_VERIFY_NS (PT_NS_PER_S)    /* a contact that is not as ordered by then is a fault */
-#define PT_RELAY_RETRY_NS (PT_NS_PER_S)     /* an off that failed is tried again */
+#define PT_RELAY_STALE_NS (5 * PT_NS_PER_S)      /* an order older than this is refused */
+#define PT_RELAY_VERIFY_NS (PT_NS_PER_S)         /* a contact that is not as ordered by then is a fault */
+#define PT_RELAY_RETRY_NS (PT_NS_PER_S)          /* an off that failed, or was not followed, is tried again */
+#define PT_RELAY_RETRY_MAX_NS (60 * PT_NS_PER_S) /* the pause doubles up to this while it is not followed */
 #define PT_RELAY_FOR_MAX_NS (7 * 86400 * PT_NS_PER_S)
 #define PT_RELAY_PULSE_NS (PT_NS_PER_S) /* of a relay whose settings name none */
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #define DAY_S 86400
+#define LINES_MAX (PT_HOLIDAYS_MAX * 20)
 #define SPAN_MAX 366 /* days of one event of a calendar */
 
 struct PtHolidays {
@@ -66,19 +67,63 @@ static bool read_ics_date(const char *line, int64_t *ret) {
 	return colon && sscanf(colon + 1, "%4d%2d%2d", &year, &month, &day) == 3 && day_of(year, month, day, ret);
 }
 
+/* "RRULE:FREQ=YEARLY": on the same day of each year, for ever. Others would need a calendar's whole arithmetic. */
+static bool read_ics_rule(const char *line, const char *next) {
+	static const char *const same[] = {"FREQ=YEARLY", "INTERVAL=1", "WKST=MO", "WKST=SU"};
+	g_autofree char *rule = g_strstrip(g_ascii_strup(line, -1));
+	g_auto(GStrv) parts = g_strsplit(strchr(rule, ':') ? strchr(rule, ':') + 1 : "", ";", 0);
+	bool yearly = false, other = next && (next[0] == ' ' || next[0] == '\t'); /* it goes on in the next line */
+	for (char **p = parts; *p; p++) {
+		bool known = false;
+		for (size_t i = 0; i < G_N_ELEMENTS(same); i++)
+			known |= !strcmp(*p, same[i]);
+		yearly |= !strcmp(*p, same[0]);
+		other |= !known;
+	}
+	return yearly && !other;
+}
+
+static void add_yearly(PtHolidays *h, int64_t day) {
+	g_autoptr(GDateTime) date = g_date_time_new_from_unix_utc(day * DAY_S);
+	bool *on = &h->yearly[g_date_time_get_month(date)][g_date_time_get_day_of_month(date)];
+	h->count += !*on;
+	*on = true;
+}
+
+/* Events alone: time zones have a DTSTART as well. */
 static char *read_calendar(PtHolidays *h, char **lines) {
 	int64_t begin = -1, end = -1;
+	bool within = false, yearly = false;
 	for (guint i = 0; lines[i]; i++) {
 		bool is_begin = g_str_has_prefix(lines[i], "DTSTART"), is_end_date = g_str_has_prefix(lines[i], "DTEND");
+		if (g_str_has_prefix(lines[i], "BEGIN:VEVENT")) {
+			within = true;
+			yearly = false;
+			begin = end = -1;
+		}
+		if (!within)
+			continue;
 		if ((is_begin || is_end_date) && !read_ics_date(lines[i], is_begin ? &begin : &end))
 			return g_strdup_printf("line %u: '%.40s' holds no date", i + 1, lines[i]);
+		if (g_str_has_prefix(lines[i], "RRULE")) {
+			if (!read_ics_rule(lines[i], lines[i + 1]))
+				return g_strdup_printf(
+				    "line %u: '%.60s' is not understood: take it out and write the days, one event "
+				    "each (FREQ=YEARLY alone is understood)",
+				    i + 1, lines[i]);
+			yearly = true;
+		}
 		if (!g_str_has_prefix(lines[i], "END:VEVENT"))
 			continue;
 		if (begin >= 0 && end - begin > SPAN_MAX)
 			return g_strdup_printf("line %u: an event of more than %d days", i + 1, SPAN_MAX);
-		for (int64_t day = begin; begin >= 0 && day < MAX(end, begin + 1); day++) /* its end is the day after it */
-			add(h, day);
-		begin = end = -1;
+		for (int64_t day = begin; begin >= 0 && day < MAX(end, begin + 1); day++) { /* its end is the day after it */
+			if (yearly)
+				add_yearly(h, day);
+			else
+				add(h, day);
+		}
+		within = false;
 	}
 	return NULL;
 }
@@ -87,9 +132,11 @@ PtHolidays *pt_holidays_parse(const char *text, char **ret_problem) {
 	PtHolidays *h = g_new0(PtHolidays, 1);
 	g_atomic_ref_count_init(&h->refs);
 	h->days = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
-	g_auto(GStrv) lines = g_strsplit(text, "\n", PT_HOLIDAYS_MAX * 20);
+	g_auto(GStrv) lines = g_strsplit(text, "\n", LINES_MAX);
 	char *problem = NULL;
-	if (g_str_has_prefix(text, "BEGIN:VCALENDAR"))
+	if (g_strv_length(lines) == LINES_MAX) /* the last of them is all the rest */
+		problem = g_strdup_printf("more than %d lines", LINES_MAX);
+	else if (g_str_has_prefix(text, "BEGIN:VCALENDAR"))
 		problem = read_calendar(h, lines);
 	else
 		for (guint i = 0; lines[i] && !problem; i++)

@@ -247,8 +247,12 @@ static bool parse_do_mqtt(const Parser *p, const PtNode *node, PtAction *a) {
 	pt_node_read_switch(pt_node_get(node, "retain"), &a->retain, p->problems);
 	if (!pt_node_read_text(topic, &a->target, p->problems) || !pt_node_read_text(payload, &a->text, p->problems))
 		return false;
-	if (!*a->target || strlen(a->target) > 1000 || strpbrk(a->target, "+#"))
-		pt_problem(p->problems, topic, "is no topic to publish to: 1 to 1000 bytes, without + and #");
+	bool good = *a->target && strlen(a->target) <= 1000 && !strpbrk(a->target, "+#");
+	for (const char *c = a->target; *c; c = g_utf8_next_char(c))
+		good = good && !g_unichar_iscntrl(g_utf8_get_char(c));
+	if (!good)
+		pt_problem(p->problems, topic,
+		           "is no topic to publish to: 1 to 1000 bytes, without +, # and control characters");
 	return true;
 }
 

@@ -42,6 +42,7 @@ static void place_clear(Place *p) {
 	"relays: { flood: { driver: virtual, channel: 1 } }\n"
 #define HTTP(x)                                                                                                             \
 	"relays: { r: { driver: http, url: 'http://192.0.2.1/{on|off}', read: 'http://192.0.2.1/', shows: on" x " } }\n"
+#define BROKER "mqtt: { broker: mqtt://127.0.0.1 }\n"
 #define PAIR(a, b) "relays: { a: { driver: virtual, channel: 1, " a " }, b: { driver: virtual, channel: 2, " b " } }\n"
 #define RELAY(x) "relays: { r: { driver: virtual, channel: 1, " x " } }\n"
 
@@ -180,6 +181,19 @@ static const struct {
     {HTTP(", method: DELETE"), "'DELETE' is not one of GET, PUT, POST"},
     {HTTP(", login: nobody"), "relays.r.login: there is no login named 'nobody'"},
     {"relays: { r: { driver: http, url: 'http://u:p@192.0.2.1/' } }\n", "carries a login"},
+    {"relays: { r: { driver: http, url: 'http://192.0.2.1/on', read: 'http://192.0.2.1/', shows: on } }\n",
+     "relays.r.url: switches on and off with the same request"},
+    {"relays: { r: { driver: http, url: 'http://192.0.2.1/', body: '{1|0}', read: 'http://192.0.2.1/', shows: on } }\n",
+     "relays.r.body: goes with method: POST or PUT"},
+    {"relays: { r: { driver: http, url: 'http://192.0.2.1/', method: PUT, body: '{1|0}', read: 'http://192.0.2.1/', shows: "
+     "on } }\n",
+     NULL},
+    {"relays: { r: { driver: http, url: 'http://192.0.2.1/{1|0}', read: 'http://192.0.2.1/', shows: ' ' } }\n",
+     "relays.r.shows: is empty"},
+    {BROKER "inputs: { i: { driver: mqtt, topic: \"a\\u0007b\" } }\n", "inputs.i.topic: is no topic"},
+    {BROKER "inputs: { i: { driver: mqtt, topic: a/# } }\n", "inputs.i.topic: is no topic"},
+    {BROKER "inputs: { i: { driver: mqtt, topic: a, payload-on: x, payload-off: X } }\n",
+     "inputs.i.payload-off: is the same word as payload-on"},
     {"relays: { r: { driver: http, url: 'http://192.0.2.1/{1|0}' } }\n", "driver http needs url (what switches it), read"},
     {PAIR("interlock: motor", "interlock: motor"), NULL},
     {PAIR("interlock: motor", ""), "relays.a.interlock: no other relay has interlock: motor"},
@@ -325,13 +339,14 @@ static void test_all_problems(void) {
 	place_clear(&p);
 }
 
+#define SECRETS                                                                                                             \
+	"logins: { gate: { user: admin, password: \"hunter2\" } }\ntokens: { t: hunter3 }\n"                                \
+	"app-passwords: { vlc: { user: anna, password: hunter4 } }\n"
+
 static void test_secrets(void) {
 	Place p = place_new("cameras: { gate: { source: rtsp://192.0.2.1/, login: gate } }\nnotify: { a: { webhook: "
 	                    "https://h/, secret: t } }\n");
-	place_write(&p, "secrets.yaml",
-	            "logins: { gate: { user: admin, password: \"hunter2\" } }\ntokens: { t: hunter3 }\n"
-	            "app-passwords: { vlc: { user: anna, password: hunter4 } }\n",
-	            0644);
+	place_write(&p, "secrets.yaml", SECRETS, 0644);
 	PtSite *site = NULL;
 	g_autoptr(GPtrArray) problems = pt_problems_new();
 	g_assert_false(pt_site_load(p.site, &site, problems));
@@ -346,6 +361,17 @@ static void test_secrets(void) {
 	g_assert_cmpint(pt_site_user(site, "anna")->role, ==, PT_SITE_ROLE_OPERATOR);
 	g_assert_cmpstr(pt_site_user(site, "anna")->cameras[0], ==, "gate");
 	g_assert_cmpuint(site->notes->len, ==, 0);
+	static const char *const broken[] = {"tokens: { t: \"hunter3\\nX: y\" }\n",
+	                                     "tokens: { t: x }\nlogins: { gate: { user: a, password: \"hunter2\\r\" } }\n"};
+	for (size_t i = 0; i < G_N_ELEMENTS(broken); i++) {
+		PtSite *none = NULL;
+		place_write(&p, "secrets.yaml", broken[i], 0600);
+		g_assert_false(pt_site_load(p.site, &none, problems));
+		g_assert_nonnull(strstr(problems->pdata[0], "holds a line break"));
+		g_assert_null(strstr(problems->pdata[0], "hunter"));
+		g_ptr_array_set_size(problems, 0);
+	}
+	place_write(&p, "secrets.yaml", SECRETS, 0600);
 	place_write(&p, "users.yaml", "hanna: { role: viewer }\n", 0600);
 	PtSite *without = NULL;
 	g_assert_true(pt_site_load(p.site, &without, problems));

@@ -88,6 +88,7 @@ static const struct {
     {"{ when: start, do: { wait: 1s }, running: twice }\n", "'twice' is not one of ignore, restart"},
     {"{ when: start, do: { mqtt: { topic: a/b, payload: \"{}\", retain: on } } }\n", NULL},
     {"{ when: start, do: { mqtt: { topic: a/+, payload: x } } }\n", "is no topic to publish to"},
+    {"{ when: start, do: { mqtt: { topic: \"a\\u0007\", payload: x } } }\n", "is no topic to publish to"},
     {"{ when: start, do: { mqtt: { topic: a } } }\n", "needs both"},
     {"{ when: start, do: [{ say: { camera: gate, text: \"{input}\" } }, { say: { camera: gate, file: chime.wav } }] }\n",
      NULL},
@@ -142,15 +143,24 @@ static void test_cases(void) {
 static void test_holidays(void) {
 	static const char calendar[] = "BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nDTSTART;VALUE=DATE:20261225\r\n"
 	                               "DTEND;VALUE=DATE:20261227\r\nSUMMARY:Christmas\r\nEND:VEVENT\r\n"
-	                               "BEGIN:VEVENT\r\nDTSTART;VALUE=DATE:20270101\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n";
+	                               "BEGIN:VEVENT\r\nDTSTART;VALUE=DATE:20270101\r\nEND:VEVENT\r\n"
+	                               "BEGIN:VTIMEZONE\r\nBEGIN:DAYLIGHT\r\nDTSTART:19700329T020000\r\n"
+	                               "RRULE:FREQ=YEARLY;BYMONTH=3;BYDAY=-1SU\r\nEND:DAYLIGHT\r\nEND:VTIMEZONE\r\n"
+	                               "BEGIN:VEVENT\r\nRRULE:FREQ=YEARLY;INTERVAL=1\r\nDTSTART;VALUE=DATE:20101003\r\n"
+	                               "END:VEVENT\r\nEND:VCALENDAR\r\n";
 	static const struct {
 		const char *text, *problem;
 	} bad[] = {
 	    {"2026-12-25\n2026-13-01\n", "line 2: '2026-13-01' is no date"},
 	    {"2026-02-29", "line 1"},
 	    {"2-29", "line 1"},
-	    {"BEGIN:VCALENDAR\nDTSTART:soon\n", "line 2: 'DTSTART:soon' holds no date"},
-	    {"BEGIN:VCALENDAR\nDTSTART:20000101\nDTEND:20260101\nEND:VEVENT\n", "line 4: an event of more than 366 days"}};
+	    {"BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART:soon\n", "line 3: 'DTSTART:soon' holds no date"},
+	    {"BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART:20000101\nDTEND:20260101\nEND:VEVENT\n",
+	     "line 5: an event of more than 366 days"},
+	    {"BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART:20260525\nRRULE:FREQ=YEARLY;BYMONTH=5;BYDAY=-1MO\nEND:VEVENT\n",
+	     "line 4: 'RRULE:FREQ=YEARLY;BYMONTH=5;BYDAY=-1MO' is not understood"},
+	    {"BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART:20260525\nRRULE:FREQ=YEARLY;\n COUNT=2\nEND:VEVENT\n", "line 4: "},
+	    {"BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART:20260525\nRRULE:FREQ=WEEKLY\nEND:VEVENT\n", "line 4: "}};
 	char *problem = NULL;
 	PtHolidays *h = pt_holidays_parse("# ours\n2026-12-25 Christmas\n\n12-31\n02-29 # leap years\n", &problem);
 	g_assert_cmpstr(problem, ==, NULL);
@@ -164,6 +174,7 @@ static void test_holidays(void) {
 	g_assert_cmpstr(problem, ==, NULL);
 	g_assert_true(pt_holidays_has(h, 20812) && pt_holidays_has(h, 20813) && pt_holidays_has(h, 20819));
 	g_assert_false(pt_holidays_has(h, 20814) || pt_holidays_has(h, 20820));
+	g_assert_true(pt_holidays_has(h, 20729) && pt_holidays_has(h, 21094)); /* the third of October of 2026 and 2027 */
 	pt_holidays_unref(h);
 	for (size_t i = 0; i < G_N_ELEMENTS(bad); i++) {
 		g_autofree char *what = NULL;

@@ -34,6 +34,16 @@ static PtNode *load(const char *path, bool named, mode_t forbidden, const char *
 	return node;
 }
 
+/* They go into headers and protocols of lines, where such a one would end or begin what is somebody else's. The text is not
+ * shown. */
+static void check_secret(const PtNode *node, const char *text, GPtrArray *problems) {
+	for (const char *p = text; p && *p; p++)
+		if ((guchar)*p < ' ' || *p == 0x7f) {
+			pt_problem(problems, node, "holds a line break or another control character: write it in one line");
+			return;
+		}
+}
+
 static void read_logins(GPtrArray *list, const PtNode *node, GPtrArray *problems) {
 	static const char *const known[] = {"user", "password", NULL};
 	if (!node || !pt_node_is_kind(node, PT_NODE_MAP, problems))
@@ -54,6 +64,8 @@ static void read_logins(GPtrArray *list, const PtNode *node, GPtrArray *problems
 			login->password = g_strdup(password->text); /* may be empty: some cameras have none */
 		else
 			pt_problem(problems, one, "needs password (\"\" for none)");
+		check_secret(pt_node_get(one, "user"), login->user, problems);
+		check_secret(password, login->password, problems);
 	}
 }
 
@@ -72,6 +84,7 @@ void pt_site_read_secrets(PtSite *site, bool named, GPtrArray *problems) {
 		login->name = g_strdup_printf("token/%s", pt_node_at(tokens, i)->key);
 		g_ptr_array_add(site->logins, login);
 		pt_node_read_text(pt_node_at(tokens, i), &login->password, problems);
+		check_secret(pt_node_at(tokens, i), login->password, problems);
 	}
 }
 

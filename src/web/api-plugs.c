@@ -111,12 +111,24 @@ static void get_relay(PtRequest *r, void *data) {
 	pt_api_reply(r, b);
 }
 
+/* Browsers say by Origin that it is a page of ours that asks (the server has compared it), and the command line comes by the
+ * local socket; what is neither is a program with somebody's login. */
+static bool is_for_programs(PtRequest *r, const PtPlugSettings *s) {
+	if (pt_relay_takes_http(s) || pt_request_header(r, "Origin") || !strcmp(pt_request_remote(r), "local"))
+		return true;
+	pt_request_fail(r, 403, "an order by a program over HTTP to what is a %s, whose settings hold no allow: [http]",
+	                pt_relay_kind_words[s->relay_kind]);
+	return false;
+}
+
 static void post_relay(PtRequest *r, void *data) {
 	PtHost *host = data;
 	g_autoptr(JsonParser) parser = NULL;
 	g_autoptr(GError) error = NULL;
 	PtRelay *relay = find_relay(host, r, pt_request_segment(r, 0));
-	JsonObject *body = relay ? pt_api_body(r, &parser) : NULL;
+	if (!relay || !is_for_programs(r, pt_relay_settings(relay)))
+		return;
+	JsonObject *body = pt_api_body(r, &parser);
 	if (!body)
 		return;
 	const char *state = pt_api_text(body, "state"), *how_long = pt_api_text(body, "for");

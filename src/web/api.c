@@ -60,7 +60,7 @@ JsonObject *pt_api_body(PtRequest *request, JsonParser **ret_parser) {
 		pt_request_fail(request, 400, "the body has more than %d arrays and objects", PT_JSON_DEPTH_MAX);
 		return NULL;
 	}
-	if (!size || !json_parser_load_from_data(parser, text, (gssize)size, &error) ||
+	if (!size || !json_parser_load_from_data(parser, text, (gssize)size, &error) || !json_parser_get_root(parser) ||
 	    !JSON_NODE_HOLDS_OBJECT(json_parser_get_root(parser))) {
 		pt_request_fail(request, 400, "the body is not a JSON object%s%s", error ? ": " : "",
 		                error ? error->message : "");

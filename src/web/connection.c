@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define NEW_MAX 32     /* TLS handshakes of one address under way */
 #define LOCAL_SPARE 16 /* connections beyond the limit, for the control socket alone */
 
 /* ---- connections ---- */
@@ -42,8 +43,11 @@ static void conn_gone(gpointer data, GObject *connection) {
 	PtConn *c = data;
 	pt_conn_set_deadline(c, 0);
 	c->server->stats.connections--;
+	if (c->server->conns)
+		g_ptr_array_remove_fast(c->server->conns, c);
 	pt_server_unref(c->server);
 	g_object_set_qdata(G_OBJECT(c->remote), conn_quark(), NULL);
+	g_clear_weak_pointer(&c->stream);
 	g_object_unref(c->remote);
 	g_object_unref(c->socket);
 	g_free(c);
@@ -66,6 +70,28 @@ static bool ended_between_requests(void *user) {
 	return true;
 }
 
+/* Without the authorities that this machine trusts: nobody shows us a certificate, and they are read anew for each
+ * connection, some megabytes and a tenth of a second. */
+static GIOStream *tls_new(GIOStream *connection, GTlsCertificate *certificate) {
+	return g_initable_new(g_tls_backend_get_server_connection_type(g_tls_backend_get_default()), NULL, NULL,
+	                      "base-io-stream", connection, "certificate", certificate, "database", NULL, NULL);
+}
+
+/* Each handshake holds a thread, for as long as its peer is silent: one neighbour gets so many, and no more. */
+static bool has_too_many_new(const PtServer *server, GSocketAddress *remote) {
+	GInetAddress *from = g_inet_socket_address_get_address(G_INET_SOCKET_ADDRESS(remote));
+	unsigned n = 0;
+	for (guint i = 0; i < server->conns->len; i++) {
+		const PtConn *c = g_ptr_array_index(server->conns, i);
+		if (!c->tls)
+			continue;
+		GInetAddress *other = g_inet_socket_address_get_address(G_INET_SOCKET_ADDRESS(c->remote));
+		n += c->stream && g_tls_connection_get_protocol_version(c->stream) == G_TLS_PROTOCOL_VERSION_UNKNOWN &&
+		     g_inet_address_equal(from, other);
+	}
+	return n >= NEW_MAX;
+}
+
 static gboolean incoming(GSocketService *service, GSocketConnection *connection, GObject *source, gpointer data) {
 	PtServer *server = data;
 	/* whoever holds all connections of the port must not lock out the command line of this machine */
@@ -81,8 +107,12 @@ static gboolean incoming(GSocketService *service, GSocketConnection *connection,
 	g_autoptr(GIOStream) stream = NULL;
 	if (!local || !remote)
 		return TRUE;
+	if (certificate && has_too_many_new(server, remote)) {
+		server->stats.refused++;
+		return TRUE;
+	}
 	if (certificate)
-		stream = g_tls_server_connection_new(G_IO_STREAM(connection), certificate, NULL);
+		stream = tls_new(G_IO_STREAM(connection), certificate);
 	else
 		stream = g_object_ref(G_IO_STREAM(connection));
 	if (!stream)
@@ -96,6 +126,7 @@ static gboolean incoming(GSocketService *service, GSocketConnection *connection,
 	else /* head and body of an answer are two writes: the second must not wait 40 ms for the first to be confirmed */
 		g_socket_set_option(c->socket, IPPROTO_TCP, TCP_NODELAY, 1, NULL);
 	server->stats.connections++;
+	g_ptr_array_add(server->conns, c);
 	server->refs++;
 	g_object_weak_ref(G_OBJECT(connection), conn_gone, c);
 	/* libsoup gives this very object back with every message: the way from a message to its connection */
@@ -103,6 +134,8 @@ static gboolean incoming(GSocketService *service, GSocketConnection *connection,
 	g_object_set_qdata(G_OBJECT(remote), conn_quark(), c);
 	pt_conn_set_deadline(c, HEADER_SECONDS);
 	c->tls = certificate;
+	if (certificate)
+		g_set_weak_pointer(&c->stream, G_TLS_CONNECTION(stream));
 	g_autoptr(GIOStream) watched = pt_watched_new(stream, ended_between_requests, c);
 	soup_server_accept_iostream(server->soup, watched, local, remote, NULL);
 	return TRUE;

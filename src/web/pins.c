@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "web/pins.h"
 #include "base/attempts.h"
+#include "base/task.h"
 #include "web/login.h"
 #include <string.h>
 
@@ -70,7 +71,7 @@ void pt_pins_ask(PtPins *pins, PtSite *site, const char *actor, const char *pin,
 	pins->asking = true;
 	g_autoptr(GTask) task = g_task_new(NULL, pins->ended, answered, NULL);
 	g_task_set_task_data(task, q, question_free);
-	g_task_run_in_thread(task, ask_in_thread);
+	pt_task_run_alone(task, ask_in_thread);
 }
 
 bool pt_pins_is_asking(const PtPins *pins) { return pins->asking; }

@@ -15,8 +15,10 @@ typedef struct {
 	GSocketAddress *remote;
 	guint deadline; /* source id */
 	bool local, tls;
-	bool busy; /* between the first byte of a request and the last of its answer */
-	bool gone; /* the peer closed it or it broke while it was not busy */
+	GTlsConnection *stream; /* weak; NULL: not TLS, or gone */
+	bool upgraded;          /* it speaks WebSocket */
+	bool busy;              /* between the first byte of a request and the last of its answer */
+	bool gone;              /* the peer closed it or it broke while it was not busy */
 	uid_t uid;
 } PtConn;
 
@@ -24,6 +26,7 @@ struct PtServer {
 	int refs; /* its owner's, and one of each connection: some end a moment after it */
 	SoupServer *soup;
 	GPtrArray *services; /* GSocketService */
+	GPtrArray *conns;    /* of PtConn *; borrowed */
 	GPtrArray *sockets;  /* of PtSocket *, open or on their way; borrowed */
 	GPtrArray *routes;
 	PtServerParams params;

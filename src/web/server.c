@@ -307,6 +307,7 @@ PtServer *pt_server_new(const PtServerParams *params) {
 	server->services = g_ptr_array_new_with_free_func(stop_service);
 	server->routes = g_ptr_array_new_with_free_func(route_free);
 	server->sockets = g_ptr_array_new();
+	server->conns = g_ptr_array_new();
 	g_signal_connect(server->soup, "request-started", G_CALLBACK(request_started), server);
 	g_signal_connect(server->soup, "request-finished", G_CALLBACK(request_over), server);
 	g_signal_connect(server->soup, "request-aborted", G_CALLBACK(request_over), server);
@@ -319,10 +320,21 @@ void pt_server_unref(PtServer *server) {
 		g_free(server);
 }
 
+/* To close TLS says so to the peer, and waits for one that is silent in its handshake or reads nothing: nobody may hold up
+ * what is still to be made safe. */
+static void cut_tls(PtServer *server, bool upgraded) {
+	for (guint i = 0; i < server->conns->len; i++) {
+		PtConn *c = g_ptr_array_index(server->conns, i);
+		if (c->tls && c->upgraded == upgraded)
+			pt_conn_cut(c);
+	}
+}
+
 void pt_server_free(PtServer *server) {
 	if (!server)
 		return;
 	g_ptr_array_unref(server->services);
+	cut_tls(server, false);
 	soup_server_disconnect(server->soup);
 	while (g_main_context_iteration(NULL, FALSE)) {
 	}
@@ -331,6 +343,8 @@ void pt_server_free(PtServer *server) {
 		pt_socket_close(g_ptr_array_index(server->sockets, 0), 1001, "the server ends");
 	while (g_main_context_iteration(NULL, FALSE)) {
 	}
+	cut_tls(server, true);
+	g_clear_pointer(&server->conns, g_ptr_array_unref); /* some end a moment after it */
 	g_ptr_array_unref(server->sockets);
 	g_object_unref(server->soup);
 	if (server->unix_path)

@@ -63,7 +63,10 @@ static void upgrade_written(SoupServerMessage *msg, gpointer data) {
 	PtSocket *s = data;
 	g_object_ref(msg);
 	g_signal_handlers_disconnect_by_data(msg, s);
-	pt_conn_set_deadline(pt_conn_of(msg), 0);
+	PtConn *c = pt_conn_of(msg);
+	pt_conn_set_deadline(c, 0);
+	if (c)
+		c->upgraded = true;
 	g_autoptr(GIOStream) stream = soup_server_message_steal_connection(msg);
 	s->ws = soup_websocket_connection_new(stream, soup_server_message_get_uri(msg), SOUP_WEBSOCKET_CONNECTION_SERVER,
 	                                      NULL, NULL, NULL);

@@ -21,8 +21,8 @@ class Caller:
         assert status == 200
         self.cookie = headers["Set-Cookie"].split(";")[0]
 
-    def ask(self, method, path, body=None):
-        request = urllib.request.Request(self.hub.url + path, json.dumps(body).encode() if body is not None else None, method=method)
+    def ask(self, method, path, body=None, headers={}):
+        request = urllib.request.Request(self.hub.url + path, json.dumps(body).encode() if body is not None else None, headers, method=method)
         if self.cookie:
             request.add_header("Cookie", self.cookie)
         try:
@@ -51,6 +51,24 @@ def test_a_time_that_is_not_understood_is_no_order(hub, order):
     status, text, _ = otto.ask("POST", "/api/relays/flood", order)
     assert status == 400 and "for: " in text
     assert json.loads(otto.ask("GET", "/api/relays/flood")[1])["state"] == "off"
+
+
+def test_a_gate_takes_orders_by_programs_only_if_it_is_allowed(hub):
+    otto, order = Caller(hub, "otto"), {"state": "pulse"}
+    status, text, _ = otto.ask("POST", "/api/relays/barrier", order)
+    assert status == 403 and "allow: [http]" in text
+    assert otto.ask("POST", "/api/relays/barrier", order, {"Origin": hub.url})[0] == 200  # as a page has it
+    assert otto.ask("POST", "/api/relays/flood", {"state": "off"})[0] == 200  # no way in
+    site = hub.dir / "site.yaml"
+    text = site.read_text()
+    site.write_text(text.replace("hub-timed: accepted }", "hub-timed: accepted, allow: [http] }"))
+    hub.process.send_signal(signal.SIGHUP)
+    until = time.monotonic() + 10
+    while (status := otto.ask("POST", "/api/relays/barrier", order)[0]) == 403 and time.monotonic() < until:
+        time.sleep(0.2)
+    assert status in (200, 409)  # a pulse may still last
+    site.write_text(text)
+    hub.process.send_signal(signal.SIGHUP)
 
 
 def test_what_is_no_topic_or_order_is_not_taken_for_an_empty_log(hub):

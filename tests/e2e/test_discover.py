@@ -93,6 +93,21 @@ def test_a_recorded_camera():
     assert any("relays" in n and "ActionNotSupported" in n for n in found["notes"]), found["notes"]
 
 
+@pytest.mark.skipif(not RECORDED.is_dir(), reason="the recordings of real cameras are not beside this checkout")
+def test_what_a_camera_says_of_itself_is_no_line_of_the_site_file():
+    """YAML and terminals know line breaks and orders that are no ASCII."""
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Recorded) as server:
+        files = [f.read_bytes() for f in sorted(RECORDED.glob("*_response.xml"))]
+        server.answers = {re.search(rb"<(\w+)Response", f)[1].decode(): f for f in reversed(files)}
+        evil = b">Bosch\xe2\x80\xa8relays: {}\xe2\x80\xa9web: {}\xc2\x85archive: {}\xc2\x9b31m<"
+        server.answers["GetDeviceInformation"] = server.answers["GetDeviceInformation"].replace(b">Bosch<", evil)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        text = discover("--only-hosts", "--host", f"127.0.0.1:{server.server_port}").stdout
+        server.shutdown()
+    assert "# " in text and "Bosch relays: {} web: {} archive: {}" in text, text
+    assert not set(text) & set("\u2028\u2029\x85\x9b")
+
+
 def test_the_certificate_is_named(tmp_path):
     cert, key = tmp_path / "cert", tmp_path / "key"
     subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", key, "-out", cert, "-days", "2", "-subj", "/CN=camera"],

@@ -6,11 +6,18 @@ import contextlib
 import http.client
 import http.server
 import json
+import pathlib
 import socket
+import subprocess
+import sys
+import tempfile
 import threading
+import time
 import urllib.parse
 
+import hub
 from hub import Hub, free_port, wait_for
+from wire import CAMERA, Wire
 
 TOKEN, PASSWORD = "a-token-of-the-bell-0815", "geheim!"
 
@@ -150,6 +157,64 @@ def test_a_device_is_switched_and_read_back():
         assert PASSWORD not in h.stderr() + json.dumps(h.events()) + json.dumps(h.state())
         h.stop()
         assert not device.on, "the safe state at the end did not reach it"
+
+
+def test_an_end_that_is_lost_on_its_way():
+    """The device answers, and does nothing: what is on for a time is ordered off until it is."""
+    port = free_port()
+    with Device(port) as device, hub_with(port) as h:
+        seen(h, "lamp", "off")
+        h.cli("relay", "lamp", "on", "--for", "2s")
+        seen(h, "lamp", "on")
+        device.deaf = True
+        wait_for("it does not follow", lambda: h.get("/api/relays/lamp")["mismatch"], 10)
+        time.sleep(2)
+        assert device.on
+        device.deaf = False
+        seen(h, "lamp", "off")
+        assert not device.on
+        assert [e["actor"] for e in h.events(source="relay/lamp", topic="command") if e["state"] == "off"].count("timer") == 1
+
+
+SERVER = """
+import http.server, sys
+class Handler(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    def do_GET(self):
+        print(self.path, flush=True)
+        self.send_response(200)
+        self.send_header("Content-Length", "3")
+        self.end_headers()
+        self.wfile.write(b"off")
+    def log_message(self, *what):
+        pass
+http.server.ThreadingHTTPServer(("0.0.0.0", 8000), Handler).serve_forever()
+"""
+
+
+def test_an_order_does_not_come_late():
+    """The way to the device is cut when it is given, over a connection that stands: it does not arrive when the way is free again."""
+    with Wire() as wire, tempfile.TemporaryDirectory(dir=hub.SCRATCH) as folder, contextlib.ExitStack() as stack:
+        heard = pathlib.Path(folder) / "heard"
+        with heard.open("w") as out:
+            process = subprocess.Popen([*wire.inside(wire.camera), sys.executable, "-c", SERVER], stdout=out)
+        stack.callback(process.wait)
+        stack.callback(process.terminate)
+        time.sleep(1)
+        site = f"relays: {{ lamp: {{ driver: http, url: 'http://{CAMERA}:8000/set?on={{1|0}}', read: 'http://{CAMERA}:8000/status', shows: output, safe: keep }} }}\n"
+        h = stack.enter_context(Hub(site, prefix=wire.inside(wire.hub)))
+        seen(h, "lamp", "off")
+        h.cli("relay", "lamp", "on")
+        wait_for("an order arrives", lambda: "/set?on=1" in heard.read_text())
+        time.sleep(0.5)
+        wire.cut()
+        h.cli("relay", "lamp", "on")
+        wait_for("it is told", lambda: state(h, "lamp") == "unknown", 15)
+        time.sleep(6)
+        wire.mend()
+        seen(h, "lamp", "off", 40)
+        time.sleep(15)
+        assert heard.read_text().count("/set?on=1") == 1
 
 
 def test_a_device_that_goes_and_returns():

@@ -1,20 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
 """The site on an MQTT broker (mosquitto) and, through its discovery, in Home Assistant: what is said, what is taken as an order,
 and that nothing is lost while the broker is away."""
+import contextlib
 import io
 import json
 import pathlib
 import re
 import signal
+import socket
 import subprocess
+import tempfile
 import time
 
 import hub
 import numpy
 import PIL.Image
+import pytest
 import testpicture
 from broker import Broker, Client
 from hub import Farm, Hub, wait_for
+from wire import CAMERA, Wire
 
 GUIDE = pathlib.Path(__file__).resolve().parent.parent.parent / "doc/guide/mqtt.md"
 SITE = """mqtt: {{ broker: 'mqtt://127.0.0.1:{port}'{more} }}
@@ -63,11 +68,20 @@ def test_events_states_and_orders():
         def refused(name):
             return [e["detail"] for e in h.events(source=f"relay/{name}", topic="command") if e["state"] == "refused"]
         for payload, why in (("JUMP", "'JUMP' is not understood"), ('{"state": "up"}', "state is none of"), ('{"state": "on", "for": "2"}', "for: "),
+                             ('{"state": "on", "for": 2}', "for is no text"), ('{"state": "on", "for": null}', "for is no text"), ('{"state": "on", "for": "0s"}', "for: 0"),
+                             ('{"state": "on", "at": 1577836800}', "at is no text"), ('{"state": "on", "fro": "2min"}', "'fro' is none of"),
+                             ('{"state": "on", "at": "2099-01-01T00:00:00Z"}', "clocks differ"),
                              (b"\xff\xfe", "no text"), ('{"state": "on", "at": "2020-01-01T00:00:00Z"}', "old")):
             before = len(refused("lamp"))
             other.publish("pigtail/relay/lamp/set", payload)
             wait_for(f"{payload} is refused", lambda: len(refused("lamp")) > before)
             assert why in refused("lamp")[0], (payload, refused("lamp"))
+        before = len(refused("lamp"))
+        other.publish("pigtail/relay/lamp/set", "\x1b]0;mine\x07\x9b31m\nand a line of the log")  # whoever reads it has a terminal
+        wait_for("it is refused", lambda: len(refused("lamp")) > before)
+        assert "\x1b" in refused("lamp")[0]
+        shown = h.cli("events", "--source", "relay/lamp").stdout
+        assert ";mine" in shown and not set(shown) & set("\x1b\x07\x9b") and not any(line.startswith("and a line") for line in shown.splitlines())
         other.publish("pigtail/relay/gate/set", "PULSE")
         assert "allow: [mqtt]" in wait_for("the gate is refused", lambda: refused("gate"))[0]
         other.publish("pigtail/relay/nothing/set", "ON")
@@ -136,6 +150,29 @@ def test_nothing_is_lost_while_the_broker_or_the_hub_dies():
             assert h.get("/api/state")["daemon"]["mqtt"]["dropped"] == 0
 
 
+@pytest.mark.parametrize("how", ["too large", "access list"])
+def test_what_the_broker_does_not_take(tmp_path, how):
+    """It holds up nothing that comes after it, and is counted."""
+    (tmp_path / "acl").write_text("topic read #\ntopic write pigtail/event/input/#\ntopic write pigtail/status\n")
+    (tmp_path / "acl").chmod(0o644)
+    tmp_path.chmod(0o755)
+    more = "allow_anonymous true\n" + ("max_packet_size 600" if how == "too large" else f"acl_file {tmp_path}/acl")
+    keys = f"  tell: {{{{ when: door active, do: {{{{ log: '{'x' * 600}' }}}} }}}}\n"
+    with Broker(more) as broker, Client(broker, "pigtail/event/#") as other:
+        with Hub((SITE + keys).format(port=broker.port, more=", home-assistant: off")) as h, h.board() as board:
+            wait_for("connected", lambda: connected(h))
+            for i in range(3):
+                board.send(b"input 1 closed")
+                time.sleep(0.05)
+                board.send(b"input 1 open")
+                time.sleep(0.05)
+            ids = {e["id"] for e in h.events(source="input/door")}
+            wait_for("every edge arrives", lambda: ids <= {json.loads(p)["id"] for t, p, _ in other.got if t == "pigtail/event/input/input/door"})
+            wait_for("nothing waits", lambda: not h.state()["daemon"]["mqtt"]["waiting"])
+            assert h.state()["daemon"]["mqtt"]["refused"] >= 3 and h.alive() and connected(h)
+            assert "the broker refused them" in h.cli("state").stdout
+
+
 def test_login_and_tls(tmp_path):
     def openssl(*words):
         subprocess.run(["openssl", *map(str, words)], check=True, capture_output=True)
@@ -162,6 +199,12 @@ def test_login_and_tls(tmp_path):
             assert "broker" in h.cli("state").stdout
         with start(broker.port, f", ca: {tmp_path}/ca.pem, login: broker", "wrong") as h:
             assert "not authori" in error(h).lower(), error(h)
+        with socket.create_server(("127.0.0.1", 0)) as ear:  # without what to trust by, nothing is said at all
+            with start(ear.getsockname()[1], f", ca: {tmp_path}/gone.pem, login: broker", "hunter2 hunter2") as h:
+                assert "gone.pem) cannot be read" in error(h)
+                ear.settimeout(2)
+                with pytest.raises(TimeoutError):
+                    ear.accept()
         with start(broker.port, ", login: broker", "hunter2 hunter2") as h:  # the system knows no such CA
             assert error(h) and not connected(h)
         with start(broker.port, f", ca: {tmp_path}/ca.pem, login: broker, version: 3.1.1", "hunter2 hunter2") as h:
@@ -330,6 +373,39 @@ alarm:
 """
 
 
+def test_an_order_does_not_come_late():
+    """The way to the broker is cut when it is given: it has not arrived when the way is free again, and never does."""
+    with Wire() as wire:
+        port, inside = 1883, wire.inside(wire.camera)
+        with tempfile.TemporaryDirectory(dir=hub.SCRATCH) as folder, contextlib.ExitStack() as stack:
+            conf, heard = pathlib.Path(folder) / "conf", pathlib.Path(folder) / "heard"
+            conf.write_text(f"listener {port} 0.0.0.0\nallow_anonymous true\nlog_dest none\nuser root\n")
+
+            def run(*words, **more):
+                process = subprocess.Popen([*inside, *map(str, words)], **more)
+                stack.callback(process.wait)
+                stack.callback(process.terminate)
+            run("mosquitto", "-c", conf)
+            time.sleep(1)
+            with heard.open("w") as out:
+                run("mosquitto_sub", "-p", port, "-t", "lamp/set", stdout=out)
+            h = stack.enter_context(Hub(f"""mqtt: {{ broker: 'mqtt://{CAMERA}:{port}', plain: lan }}
+relays: {{ lamp: {{ driver: mqtt, topic: lamp/set, state: lamp/state, safe: keep }} }}
+""", prefix=wire.inside(wire.hub)))
+            wait_for("connected", lambda: connected(h))
+            subprocess.run([*inside, "mosquitto_pub", "-p", str(port), "-t", "lamp/state", "-m", "OFF", "-r"], check=True)
+            wait_for("it is there", lambda: h.get("/api/relays/lamp")["state"] == "off")
+            h.cli("relay", "lamp", "on")
+            wait_for("an order arrives", lambda: heard.read_text() == "ON\n")
+            wire.cut()
+            h.cli("relay", "lamp", "on")
+            time.sleep(10)
+            wire.mend()
+            wait_for("connected again", lambda: h.get("/api/relays/lamp")["state"] == "off" and connected(h), 60)
+            time.sleep(15)
+            assert heard.read_text() == "ON\n"
+
+
 def test_the_alarm_panel():
     """Armed and disarmed as Home Assistant's panel does it: to disarm takes a PIN, which neither the log nor a topic shows."""
     with Broker() as broker, Client(broker, "pigtail/#", "homeassistant/alarm_control_panel/#") as panel:
@@ -368,6 +444,16 @@ def test_the_alarm_panel():
                 say("DISARM", "1234")
                 wait_for("a wrong PIN", lambda: refused() and "wrong PIN" in refused()[0])
                 shows("triggered")
+                say("DISARM", "271828")
+                wait_for("disarmed", lambda: panel.last("pigtail/mode/state") == "disarmed")
+                board.send(b"input 1 open")
+                say("ARM_NIGHT")
+                wait_for("night", lambda: panel.last("pigtail/mode/state") == "night", 5)
+                before = len(refused())
+                say("ARM_AWAY")  # which would open the way in for as long as the way out
+                wait_for("it takes a PIN", lambda: len(refused()) > before)
+                board.send(b"input 1 closed")
+                wait_for("the front door is guarded", lambda: [e for e in h.events(topic="alarm", source="alarm/front") if e["state"] == "raised"][1:])
                 say("DISARM", "271828")
                 wait_for("disarmed", lambda: panel.last("pigtail/mode/state") == "disarmed")
                 done = [e for e in h.events(topic="command", source="system/mode") if e["actor"] == "user/anna"]

@@ -8,6 +8,7 @@ import email.policy
 import io
 import json
 import re
+import signal
 import ssl
 import subprocess
 import time
@@ -131,6 +132,27 @@ def test_webhook_of_a_rule():
             assert "hunter2" not in text and "hidden" not in text
 
 
+def test_a_request_that_waits_goes_to_its_own_address():
+    """What stands in its place in the site file meanwhile is another request, of another address and secret."""
+    with Receiver() as house, Receiver() as gate:
+        house.status = 503
+        note = f"{{ webhook: {{ url: 'http://127.0.0.1:{house.port}/note', body: 'the door' }} }}"
+        opening = f"{{ webhook: {{ url: 'http://127.0.0.1:{gate.port}/open', secret: gate }} }}"
+
+        def site(*actions):
+            return INPUTS + "rules:\n  call: { when: door active, do: [ " + ", ".join(actions) + " ] }\n"
+        with hub_with(site(note), "tokens: { gate: hunter2-token }\n") as h, h.board() as board:
+            open_door(board)
+            wait_for("it waits", lambda: house.got)
+            h.write_site(site(opening, note))
+            h.process.send_signal(signal.SIGHUP)
+            failed = wait_for("it is given up", lambda: told(h, "failed"))
+            assert "another address" in failed[0]["detail"] and not gate.got
+            house.status = 200
+            open_door(board)
+            wait_for("both are called", lambda: gate.got and house.got[-1][2] == b"the door" and len(told(h)) == 2)
+
+
 @pytest.mark.parametrize("text, problem", [
     ("rules: { r: { when: door active, do: { notify: '{inputs} opened' } } }", "did you mean input"),
     ("rules: { r: { when: door active, do: { webhook: { url: 'ftp://x' } } } }", "must be http:// or https://"),
@@ -251,6 +273,22 @@ def test_mail_without_a_picture(tmp_path):
             open_door(board)
             wait_for("the mail", lambda: box.mails, 30)
             assert "No picture: nothing is recorded of camera gate" in box.mails[0][1].get_body().get_content()
+
+
+def test_a_text_that_is_like_a_mail(tmp_path):
+    """Lines and dots of a text stay its own, in the head, in the body and before the server."""
+    text = "one\\r\\nBcc: evil@example.org\\r\\n\\r\\n.\\r\\nQUIT\\r\\n{state} 🔔 =?utf-8?q?x?="
+    with Mailbox(tmp_path, "plain") as box:
+        site = mail_site(box, "smtp", "").replace("'Tür {input} um {time}'", f'"{text}"')
+        with hub_with(site) as h, h.board() as board:
+            open_door(board)
+            wait_for("the mail", lambda: box.mails, 30)
+            envelope, mail = box.mails[0]
+            assert envelope.rcpt_tos == ["anna@example.org", "guard@example.org"] and not mail["Bcc"]
+            subject = "".join(part.decode(code) if code else part for part, code in email.header.decode_header(envelope.content.decode().split("Subject: ")[1].split("\r\nAuto-")[0]))
+            assert "Bcc: evil" in subject and "🔔" in subject and not set(subject) & set("\r\n")
+            assert mail.get_body().get_content().replace("\r\n", "\n").startswith("one\nBcc: evil@example.org\n\n.\nQUIT\nactive 🔔 =?utf-8?q?x?=")
+            wait_for("the log says so", lambda: told(h))
 
 
 def test_mail_that_is_refused(tmp_path):

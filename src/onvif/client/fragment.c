@@ -19,12 +19,15 @@ static char *quoted(const char *text) {
 	return g_string_free(s, FALSE);
 }
 
+/* YAML has more line breaks than most: U+0085, which is a control character, U+2028 and U+2029. */
 static char *comment(const char *text) {
-	char *line = g_strdup(text);
-	for (char *p = line; *p; p++)
-		if ((unsigned char)*p < 0x20 || *p == 0x7f)
-			*p = ' ';
-	return line;
+	g_autofree char *valid = g_utf8_make_valid(text, -1);
+	GString *line = g_string_new(NULL);
+	for (const char *p = valid; *p; p = g_utf8_next_char(p)) {
+		gunichar c = g_utf8_get_char(p);
+		g_string_append_unichar(line, g_unichar_iscntrl(c) || c == 0x2028 || c == 0x2029 ? ' ' : c);
+	}
+	return g_string_free(line, FALSE);
 }
 
 static void put_stream(GString *out, const char *what, const PtOnvifProfile *p) {

@@ -6,8 +6,11 @@
 #include "plugs/hook.h"
 #include <string.h>
 
-#define LOOK_S 5   /* a relay is read back so often */
-#define ANSWER_S 3 /* and has so long to answer */
+#define CHOICE "\\{([^{}|]*)\\|([^{}|]*)\\}" /* {on|off} */
+
+#define LOOK_S 5        /* a relay is read back so often */
+#define ANSWER_S 3      /* and has so long to answer */
+#define UNHEARD_MS 5000 /* an order must not come later */
 
 struct PtRelayPort {
 	const PtPlugSettings *settings;
@@ -57,7 +60,12 @@ static void on_read(void *user, unsigned status, const char *body, size_t size, 
 }
 
 static PtHttpCall *ask(PtRelayPort *port, const char *method, const char *url, const char *body, PtHttpFn fn) {
-	PtHttpRequest request = {.method = method, .url = url, .login = port->login, .timeout_s = ANSWER_S, .body = body};
+	PtHttpRequest request = {.method = method,
+	                         .url = url,
+	                         .login = port->login,
+	                         .timeout_s = ANSWER_S,
+	                         .unheard_ms = UNHEARD_MS,
+	                         .body = body};
 	request.content_type =
 	    body ? (body[0] == '{' || body[0] == '[' ? "application/json" : "application/x-www-form-urlencoded") : NULL;
 	request.body_size = body ? strlen(body) : 0;
@@ -82,7 +90,7 @@ static void on_ordered(void *user, unsigned status, const char *body, size_t siz
 
 /* "turn={on|off}" with on or off. */
 static char *fill(const char *text, bool on) {
-	g_autoptr(GRegex) choice = g_regex_new("\\{([^{}|]*)\\|([^{}|]*)\\}", 0, 0, NULL);
+	g_autoptr(GRegex) choice = g_regex_new(CHOICE, 0, 0, NULL);
 	return text ? g_regex_replace(choice, text, -1, 0, on ? "\\1" : "\\2", 0, NULL) : NULL;
 }
 
@@ -118,8 +126,25 @@ static void relay_close(PtRelayPort *port) {
 
 /* ---- the address in the site file ---- */
 
+/* Without a choice in one of them, off would be the same request as on. */
+static void check_order(const PtPlugSettings *s, const PtNode *node, GPtrArray *problems) {
+	bool takes_body = s->method && strcmp(s->method, "GET") != 0;
+	if (s->body && !takes_body)
+		pt_problem(problems, pt_node_get(node, "body"), "goes with method: POST or PUT");
+	if (!g_regex_match_simple(CHOICE, s->url, 0, 0) && !(s->body && g_regex_match_simple(CHOICE, s->body, 0, 0)))
+		pt_problem(
+		    problems, pt_node_get(node, "url"),
+		    "switches on and off with the same request: write {A|B} in url or body, such as {true|false}, where "
+		    "A stands for on and B for off");
+}
+
 static void check(const PtPlugSettings *s, const PtNode *node, GPtrArray *problems) {
 	pt_hook_check(s, node, problems);
+	if (s->url)
+		check_order(s, node, problems);
+	if (s->shows && !s->shows[strspn(s->shows, " \t\r\n")])
+		pt_problem(problems, pt_node_get(node, "shows"),
+		           "is empty: every answer holds that, and it would always be on");
 	if (s->plug == PT_PLUG_RELAY && (!s->url || !s->read_url || !s->shows))
 		pt_problem(problems, node,
 		           "driver http needs url (what switches it), read (what tells its state) and shows (what that "

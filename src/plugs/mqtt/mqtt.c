@@ -150,9 +150,18 @@ static void relay_close(PtRelayPort *port) {
 
 /* ---- the address in the site file ---- */
 
+/* What libmosquitto takes: others it neither subscribes to nor publishes. */
+static bool is_topic(const char *text) {
+	for (const char *p = text; *p; p = g_utf8_next_char(p))
+		if (g_unichar_iscntrl(g_utf8_get_char(p)))
+			return false;
+	return *text && strlen(text) <= 1000 && !strpbrk(text, "+#");
+}
+
 static void check_topic(const PtNode *node, const char *key, const char *topic, GPtrArray *problems) {
-	if (topic && (!*topic || strlen(topic) > 1000 || strpbrk(topic, "+#")))
-		pt_problem(problems, pt_node_get(node, key), "is no topic: 1 to 1000 bytes, without + and #");
+	if (topic && !is_topic(topic))
+		pt_problem(problems, pt_node_get(node, key),
+		           "is no topic: 1 to 1000 bytes, without +, # and control characters");
 }
 
 static void check(const PtPlugSettings *s, const PtNode *node, GPtrArray *problems) {
@@ -163,6 +172,8 @@ static void check(const PtPlugSettings *s, const PtNode *node, GPtrArray *proble
 		pt_problem(problems, node, "driver mqtt needs state: the topic on which the device says how it stands");
 	if (s->plug == PT_PLUG_RELAY && !s->payload_on != !s->payload_off)
 		pt_problem(problems, node, "a relay needs both of payload-on and payload-off, or none: ON and OFF");
+	if (s->payload_on && s->payload_off && !g_ascii_strcasecmp(s->payload_on, s->payload_off))
+		pt_problem(problems, pt_node_get(node, "payload-off"), "is the same word as payload-on");
 	check_topic(node, "topic", s->topic, problems);
 	check_topic(node, "state", s->state_topic, problems);
 	check_topic(node, "available", s->available_topic, problems);
