@@ -122,7 +122,7 @@ def test_then_the_lesser_one(later, tmp_path):
 
 def test_a_clip_across_it(later, tmp_path):
     """Every frame once and in order, by the clock in its picture; and the file plays without a word."""
-    _, hub = later
+    node, hub = later
     job = job_of(hub, "main")
     begin, end = parse_time(job["start"]) - 2, parse_time(job["end"]) + 1
     clip = tmp_path / "clip.mp4"
@@ -138,8 +138,10 @@ def test_a_clip_across_it(later, tmp_path):
     times = [read_time(f) for f in np.frombuffer(raw, np.uint8).reshape(-1, 360, 640)]
     assert all(times), times
     steps = sorted({b - a for a, b in zip(times, times[1:])})
-    # main and sub are encoded from pictures of their own: at their seams the clock alone decides
-    assert steps[0] > 0 and steps[-1] <= 250 and len(times) >= (end - begin) * 10 - 4, steps
+    # main and sub are encoded from pictures of their own: at their seams the clock alone decides; and a busy machine makes them unevenly
+    made = [sorted(s[0] for s in node.samples("cam", stream) if begin < s[0] < end) for stream in ("main", "sub")]
+    late = [[b - a - 0.1 for a, b in zip(walls, walls[1:]) if 0.15 < b - a < 3] + [0] for walls in made]
+    assert steps[0] > 0 and steps[-1] <= 250 + 1000 * max(map(max, late)) and len(times) >= (end - begin - max(map(sum, late))) * 10 - 4, (steps, late)
 
 
 def test_pages_play_through_it(later):
