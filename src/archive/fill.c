@@ -269,9 +269,11 @@ static bool end_segment(PtFill *f, const PtSample *next, bool reached, GError **
 
 /* ---- what comes in ---- */
 
+/* The first that counts is one of its own: it may stand up to half a frame later than it was made, and what follows does
+ * not. */
 static bool fragment_is_full(const PtFill *f, const PtSample *s, int64_t place) {
-	return f->pending->len &&
-	       (place - place_at(f, 0) >= PT_FRAGMENT_NS || f->pending_bytes + s->size > PT_FRAGMENT_BYTES);
+	return f->pending->len && (place_at(f, 0) == f->start || place - place_at(f, 0) >= PT_FRAGMENT_NS ||
+	                           f->pending_bytes + s->size > PT_FRAGMENT_BYTES);
 }
 
 /* Ends what has to end before this sample. */
